@@ -1,0 +1,25 @@
+import type { Descriptor } from "./digest.ts";
+import type { PackageName } from "./name.ts";
+import type { Revision } from "./package.ts";
+
+/** The words of `--format`. All five are the bundle: one writer, five containers. */
+export type FormatName = "tar.gz" | "tar.bz2" | "tar" | "zip" | "dir";
+
+/** One immutable thing we made. */
+export interface Artifact {
+  readonly schema: "caisson.artifact/1";
+  readonly package: PackageName;
+  readonly version: string;
+  /** A platform's label. */
+  readonly platform: string;
+  readonly format: FormatName;
+  readonly fileName: string;
+  /** The file's own bytes; of a directory, its tree document. */
+  readonly content: Descriptor;
+  /** Further blobs that a deploy of it needs: tree documents and what their files come from. */
+  readonly parts: readonly Descriptor[];
+  readonly payload: Descriptor;
+  readonly revision: Revision;
+  /** How it was made, a JSON document: inputs, tools, key. */
+  readonly provenance: Descriptor;
+}

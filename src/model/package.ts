@@ -1,0 +1,69 @@
+import type { EpochSeconds } from "./digest.ts";
+import type { PackageName } from "./name.ts";
+
+export type PackageKind = "python" | "files" | "turret";
+
+/** A package's source at one commit; or a directory by the hash of its content. */
+export interface Revision {
+  /** A commit's 40 hex digits, or the SHA-256 hex of the content. */
+  readonly id: string;
+  readonly time: EpochSeconds;
+  /** The files on disk, committed or not. */
+  readonly dirty: boolean;
+  readonly ref?: string;
+  readonly url?: string;
+}
+
+/** A program of a package that can be started: POSIX words without a shell; `$NAME` and `${NAME}` come from the environment at start. */
+export interface Process {
+  readonly name: string;
+  /** The first word is looked up in the package's own `bin/` first. */
+  readonly argv: readonly string[];
+  readonly environment: { readonly [name: string]: string };
+  /** Environment variables that must be set. */
+  readonly requires: readonly string[];
+  /** `host:port` that the process listens on. */
+  readonly listen?: string;
+  /** systemd OnCalendar words: a timer starts it. */
+  readonly schedule?: string;
+}
+
+/** Which process a package starts: the first whose variables all have the wanted values. */
+export interface Start {
+  readonly when?: { readonly [name: string]: string };
+  readonly process: string;
+}
+
+/** A program run at one moment of a release's life. */
+export interface Hook {
+  readonly at: "stage" | "before-activate" | "after-activate" | "remove";
+  readonly argv: readonly string[];
+  readonly once: "host" | "stack";
+  readonly reversible: boolean;
+}
+
+/** How a running release is told from a broken one: an HTTP address that answers 2xx or 3xx, or a command that ends with 0. */
+export interface Health {
+  readonly url?: string;
+  /** The first word is looked up in the package's own `bin/` first. */
+  readonly argv?: readonly string[];
+}
+
+/** Something we know how to build. */
+export interface Package {
+  readonly name: PackageName;
+  /** The name as its author wrote it; file names use it. */
+  readonly written: string;
+  readonly kind: PackageKind;
+  readonly source: { readonly path: string } | { readonly git: string; readonly ref: string; readonly path?: string };
+  /** Packages of this workspace that it needs at run time. */
+  readonly needs: readonly PackageName[];
+  readonly extras: readonly string[];
+  /** Directory below the part into which a `files` package puts its files, `etc/shop`; "" for none. */
+  readonly prefix: string;
+  readonly link: "auto" | "copy";
+  readonly processes: readonly Process[];
+  readonly start: readonly Start[];
+  readonly hooks: readonly Hook[];
+  readonly health?: Health;
+}

@@ -1,0 +1,25 @@
+import type { PackageName } from "./name.ts";
+import type { Package } from "./package.ts";
+import type { Platform } from "./platform.ts";
+import type { Target } from "./target.ts";
+
+/** A directory with `caisson.toml`, or with just a pyproject.toml, setup.py or requirements.txt. */
+export interface Workspace {
+  /** Absolute. */
+  readonly directory: string;
+  /** The file that says so, relative to `directory`; undefined where nothing of ours is written. */
+  readonly file?: string;
+  readonly name: PackageName;
+  /** Empty: this machine's own. */
+  readonly platforms: readonly Platform[];
+  readonly packages: readonly Package[];
+  readonly targets: readonly Target[];
+  readonly index: IndexSettings;
+}
+
+/** Where distributions come from, beyond uv's and pip's own settings. */
+export interface IndexSettings {
+  readonly url?: string;
+  /** Directories of wheels and sdists, absolute. */
+  readonly findLinks: readonly string[];
+}

@@ -1,0 +1,137 @@
+import { randomBytes } from "node:crypto";
+import { constants } from "node:fs";
+import { chmod, copyFile, link, lstat, mkdir, mkdtemp, open, readdir, realpath, rename, rm, unlink } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { compareBytewise, fail, type Bytes } from "../model/index.ts";
+
+/**
+ * Write a file whole: under a temporary name beside it, synced, renamed, and its directory synced. Nobody sees a part of it.
+ * @throws CaissonError `disk-full` · `permission` · `ref-exists` where `exclusive` and it is there
+ */
+export async function writeDurably(path: string, bytes: Bytes | Uint8Array | string, options: { readonly mode?: number; readonly exclusive?: boolean } = {}): Promise<void> {
+  const temporary = temporaryBeside(path);
+  try {
+    const file = await open(temporary, "wx", options.mode ?? 0o644);
+    try {
+      // FileHandle.writeFile takes streams; @types/node does not know it.
+      await file.writeFile(bytes as string);
+      if (options.mode !== undefined) await file.chmod(options.mode);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    if (options.exclusive === true) {
+      if ((await linkExclusive(temporary, path)) === "exists") fail({ code: "ref-exists", message: `\`${path}\` exists already` });
+      await unlink(temporary);
+    } else {
+      await rename(temporary, path);
+    }
+    await syncPath(dirname(path));
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw explainFileError(error, path);
+  }
+}
+
+/** A name in the same directory that nobody else uses. */
+export function temporaryBeside(path: string): string {
+  return join(dirname(path), `.tmp-${process.pid}-${randomBytes(8).toString("hex")}`);
+}
+
+/** Give a file a second name, unless the name is taken. Atomic among any number of writers. */
+export async function linkExclusive(from: string, to: string): Promise<"made" | "exists"> {
+  try {
+    await link(from, to);
+    return "made";
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return "exists";
+    throw error;
+  }
+}
+
+/** Make a directory's names, or a file's bytes, durable. */
+export async function syncPath(path: string): Promise<void> {
+  const handle = await open(path, constants.O_RDONLY);
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** A copy that shares blocks where the file system can; never a hard link, since the owner of a copy may write to it. */
+export async function copyWhole(from: string, to: string): Promise<void> {
+  const temporary = temporaryBeside(to);
+  try {
+    await copyFile(from, temporary, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
+    await syncPath(temporary);
+    await rename(temporary, to);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw explainFileError(error, to);
+  }
+}
+
+export interface WalkEntry {
+  /** Relative to the start, with forward slashes. */
+  readonly path: string;
+  readonly kind: "file" | "link" | "directory" | "other";
+  readonly mode: number;
+  readonly size: number;
+}
+
+/** Everything below a directory, depth first, bytewise by name; links are not followed. `enter` may refuse a directory. */
+export async function* walk(directory: string, enter: (path: string) => boolean = () => true, below = ""): AsyncIterable<WalkEntry> {
+  const names = (await readdir(join(directory, below))).toSorted(compareBytewise);
+  for (const name of names) {
+    const path = below === "" ? name : `${below}/${name}`;
+    const stat = await lstat(join(directory, path));
+    const kind = stat.isFile() ? "file" : stat.isSymbolicLink() ? "link" : stat.isDirectory() ? "directory" : "other";
+    yield { path, kind, mode: stat.mode & 0o7777, size: stat.size };
+    if (kind === "directory" && enter(path)) yield* walk(directory, enter, path);
+  }
+}
+
+/** A directory that is removed when its owner is done, whatever happened: `await using scratch = await temporaryDirectory(...)`. */
+export interface TemporaryDirectory extends AsyncDisposable {
+  /** Absolute, without links. */
+  readonly path: string;
+}
+
+/** Made in `parent`, by default where the system keeps temporary files. */
+export async function temporaryDirectory(prefix: string, parent: string = tmpdir()): Promise<TemporaryDirectory> {
+  await mkdir(parent, { recursive: true });
+  const path = await realpath(await mkdtemp(join(parent, `${prefix}-`)));
+  return { path, [Symbol.asyncDispose]: () => removeTree(path) };
+}
+
+/** Remove a directory with everything in it, also where directories in it are read-only. */
+export async function removeTree(path: string): Promise<void> {
+  try {
+    await rm(path, { recursive: true, force: true });
+  } catch (error) {
+    if (!["EACCES", "EPERM"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
+    await makeWritable(path);
+    await rm(path, { recursive: true, force: true });
+  }
+}
+
+async function makeWritable(path: string): Promise<void> {
+  await chmod(path, 0o755);
+  for (const entry of await readdir(path, { withFileTypes: true })) {
+    if (entry.isDirectory()) await makeWritable(join(path, entry.name));
+  }
+}
+
+/** A file system's refusal in our words; anything else is handed back as it is. */
+export function explainFileError(error: unknown, path: string): unknown {
+  const { code } = error as NodeJS.ErrnoException;
+  try {
+    if (code === "ENOSPC" || code === "EDQUOT") fail({ code: "disk-full", message: `no space left while writing \`${path}\``, hint: `make room (df ${dirname(path)}) and run the same command again` }, error);
+    if (code === "EACCES" || code === "EPERM" || code === "EROFS") fail({ code: "permission", message: `may not write \`${path}\``, hint: "check its owner and mode, or choose another place" }, error);
+  } catch (explained) {
+    return explained;
+  }
+  return error;
+}

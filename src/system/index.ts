@@ -1,0 +1,6 @@
+/** Touches files, processes, network and time, so that few others do. */
+export * from "./concurrently.ts";
+export * from "./context.ts";
+export * from "./files.ts";
+export * from "./hash.ts";
+export * from "./run.ts";

@@ -1,0 +1,139 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { createInterface } from "node:readline";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { fail } from "../model/index.ts";
+
+export interface RunOptions {
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly stdin?: AsyncIterable<Uint8Array> | string;
+  /** Seconds; then the program's whole process group is killed. */
+  readonly timeout?: number;
+  /** Each line of stdout and stderr while it comes. */
+  readonly onLine?: (line: string) => void;
+  readonly signal?: AbortSignal;
+  /** Octal file mode mask of the program; ours where absent. */
+  readonly umask?: number;
+}
+
+export interface RunResult {
+  /** Exit status; 128 and the signal's number where a signal ended it. */
+  readonly status: number;
+  readonly stdout: Uint8Array;
+  readonly stderr: string;
+}
+
+/**
+ * Run a program to its end. `argv` is words; no shell reads them.
+ * @throws CaissonError `tool-missing` where there is no such program · `cancelled` where the signal was aborted
+ */
+export type Run = (argv: readonly string[], options: RunOptions) => Promise<RunResult>;
+
+/** A program that goes on while we do other things. */
+export interface RunningProcess {
+  readonly pid: number;
+  readonly ended: Promise<{ readonly status: number; readonly signal: NodeJS.Signals | null }>;
+  /** Send a signal to its whole process group. */
+  kill(signal: NodeJS.Signals): void;
+}
+
+/** Start a program in a process group of its own; each line of its output goes to `onLine`. */
+export type Start = (argv: readonly string[], options: Pick<RunOptions, "cwd" | "env"> & { readonly onLine: (line: string) => void }) => Promise<RunningProcess>;
+
+export const run: Run = async (argv, options) => {
+  if (options.signal?.aborted) cancelled();
+  const child = spawnWords(argv, options);
+  await started(child, argv);
+  const stop = (): void => killGroup(child, "SIGKILL");
+  const timer = options.timeout === undefined ? undefined : setTimeout(stop, options.timeout * 1000);
+  options.signal?.addEventListener("abort", stop, { once: true });
+  try {
+    if (options.onLine !== undefined) eachLine(child, options.onLine);
+    const stdout: Buffer[] = [];
+    const stderr: Buffer[] = [];
+    child.stdout?.on("data", (chunk: Buffer) => stdout.push(chunk));
+    child.stderr?.on("data", (chunk: Buffer) => stderr.push(chunk));
+    const fed = feed(child, options.stdin);
+    const status = await new Promise<number>((resolve) => child.once("close", (code, signal) => resolve(code ?? 128 + signalNumber(signal))));
+    await fed;
+    if (options.signal?.aborted) cancelled();
+    return { status, stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr).toString("utf8") };
+  } finally {
+    clearTimeout(timer);
+    options.signal?.removeEventListener("abort", stop);
+  }
+};
+
+export const start: Start = async (argv, options) => {
+  const child = spawnWords(argv, options);
+  await started(child, argv);
+  child.stdin?.end();
+  eachLine(child, options.onLine);
+  return {
+    pid: child.pid ?? 0,
+    ended: new Promise((resolve) => child.once("close", (code, signal) => resolve({ status: code ?? 128 + signalNumber(signal), signal }))),
+    kill: (signal) => killGroup(child, signal),
+  };
+};
+
+function spawnWords(argv: readonly string[], options: Pick<RunOptions, "cwd" | "env" | "umask">): ChildProcess {
+  // A mask belongs to a process, and Node cannot set it for a child alone.
+  const words = options.umask === undefined ? argv : ["/bin/sh", "-c", `umask ${options.umask.toString(8).padStart(3, "0")} && exec "$@"`, "sh", ...argv];
+  const [program = "", ...rest] = words;
+  // A group of its own, so that a back end's children end with it and a terminal's Ctrl-C reaches only us.
+  return spawn(program, rest, { cwd: options.cwd, env: { ...options.env }, stdio: ["pipe", "pipe", "pipe"], detached: true });
+}
+
+function started(child: ChildProcess, argv: readonly string[]): Promise<void> {
+  return new Promise((resolve, reject) => {
+    child.once("spawn", resolve);
+    child.once("error", (cause: NodeJS.ErrnoException) => {
+      try {
+        fail({ code: cause.code === "EACCES" ? "permission" : "tool-missing", message: `cannot run \`${argv[0] ?? ""}\``, hint: "install it, or put its directory on PATH" }, cause);
+      } catch (error) {
+        reject(error as Error);
+      }
+    });
+  });
+}
+
+async function feed(child: ChildProcess, stdin: RunOptions["stdin"]): Promise<void> {
+  const { stdin: sink } = child;
+  if (sink === null) return;
+  if (stdin === undefined) {
+    sink.end();
+    return;
+  }
+  try {
+    await pipeline(typeof stdin === "string" ? [stdin] : Readable.from(stdin), sink);
+  } catch (error) {
+    // A program may end without reading all of its input; its exit status tells what that means.
+    if (!["EPIPE", "ERR_STREAM_PREMATURE_CLOSE", "ECONNRESET"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
+  }
+}
+
+function eachLine(child: ChildProcess, onLine: (line: string) => void): void {
+  for (const stream of [child.stdout, child.stderr]) {
+    if (stream !== null) createInterface({ input: stream }).on("line", onLine);
+  }
+}
+
+function killGroup(child: ChildProcess, signal: NodeJS.Signals): void {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  try {
+    process.kill(-child.pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
+}
+
+function cancelled(): never {
+  return fail({ code: "cancelled", message: "stopped on request" });
+}
+
+const SIGNALS: Readonly<Record<string, number>> = { SIGHUP: 1, SIGINT: 2, SIGQUIT: 3, SIGABRT: 6, SIGKILL: 9, SIGSEGV: 11, SIGPIPE: 13, SIGTERM: 15 };
+
+function signalNumber(signal: NodeJS.Signals | null): number {
+  return signal === null ? 0 : (SIGNALS[signal] ?? 0);
+}
