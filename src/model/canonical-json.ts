@@ -27,8 +27,8 @@ export function printCanonicalJson(value: unknown): string {
 export function compareBytewise(a: string, b: string): number {
   if (a === b) return 0;
   if (PLAIN.test(a) && PLAIN.test(b)) return a < b ? -1 : 1;
-  const left = [...a];
-  const right = [...b];
+  const left = Array.from(a);
+  const right = Array.from(b);
   for (let at = 0; at < left.length && at < right.length; at++) {
     const difference = (left[at]?.codePointAt(0) ?? 0) - (right[at]?.codePointAt(0) ?? 0);
     if (difference !== 0) return difference;
@@ -36,4 +36,4 @@ export function compareBytewise(a: string, b: string): number {
   return left.length - right.length;
 }
 
-const PLAIN = /^[\u0000-\ud7ff]*$/;
+const PLAIN = /^[^\ud800-\uffff]*$/;

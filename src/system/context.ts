@@ -36,6 +36,7 @@ async function fetchThroughProxy(env: Readonly<Record<string, string>>, input: P
   if (!proxy) return await fetch(input, init);
   const undici = await import("undici");
   const dispatcher = new undici.EnvHttpProxyAgent();
-  const response = await undici.fetch(input as Parameters<typeof undici.fetch>[0], { ...(init as Parameters<typeof undici.fetch>[1]), dispatcher });
-  return response as unknown as Response;
+  const address = input instanceof Request ? input.url : input;
+  // undici's own types and Node's of the same classes differ by name only.
+  return (await undici.fetch(address, { ...(init as Parameters<typeof undici.fetch>[1]), dispatcher })) as unknown as Response;
 }

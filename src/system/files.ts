@@ -3,7 +3,8 @@ import { constants } from "node:fs";
 import { chmod, copyFile, link, lstat, mkdir, mkdtemp, open, readdir, realpath, rename, rm, unlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { compareBytewise, fail, type Bytes } from "../model/index.ts";
+import { fileURLToPath } from "node:url";
+import { CaissonError, compareBytewise, fail, type Bytes } from "../model/index.ts";
 
 /**
  * Write a file whole: under a temporary name beside it, synced, renamed, and its directory synced. Nobody sees a part of it.
@@ -45,7 +46,7 @@ export async function linkExclusive(from: string, to: string): Promise<"made" | 
     await link(from, to);
     return "made";
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "EEXIST") return "exists";
+    if (errorCode(error) === "EEXIST") return "exists";
     throw error;
   }
 }
@@ -111,7 +112,7 @@ export async function removeTree(path: string): Promise<void> {
   try {
     await rm(path, { recursive: true, force: true });
   } catch (error) {
-    if (!["EACCES", "EPERM"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
+    if (!["EACCES", "EPERM"].includes(errorCode(error) ?? "")) throw error;
     await makeWritable(path);
     await rm(path, { recursive: true, force: true });
   }
@@ -126,12 +127,25 @@ async function makeWritable(path: string): Promise<void> {
 
 /** A file system's refusal in our words; anything else is handed back as it is. */
 export function explainFileError(error: unknown, path: string): unknown {
-  const { code } = error as NodeJS.ErrnoException;
-  try {
-    if (code === "ENOSPC" || code === "EDQUOT") fail({ code: "disk-full", message: `no space left while writing \`${path}\``, hint: `make room (df ${dirname(path)}) and run the same command again` }, error);
-    if (code === "EACCES" || code === "EPERM" || code === "EROFS") fail({ code: "permission", message: `may not write \`${path}\``, hint: "check its owner and mode, or choose another place" }, error);
-  } catch (explained) {
-    return explained;
+  switch (errorCode(error)) {
+    case "ENOSPC":
+    case "EDQUOT":
+      return new CaissonError([{ code: "disk-full", message: `no space left while writing \`${path}\``, hint: `make room (df ${dirname(path)}) and run the same command again` }], error);
+    case "EACCES":
+    case "EPERM":
+    case "EROFS":
+      return new CaissonError([{ code: "permission", message: `may not write \`${path}\``, hint: "check its owner and mode, or choose another place" }], error);
+    default:
+      return error;
   }
-  return error;
+}
+
+/** The code of a system error, `ENOENT`; undefined for anything else. */
+export function errorCode(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
+}
+
+/** The absolute path of a file that is shipped with Caisson itself, `agent/agent.py`. */
+export function ownPath(name: string): string {
+  return fileURLToPath(new URL(`../../${name}`, import.meta.url));
 }

@@ -2,7 +2,8 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { fail } from "../model/index.ts";
+import { CaissonError, fail } from "../model/index.ts";
+import { errorCode } from "./files.ts";
 
 export interface RunOptions {
   readonly cwd: string;
@@ -89,11 +90,7 @@ function started(child: ChildProcess, argv: readonly string[]): Promise<void> {
   return new Promise((resolve, reject) => {
     child.once("spawn", resolve);
     child.once("error", (cause: NodeJS.ErrnoException) => {
-      try {
-        fail({ code: cause.code === "EACCES" ? "permission" : "tool-missing", message: `cannot run \`${argv[0] ?? ""}\``, hint: "install it, or put its directory on PATH" }, cause);
-      } catch (error) {
-        reject(error as Error);
-      }
+      reject(new CaissonError([{ code: cause.code === "EACCES" ? "permission" : "tool-missing", message: `cannot run \`${argv[0] ?? ""}\``, hint: "install it, or put its directory on PATH" }], cause));
     });
   });
 }
@@ -109,7 +106,7 @@ async function feed(child: ChildProcess, stdin: RunOptions["stdin"]): Promise<vo
     await pipeline(typeof stdin === "string" ? [stdin] : Readable.from(stdin), sink);
   } catch (error) {
     // A program may end without reading all of its input; its exit status tells what that means.
-    if (!["EPIPE", "ERR_STREAM_PREMATURE_CLOSE", "ECONNRESET"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
+    if (!["EPIPE", "ERR_STREAM_PREMATURE_CLOSE", "ECONNRESET"].includes(errorCode(error) ?? "")) throw error;
   }
 }
 
@@ -124,7 +121,7 @@ function killGroup(child: ChildProcess, signal: NodeJS.Signals): void {
   try {
     process.kill(-child.pid, signal);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+    if (errorCode(error) !== "ESRCH") throw error;
   }
 }
 

@@ -1,0 +1,3 @@
+/** The public library. */
+export * from "./model/index.ts";
+export { createContext, type Context } from "./system/index.ts";
