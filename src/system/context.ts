@@ -37,6 +37,5 @@ async function fetchThroughProxy(env: Readonly<Record<string, string>>, input: P
   const undici = await import("undici");
   const dispatcher = new undici.EnvHttpProxyAgent();
   const address = input instanceof Request ? input.url : input;
-  // undici's own types and Node's of the same classes differ by name only.
-  return (await undici.fetch(address, { ...(init as Parameters<typeof undici.fetch>[1]), dispatcher })) as unknown as Response;
+  return await undici.fetch(address, { ...(init as Parameters<typeof undici.fetch>[1]), dispatcher });
 }

@@ -1,0 +1,85 @@
+#!/usr/bin/env node
+/** Lets a person call the library and read what happened. */
+import { readFileSync } from "node:fs";
+import type { Cli, ExitStatus } from "./command.ts";
+import { commands } from "./commands/index.ts";
+import { exitStatusOf, printError } from "./print.ts";
+import { createProgress } from "./progress.ts";
+import { parseCommandLine } from "./program.ts";
+
+process.exitCode = await main(process.argv.slice(2));
+
+async function main(words: readonly string[]): Promise<ExitStatus> {
+  const color = process.stderr.isTTY && (process.env["NO_COLOR"] ?? "") === "";
+  survivePipes();
+  const typed = await parseCommandLine(commands, words, ownVersion());
+  if ("text" in typed) {
+    (typed.status === 0 ? process.stdout : process.stderr).write(typed.text);
+    return typed.status;
+  }
+  const progress = createProgress(process.stderr, color);
+  if ("wrong" in typed) {
+    progress.line(`${color ? "\u001b[31merror:\u001b[39m" : "error:"} ${typed.wrong}\nhint: ${typed.hint}`);
+    return 2;
+  }
+  const json = typed.input.has("json");
+  const stop = stopOnSignals();
+  try {
+    const library = await import("../index.ts");
+    const context = library.createContext({ cwd: process.cwd(), env: process.env, report: progress.report, signal: stop.signal });
+    const cli: Cli = {
+      library,
+      context,
+      json,
+      terminal: process.stderr.isTTY,
+      openStore: () => library.openStore(context, typed.store ?? library.defaultStoreDirectory(context.env)),
+      print: (line) => write(process.stdout, line),
+      note: (line) => progress.line(line),
+      emit: (value) => write(process.stdout, JSON.stringify(value)),
+    };
+    return await typed.command.run(cli, typed.input);
+  } catch (error) {
+    progress.end();
+    progress.line(printError(error, color));
+    return exitStatusOf(error);
+  } finally {
+    progress.end();
+    stop.done();
+  }
+
+  function write(stream: NodeJS.WriteStream, line: string): void {
+    progress.pause();
+    stream.write(`${line}\n`);
+  }
+}
+
+/** The first Ctrl-C asks for an orderly end; the second ends at once. */
+function stopOnSignals(): { readonly signal: AbortSignal; done(): void } {
+  const controller = new AbortController();
+  const stop = (): void => {
+    if (controller.signal.aborted) process.exit(1);
+    controller.abort();
+  };
+  const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+  for (const signal of signals) process.on(signal, stop);
+  return {
+    signal: controller.signal,
+    done: () => {
+      for (const signal of signals) process.off(signal, stop);
+    },
+  };
+}
+
+/** A reader that went away (`caisson stack list | head -1`) is no error. */
+function survivePipes(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code !== "EPIPE") throw error;
+    });
+  }
+}
+
+function ownVersion(): string {
+  const file: unknown = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+  return typeof file === "object" && file !== null && "version" in file ? String(file.version) : "";
+}

@@ -1,0 +1,48 @@
+import type { CaissonError, ErrorCode, Problem } from "../index.ts";
+import type { ExitStatus } from "./command.ts";
+
+/** Wrong on the command line itself; a wrong file is 1. */
+const USAGE: ReadonlySet<ErrorCode> = new Set(["usage", "name-invalid", "format-unknown", "platform-unknown", "target-unknown", "package-unknown"]);
+
+/** The exit status that an error leaves. */
+export function exitStatusOf(error: unknown): ExitStatus {
+  if (!isCaissonError(error)) return 70;
+  if (error.code === "unknown-state") return 5;
+  return USAGE.has(error.code) ? 2 : 1;
+}
+
+/** An error as lines for stderr: every problem, then what caused it; hints last, each once. */
+export function printError(error: unknown, color: boolean): string {
+  const red = (text: string): string => (color ? `\u001b[31m${text}\u001b[39m` : text);
+  if (!isCaissonError(error)) return `${red("bug:")} ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\nhint: this is our mistake; please report it with the lines above`;
+  const lines = error.problems.map((problem) => `${red("error:")} ${place(problem)}${problem.message}`);
+  lines.push(...causes(error).map((cause) => `  caused by: ${cause}`));
+  lines.push(...new Set(error.problems.flatMap(({ hint }) => (hint === undefined ? [] : [`hint: ${hint}`]))));
+  return lines.join("\n");
+}
+
+/** A problem that does not end the work. */
+export function printWarning(problem: Problem, color: boolean): string {
+  const yellow = color ? "\u001b[33mwarning:\u001b[39m" : "warning:";
+  return `${yellow} ${place(problem)}${problem.message}${problem.hint === undefined ? "" : `\nhint: ${problem.hint}`}`;
+}
+
+/** `caisson.toml:12: ` before a message, where the place is known. */
+function place({ file, line }: Problem): string {
+  if (file === undefined) return "";
+  return line === undefined ? `${file}: ` : `${file}:${line}: `;
+}
+
+function causes(error: Error): readonly string[] {
+  const lines: string[] = [];
+  for (let { cause } = error; cause !== undefined; cause = cause instanceof Error ? cause.cause : undefined) {
+    const text = cause instanceof Error ? cause.message : typeof cause === "string" ? cause : JSON.stringify(cause);
+    lines.push(text.trimEnd().replaceAll("\n", "\n    "));
+  }
+  return lines;
+}
+
+/** By name, not by class: this room does not load the library before a command runs. */
+function isCaissonError(error: unknown): error is CaissonError {
+  return error instanceof Error && error.name === "CaissonError" && "problems" in error;
+}
