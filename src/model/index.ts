@@ -15,4 +15,5 @@ export * from "./release.ts";
 export * from "./target.ts";
 export * from "./plan.ts";
 export * from "./workspace.ts";
+export * from "./media-types.ts";
 export * from "./blobs.ts";
