@@ -1,0 +1,3 @@
+/** Knows Python's packaging standards: versions, markers, tags, locks, wheels, ELF, and how many wheels become one environment. Pure functions over bytes and text. */
+export { compareVersions, normalizeVersion } from "./version.ts";
+export { isSpecifier, satisfies } from "./specifier.ts";
