@@ -10,6 +10,7 @@ const packages = {
   "python3-venv": ["/usr/bin/python3", "-c", "import venv, ensurepip"],
   shellcheck: ["shellcheck", "--version"],
   bzip2: ["sh", "-c", "command -v bzip2"],
+  jq: ["jq", "--version"],
   unzip: ["sh", "-c", "command -v unzip"],
 };
 

@@ -1,0 +1,112 @@
+import { spawnSync } from "node:child_process";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { defaultPythonMinor, findPythons, has, makeHome, type Home } from "../support/machine.ts";
+import { parseStory, playScene, stable } from "../support/story.ts";
+
+const minor = defaultPythonMinor();
+const other = findPythons().findLast((python) => python.minor !== minor);
+const homes: Home[] = [];
+afterAll(() => homes.forEach((home) => home.remove()));
+
+/** The transcripts say `debian-12`, Python 3.11 and `python3.9`; here stands what this machine has. */
+const label = platformLabel();
+
+function platformLabel(): string {
+  const home = makeHome();
+  homes.push(home);
+  write(home.directory, { "pyproject.toml": hello("1.0") });
+  const { stdout } = spawnSync("caisson", ["init"], { cwd: home.directory, env: home.env, encoding: "utf8" });
+  return /platform (?<label>\S+)$/m.exec(stdout)?.groups?.["label"] ?? "no platform";
+}
+
+function write(directory: string, files: Readonly<Record<string, string>>): void {
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(directory, path)), { recursive: true });
+    writeFileSync(join(directory, path), text);
+  }
+}
+
+function hello(version: string): string {
+  return `[build-system]\nrequires = ["flit_core>=3.9,<4"]\nbuild-backend = "flit_core.buildapi"\n\n[project]\nname = "hello"\nversion = "${version}"\ndescription = "Says hello"\n\n[project.scripts]\nhello = "hello:main"\n`;
+}
+
+const greeting = 'from importlib.metadata import version\n\n\ndef main():\n    print("hello", version("hello"))\n';
+
+function repository(home: Home): { commit(files: Readonly<Record<string, string>>, tag?: string): void; readonly directory: string } {
+  const directory = join(home.directory, "work");
+  mkdirSync(directory);
+  const git = (...words: string[]): void => {
+    const { status, stderr } = spawnSync("git", words, { cwd: directory, env: home.env, encoding: "utf8" });
+    if (status !== 0) throw new Error(stderr);
+  };
+  git("init", "--quiet", "--initial-branch=main");
+  return {
+    directory,
+    commit: (files, tag) => {
+      write(directory, files);
+      git("add", ".");
+      git("commit", "--quiet", "--message", tag ?? "more");
+      if (tag !== undefined) git("tag", tag);
+    },
+  };
+}
+
+/** Play a transcript in a fresh HOME; what each command prints must be what stands there. */
+function play(name: string, prepare: (home: Home) => string): void {
+  const home = makeHome();
+  homes.push(home);
+  const shell = { cwd: prepare(home), env: home.env };
+  const text = readFileSync(join(import.meta.dirname, `${name}.txt`), "utf8");
+  const local = text.replaceAll("debian-12", label).replaceAll("CPython 3.11", `CPython ${minor}`).replaceAll("python3.9", other?.path ?? "python3.9").replaceAll("is 3.9", `is ${other?.minor ?? "3.9"}`).replaceAll("$TMP", home.directory);
+  for (const scene of parseStory(local)) {
+    const played = playScene(scene, shell, stable);
+    const wanted = { command: scene.command, stdout: scene.stdout, stderr: scene.stderr, status: scene.status ?? played.status };
+    const seen = scene.open ? { ...played, stdout: played.stdout.slice(0, scene.stdout.length), stderr: played.stderr.slice(0, scene.stderr.length) } : played;
+    expect({ command: scene.command, ...seen }, `${name}.txt, line ${scene.line}`).toEqual(wanted);
+  }
+}
+
+describe("stories", () => {
+  it("S1: one minute from a project to a release (rows P1, P3, P9, P11)", () => {
+    play("s1", (home) => {
+      const work = repository(home);
+      work.commit({ "pyproject.toml": hello("1.0"), "src/hello/__init__.py": greeting }, "1.0");
+      return work.directory;
+    });
+  });
+
+  it.skipIf(other === undefined)("S2: a bundle by hand (rows P1, P3 to P7, P16, P17) (needs a second CPython)", () => {
+    play("s2", (home) => {
+      const work = repository(home);
+      work.commit({ "pyproject.toml": hello("1.0rc1"), "src/hello/__init__.py": greeting }, "1.0-rc1");
+      return work.directory;
+    });
+  });
+
+  it("S4: three deploys to a directory, back, prune (rows P9 to P12)", () => {
+    play("s4", (home) => {
+      const work = repository(home);
+      work.commit({ "caisson.toml": `[workspace]\nname = "hello"\nplatforms = ["${label}"]\n\n[packages.hello]\npath = "."\nhealth = { command = "hello" }\n`, ".gitignore": "dist\napp\n", "pyproject.toml": hello("1.9"), "src/hello/__init__.py": greeting }, "1.9");
+      work.commit({ "pyproject.toml": hello("1.10") }, "1.10");
+      return work.directory;
+    });
+  });
+
+  it.skipIf(!has("jq"))("S5: stacks (rows G1 to G3, G7, G11, G13) (needs jq)", () => {
+    play("s5", (home) => {
+      const work = repository(home);
+      const web = hello("2.0.0").replaceAll("hello", "shop_web").replace('name = "shop_web"', 'name = "shop-web"').replace("[project.scripts]", "[tool.none]").replace("[build-system]", "[build-system]");
+      work.commit({
+        "caisson.toml": `[workspace]\nname = "shop"\nplatforms = ["${label}"]\n\n[packages.shop-web]\npath = "web"\n\n[packages.shop-config]\nkind = "files"\npath = "config"\nprefix = "etc/shop"\n`,
+        ".gitignore": "dist\n",
+        "web/pyproject.toml": web,
+        "web/src/shop_web/__init__.py": '"""The shop."""\n',
+        "config/VERSION": "1.0.0\n",
+        "config/shop.ini": "[shop]\ncurrency = EUR\n",
+      });
+      return work.directory;
+    });
+  });
+});
