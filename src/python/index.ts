@@ -1,3 +1,7 @@
 /** Knows Python's packaging standards: versions, markers, tags, locks, wheels, ELF, and how many wheels become one environment. Pure functions over bytes and text. */
 export { compareVersions, normalizeVersion } from "./version.ts";
 export { isSpecifier, satisfies } from "./specifier.ts";
+export { evaluateMarker, parseMarker, type Marker } from "./marker.ts";
+export { parseRequirement, type Requirement } from "./requirement.ts";
+export { compatibleTags, platformTags } from "./tags.ts";
+export { needsInterpreterTree, platformFromFacts, platformPreset, platformPresets, type PlatformFacts } from "./platform.ts";
