@@ -1,0 +1,161 @@
+/** What is timed: ours first, then the peers. `prepare` makes the ground of a case outside the measured time. */
+import { spawnSync } from "node:child_process";
+import { existsSync, readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { changeLine, makeHundred, makeShop } from "./ground.mjs";
+
+const HUNDRED = "117 wheels, 171 MB";
+
+export const cases = [
+  {
+    name: "command line starts",
+    of: "`--version`",
+    target: "1.3 x an empty Node program",
+    prepare: (ground) => [
+      { name: "caisson", argv: [...ground.caisson, "--version"] },
+      { name: "node", argv: [process.execPath, "--eval", "0"] },
+    ],
+  },
+  {
+    name: "build again, shop",
+    of: "examples/shop",
+    target: "0.30 s",
+    prepare: (ground, directory) => {
+      const shop = makeShop(ground, join(directory, "shop"));
+      const argv = [...ground.caisson, "build", "shop-web"];
+      warm(ground, argv, shop);
+      return [{ name: "caisson", argv, cwd: shop, env: ground.env }];
+    },
+  },
+  {
+    name: "build again, hundred",
+    of: HUNDRED,
+    target: "0.30 s",
+    prepare: (ground, directory) => {
+      const application = makeHundred(ground, join(directory, "app"));
+      const argv = [...ground.caisson, "build"];
+      warm(ground, argv, application);
+      return [{ name: "caisson", argv, cwd: application, env: ground.env }, pipWheelhouse(ground, application), uvWheelhouse(ground, application), pexPacked(ground, application)];
+    },
+  },
+  {
+    name: "one line changed, hundred",
+    of: HUNDRED,
+    target: "own wheel build + 0.3 s",
+    prepare: (ground, directory) => {
+      const application = makeHundred(ground, join(directory, "app"));
+      const argv = [...ground.caisson, "build"];
+      warm(ground, argv, application);
+      const before = () => changeLine(application, "src/hundred/__init__.py");
+      const out = join(application, "out-wheel");
+      return [
+        { name: "caisson", argv, cwd: application, env: ground.env, before },
+        { name: "own wheel alone (uv build)", argv: [join(ground.peers, "uv"), "build", "--quiet", "--wheel", "--offline", "--no-index", "--find-links", ground.backEnds, "--out-dir", out, application], env: ground.env, before },
+        { ...uvWheelhouse(ground, application), before },
+      ];
+    },
+  },
+  {
+    name: "cold, hundred",
+    of: `${HUNDRED}, wheels at hand, empty store`,
+    target: "0.7 x pip",
+    prepare: (ground, directory) => {
+      const application = makeHundred(ground, join(directory, "app"));
+      const store = join(directory, "store");
+      const lock = [...ground.caisson, "lock"];
+      warm(ground, lock, application);
+      changeLine(application, "src/hundred/__init__.py");
+      return [
+        { name: "caisson", argv: [...ground.caisson, "build", "--store", store], cwd: application, env: ground.env, before: () => rmSync(store, { recursive: true, force: true }) },
+        pipWheelhouse(ground, application),
+      ];
+    },
+  },
+  {
+    name: "install, no bytecode",
+    of: `${HUNDRED}, fresh directory`,
+    target: "1.2 x uv, 0.33 x pip",
+    prepare: (ground, directory) => installers(ground, directory, false),
+  },
+  {
+    name: "install, bytecode",
+    of: `${HUNDRED}, fresh directory`,
+    target: "1.0 x uv, 0.33 x pip",
+    prepare: (ground, directory) => installers(ground, directory, true),
+  },
+  {
+    name: "second release",
+    of: `${HUNDRED}, one line changed, beside the first`,
+    target: "0.2 s on the host + the disk's sync",
+    prepare: (ground, directory) => {
+      const application = makeHundred(ground, join(directory, "app"));
+      const root = join(directory, "root");
+      warm(ground, [...ground.caisson, "build"], application);
+      warm(ground, [...ground.caisson, "deploy", "--to", `local:${root}`], application);
+      let version = 1;
+      const before = () => {
+        version++;
+        spawnSync("sed", ["-i", `s/^version = .*/version = "1.${version}"/`, join(application, "pyproject.toml")]);
+        changeLine(application, "src/hundred/__init__.py");
+        warm(ground, [...ground.caisson, "build"], application);
+      };
+      return [
+        { name: "caisson deploy", argv: [...ground.caisson, "deploy", "--to", `local:${root}`], cwd: application, env: ground.env, before },
+        { name: "sync alone", argv: ["sync", "-f", directory] },
+      ];
+    },
+  },
+];
+
+function warm(ground, [program, ...words], cwd) {
+  const { status, stderr, stdout } = spawnSync(program, words, { cwd, env: { ...process.env, ...ground.env }, encoding: "utf8" });
+  if (status !== 0) throw new Error(`${words.join(" ")} ended with ${status}\n${stdout}${stderr}`);
+}
+
+function pipWheelhouse(ground, application) {
+  const out = join(application, "wheelhouse");
+  return {
+    name: "pip wheel",
+    argv: [join(ground.peers, "pip"), "wheel", "--quiet", "--no-index", "--find-links", ground.wheels, "--find-links", ground.backEnds, "--wheel-dir", out, application],
+    env: ground.env,
+    before: () => rmSync(out, { recursive: true, force: true }),
+  };
+}
+
+/** What teams do with uv: lock with hashes, build the own wheel, put it and the wheels into one archive. */
+function uvWheelhouse(ground, application) {
+  const uv = join(ground.peers, "uv");
+  const script = `set -e; rm -rf out-uv; mkdir out-uv; ${uv} pip compile --quiet --offline --no-index --find-links "${ground.wheels}" --generate-hashes -o out-uv/requirements.txt pyproject.toml; ${uv} build --quiet --offline --wheel --no-index --find-links "${ground.backEnds}" --out-dir out-uv; cp "${ground.wheels}"/*.whl out-uv/; tar cf out-uv.tar out-uv`;
+  return { name: "uv", argv: ["sh", "-c", script], cwd: application, env: ground.env };
+}
+
+function pexPacked(ground, application) {
+  const out = join(application, "out-pex");
+  return {
+    name: "pex packed",
+    argv: [join(ground.peers, "pex"), application, "--layout", "packed", "--no-index", "--find-links", ground.wheels, "--find-links", ground.backEnds, "--output-file", out],
+    env: { ...ground.env, PEX_ROOT: join(ground.directory, "pex-root") },
+    before: () => rmSync(out, { recursive: true, force: true }),
+  };
+}
+
+/** The same wheels, from a bundle by install.sh, by uv and by pip, each into a fresh directory. */
+function installers(ground, directory, bytecode) {
+  const application = makeHundred(ground, join(directory, "app"));
+  warm(ground, [...ground.caisson, "build", "--format", "dir"], application);
+  const bundle = join(application, "dist", readdirSync(join(application, "dist")).find((name) => !name.includes(".sha256")));
+  const own = join(bundle, "data/wheels");
+  const out = join(directory, "env");
+  const clear = () => {
+    // Taking the old one away is nobody's work here; its room is given back outside the measured time.
+    if (existsSync(out)) rmSync(out, { recursive: true, force: true });
+    spawnSync("sync", ["-f", directory]);
+  };
+  const uv = join(ground.peers, "uv");
+  const flags = bytecode ? "--compile-bytecode" : "--no-compile-bytecode";
+  return [
+    { name: "install.sh", argv: ["sh", join(bundle, "install.sh"), out], env: { ...ground.env, ...(bytecode ? {} : { CAISSON_BYTECODE: "0" }) }, before: clear },
+    { name: "uv", argv: ["sh", "-c", `${uv} venv --quiet --python python3 "${out}" && ${uv} pip install --quiet --offline --no-index --no-deps ${flags} --python "${out}/bin/python" "${own}"/*.whl`], env: ground.env, before: clear },
+    { name: "pip", argv: ["sh", "-c", `python3 -m venv "${out}" && "${out}/bin/pip" install --quiet --no-index --no-deps ${bytecode ? "--compile" : "--no-compile"} "${own}"/*.whl`], env: ground.env, before: clear },
+  ];
+}
