@@ -17,3 +17,5 @@ export * from "./plan.ts";
 export * from "./workspace.ts";
 export * from "./media-types.ts";
 export * from "./blobs.ts";
+export * from "./nearest.ts";
+export * from "./shape.ts";
