@@ -2,5 +2,6 @@
 export * from "./concurrently.ts";
 export * from "./context.ts";
 export * from "./files.ts";
+export * from "./filter.ts";
 export * from "./hash.ts";
 export * from "./run.ts";
