@@ -1,0 +1,77 @@
+import { readFile } from "node:fs/promises";
+import { compareBytewise, digestHex, printCanonicalJson, type BlobReader, type Bytes, type Descriptor, type Digest, type Payload } from "../model/index.ts";
+import { ownPath } from "../system/index.ts";
+
+/** One member of a bundle, relative to its top folder. */
+export interface BundleFile {
+  /** A directory's ends with a slash. */
+  readonly path: string;
+  readonly kind: "file" | "directory";
+  readonly mode: 0o644 | 0o755;
+  /** 0 for a directory. */
+  readonly size: number;
+  /** The content, from its start each time. */
+  open(): Bytes;
+}
+
+/** The number of the layout below; a reader refuses higher ones. */
+export const bundleFormatNumber = 1;
+
+/**
+ * What a bundle holds, sorted bytewise by path; the same for every container.
+ * `install.sh` and `data/agent.py` are those of this Caisson; everything else is the payload's.
+ */
+export async function* bundleFiles(payload: Payload, read: BlobReader): AsyncIterable<BundleFile> {
+  const files = [
+    textFile("PACKAGE", `${payload.written}\n`),
+    textFile("PLATFORM", `${payload.platform.label}\n`),
+    textFile("VERSION", `${payload.version}\n`),
+    textFile("data/payload.json", printCanonicalJson(payload)),
+    textFile("info.json", `${printCanonicalJson(bundleInfo(payload))}\n`),
+    textFile("data/agent.py", await readFile(ownPath("agent/agent.py"))),
+    textFile("install.sh", await readFile(ownPath("agent/install.sh")), 0o755),
+    ...[...bundleBlobs(payload)].map(([path, blob]): BundleFile => ({ path, kind: "file", mode: 0o644, size: blob.size, open: () => read.read(blob.digest) })),
+  ];
+  yield* [...files, ...directoriesOf(files)].toSorted((a, b) => compareBytewise(a.path, b.path));
+}
+
+/** What `info.json` says, for people and their scripts. */
+export function bundleInfo(payload: Payload): Readonly<Record<string, unknown>> {
+  return {
+    format: bundleFormatNumber,
+    name: payload.written,
+    version: payload.version,
+    platform: payload.platform.label,
+    ident: `${payload.written}-${payload.version}`,
+    kind: payload.kind,
+    python: payload.interpreter === undefined ? undefined : payload.platform.python.version,
+    revision: payload.revision.id,
+    time: payload.revision.time,
+    distributions: payload.distributions.length === 0 ? undefined : payload.distributions.map(({ name, version }) => ({ name, version })),
+  };
+}
+
+/** Every blob of a payload by its place in the bundle: tree documents by their tree, wheels by name, the rest by digest. */
+export function bundleBlobs(payload: Payload): ReadonlyMap<string, Descriptor> {
+  const wheels = new Set<Digest>(payload.distributions.map(({ wheel }) => wheel.digest));
+  return new Map([
+    ...payload.trees.map(({ id, document }) => [`data/trees/${digestHex(id)}.json`, document] as const),
+    ...payload.distributions.map(({ fileName, wheel }) => [`data/wheels/${fileName}`, wheel] as const),
+    ...payload.blobs.filter(({ digest }) => !wheels.has(digest)).map((blob) => [`data/blobs/${digestHex(blob.digest)}`, blob] as const),
+  ]);
+}
+
+function textFile(path: string, content: string | Uint8Array, mode: BundleFile["mode"] = 0o644): BundleFile {
+  const bytes = Buffer.from(content);
+  return { path, kind: "file", mode, size: bytes.length, open: () => once(bytes) };
+}
+
+/** The top folder itself, whose path is "", and every directory that a file lies in. */
+function directoriesOf(files: readonly BundleFile[]): readonly BundleFile[] {
+  const paths = new Set(["", ...files.flatMap(({ path }) => [...path.matchAll(/\//g)].map(({ index }) => path.slice(0, index + 1)))]);
+  return [...paths].map((path) => ({ path, kind: "directory", mode: 0o755, size: 0, open: () => once() }));
+}
+
+async function* once(...chunks: readonly Uint8Array[]): Bytes {
+  yield* chunks;
+}

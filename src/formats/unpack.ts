@@ -1,0 +1,188 @@
+import { open, stat } from "node:fs/promises";
+import { createReadStream } from "node:fs";
+import { digestHex, mediaTypes, printCanonicalJson, printKeyPath, type BlobWriter, type Bytes, type Descriptor, type Digest, type Mismatch, type Payload } from "../model/index.ts";
+import { errorCode, sha256, treeId, type Context } from "../system/index.ts";
+import { readBzip2 } from "./archive/bzip2.ts";
+import { readDirectory } from "./archive/directory.ts";
+import { readGzip } from "./archive/gzip.ts";
+import { invalid, type Member } from "./archive/member.ts";
+import { readTar } from "./archive/read-tar.ts";
+import { readZip } from "./archive/read-zip.ts";
+import { bundleBlobs, bundleFormatNumber } from "./bundle.ts";
+import { topFolder } from "./format.ts";
+import { readPayload, readTree } from "./payload-shape.ts";
+
+/**
+ * Take a bundle in: any container, told by its content and not by its name. Nothing in it is believed: every blob is hashed, every tree's
+ * id computed anew, every member must be one that the payload asks for. The payload is written last, after everything it refers to.
+ * @throws CaissonError `bundle-invalid` · `tool-missing` for bzip2 · as `write`
+ */
+export async function unpackBundle(ctx: Context, path: string, write: BlobWriter): Promise<{ readonly payload: Payload; readonly descriptor: Descriptor }> {
+  const found = await takeMembers(await openContainer(ctx, path), write);
+  checkFormat(found);
+  const bytes = found.texts.get("data/payload.json") ?? Buffer.alloc(0);
+  const payload = parsePayload(bytes);
+  checkLabels(found, payload);
+  checkBlobs(found, payload);
+  checkReferences(found, payload);
+  return { payload, descriptor: await write.write(bytes, { digest: sha256(bytes) }, mediaTypes.payload) };
+}
+
+interface Container {
+  readonly members: AsyncIterable<Member>;
+  /** Whether all members lie in one folder; in a directory they do not, since its own name may be changed freely. */
+  readonly inFolder: boolean;
+}
+
+async function openContainer(ctx: Context, path: string): Promise<Container> {
+  const kind = await stat(path).catch((error: unknown) => invalid(errorCode(error) === "ENOENT" ? `there is no bundle \`${path}\`` : `cannot read \`${path}\``, error, "`caisson build` makes one"));
+  if (kind.isDirectory()) return { members: readDirectory(path), inFolder: false };
+  const file = readFile(path);
+  const start = await readStart(path);
+  if (start.startsWith("\u001f\u008b")) return { members: readTar(readGzip(file)), inFolder: true };
+  if (start.startsWith("BZh")) return { members: readTar(readBzip2(ctx, file)), inFolder: true };
+  if (start.startsWith("PK\u0003\u0004")) return { members: readZip(path), inFolder: true };
+  if (start.startsWith("ustar", 257)) return { members: readTar(file), inFolder: true };
+  return invalid(`\`${path}\` is not a bundle: neither tar, gzip, bzip2 nor zip`);
+}
+
+async function* readFile(path: string): Bytes {
+  yield* createReadStream(path, { highWaterMark: 1 << 20 });
+}
+
+async function readStart(path: string): Promise<string> {
+  await using file = await open(path, "r");
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(512), 0, 512, 0);
+  return buffer.toString("latin1", 0, bytesRead);
+}
+
+/** What lay in the container. */
+interface Found {
+  readonly folder: string | undefined;
+  /** The small members that are read rather than kept, by path. */
+  readonly texts: ReadonlyMap<string, Buffer>;
+  /** What was written, by path. */
+  readonly blobs: ReadonlyMap<string, Descriptor>;
+  /** Blobs that the trees' files come from, each with one tree that says so. */
+  readonly sources: ReadonlyMap<Digest, string>;
+  readonly paths: ReadonlySet<string>;
+  /** The first member that no bundle of our format has. */
+  readonly strange: string | undefined;
+}
+
+const TEXTS: readonly string[] = ["PACKAGE", "PLATFORM", "VERSION", "info.json", "data/payload.json"];
+/** Ours in every bundle, and never taken from one. */
+const PROGRAMS: readonly string[] = ["install.sh", "data/agent.py"];
+const DIRECTORIES: readonly string[] = ["", "data", "data/blobs", "data/trees", "data/wheels"];
+/** The most bytes of a document that is read into memory. */
+const LARGEST_DOCUMENT = 256 * 2 ** 20;
+
+async function takeMembers({ members, inFolder }: Container, write: BlobWriter): Promise<Found> {
+  const texts = new Map<string, Buffer>();
+  const blobs = new Map<string, Descriptor>();
+  const sources = new Map<Digest, string>();
+  const paths = new Set<string>();
+  let folder: string | undefined;
+  let strange: string | undefined;
+  for await (const member of members) {
+    const slash = inFolder ? member.path.indexOf("/") : -1;
+    const top = slash < 0 ? member.path : member.path.slice(0, slash);
+    const path = !inFolder ? member.path : slash < 0 ? "" : member.path.slice(slash + 1);
+    if (inFolder) folder ??= top;
+    if (inFolder && top !== folder) invalid(`the bundle has more than one folder: \`${top}\` beside \`${folder ?? ""}\``);
+    if (paths.has(path)) invalid(`the bundle has the member \`${path}\` twice`);
+    paths.add(path);
+    const tree = /^data\/trees\/([0-9a-f]{64})\.json$/.exec(path)?.[1];
+    if (member.kind === "directory" || path === "") {
+      if (member.kind !== "directory" || !DIRECTORIES.includes(path)) strange ??= member.path;
+    } else if (TEXTS.includes(path)) texts.set(path, await readDocument(member));
+    else if (tree !== undefined) blobs.set(path, await takeTree(await readDocument(member), `sha256:${tree}`, sources, write));
+    else if (/^data\/(?:wheels|blobs)\/[^/]+$/.test(path)) blobs.set(path, await write.write(member.bytes, { size: member.size }, path.endsWith(".whl") ? mediaTypes.wheel : mediaTypes.bytes));
+    else if (!PROGRAMS.includes(path)) strange ??= member.path;
+  }
+  return { folder, texts, blobs, sources, paths, strange };
+}
+
+async function readDocument({ path, size, bytes }: Member): Promise<Buffer> {
+  if (size > LARGEST_DOCUMENT) invalid(`the bundle's \`${path}\` is too large`);
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of bytes) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+async function takeTree(bytes: Buffer, id: Digest, sources: Map<Digest, string>, write: BlobWriter): Promise<Descriptor> {
+  const what = `tree ${digestHex(id).slice(0, 12)}`;
+  const tree = parseDocument(bytes, what, readTree);
+  if (tree.id !== id || treeId(tree.entries) !== id) invalid(`the bundle's ${what} is not what its name says`);
+  for (const entry of tree.entries) {
+    if (entry.kind === "file" && entry.source.from !== "inline") sources.set(entry.source.blob, what);
+  }
+  return await write.write(bytes, { digest: sha256(bytes) }, mediaTypes.tree);
+}
+
+/** One byte sequence for each value, so that a document's digest here is the one it has everywhere. */
+function parseDocument<Value>(bytes: Buffer, what: string, read: (value: unknown, report: (mismatch: Mismatch) => void) => Value | undefined): Value {
+  const mistakes: Mismatch[] = [];
+  const value = read(parseJson(bytes, what), (mistake) => mistakes.push(mistake));
+  const [first] = mistakes;
+  if (first !== undefined) invalid(`the bundle's ${what} is not valid: ${first.message}${first.hint === undefined ? "" : `; ${first.hint}`}`);
+  if (value === undefined || !bytes.equals(Buffer.from(printCanonicalJson(value)))) return invalid(`the bundle's ${what} is not in canonical form`);
+  return value;
+}
+
+function parseJson(bytes: Buffer, what: string): unknown {
+  try {
+    return JSON.parse(bytes.toString("utf8"));
+  } catch (error) {
+    return invalid(`the bundle's ${what} is not JSON`, error);
+  }
+}
+
+/** A newer layout is told first: what is strange or missing then is no damage. */
+function checkFormat({ texts, strange, paths }: Found): void {
+  const info = texts.get("info.json");
+  if (info !== undefined) {
+    const { format } = (parseJson(info, "info.json") ?? {}) as { readonly format?: unknown };
+    if (typeof format !== "number") invalid("the bundle's info.json has no format number");
+    else if (format > bundleFormatNumber) invalid(`the bundle has format ${format}, made by a newer Caisson; this one reads up to ${bundleFormatNumber}`, undefined, UPDATE);
+  }
+  if (strange !== undefined) invalid(`the bundle has a member that does not belong there: \`${strange}\``);
+  for (const path of [...TEXTS, ...PROGRAMS]) if (!paths.has(path)) invalid(`the bundle lacks \`${path}\``);
+}
+
+const UPDATE = "use that Caisson, or build the bundle with this one";
+
+function parsePayload(bytes: Buffer): Payload {
+  const schema = /"schema":"caisson\.payload\/(\d+)"/.exec(bytes.toString("utf8"))?.[1];
+  if (schema !== undefined && schema !== "1") invalid(`the bundle's payload has version ${schema}, made by a newer Caisson; this one reads version 1`, undefined, UPDATE);
+  return parseDocument(bytes, "payload", readPayload);
+}
+
+/** What people read of a bundle must be what it is. */
+function checkLabels({ folder, texts }: Found, payload: Payload): void {
+  if (folder !== undefined && folder !== topFolder(payload)) invalid(`the bundle's folder is \`${folder}\`, and its payload is \`${topFolder(payload)}\``);
+  const info = parseJson(texts.get("info.json") ?? Buffer.alloc(0), "info.json") as Readonly<Record<string, unknown>>;
+  const labels = [["PACKAGE", "name", payload.written], ["VERSION", "version", payload.version], ["PLATFORM", "platform", payload.platform.label]] as const;
+  for (const [file, key, value] of labels) {
+    if (texts.get(file)?.toString("utf8") !== `${value}\n`) invalid(`the bundle's ${file} does not say \`${value}\`, as its payload does`);
+    if (info[key] !== value) invalid(`the bundle's info.json does not say \`${value}\`, as its payload does`);
+  }
+}
+
+function checkBlobs({ blobs }: Found, payload: Payload): void {
+  const expected = bundleBlobs(payload);
+  for (const [path, blob] of expected) {
+    const taken = blobs.get(path) ?? invalid(`the bundle lacks \`${path}\``);
+    if (taken.digest !== blob.digest || taken.size !== blob.size) invalid(`the bundle's \`${path}\` is damaged: its SHA-256 is not the one in the payload`);
+  }
+  for (const path of blobs.keys()) if (!expected.has(path)) invalid(`the bundle has a member that does not belong there: \`${path}\``);
+}
+
+/** Trees and blobs are named in several places; a host that is sent a release must have all of them. */
+function checkReferences({ sources }: Found, payload: Payload): void {
+  const trees = new Set(payload.trees.map(({ id }) => id));
+  const blobs = new Set(payload.blobs.map(({ digest }) => digest));
+  for (const [blob, tree] of sources) if (!blobs.has(blob)) invalid(`the bundle's ${tree} comes from a blob that the payload does not list: ${blob}`);
+  const used = [...payload.links.flatMap((link) => ("tree" in link ? [link.tree] : [])), ...payload.distributions.map(({ tree }) => tree), ...(payload.interpreter?.from === "tree" ? [payload.interpreter.tree] : [])];
+  for (const tree of used) if (!trees.has(tree)) invalid(`the bundle's payload uses a tree that it does not list: ${printKeyPath(["trees", digestHex(tree).slice(0, 12)])}`);
+}

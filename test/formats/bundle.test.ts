@@ -1,0 +1,147 @@
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, it } from "vitest";
+import { artifactFileName, formats, packBundle, parseFormat, unpackBundle, writeBundleDirectory } from "../../src/formats/index.ts";
+import { digestHex, printCanonicalJson, type FormatName, type Payload } from "../../src/model/index.ts";
+import { createContext, ownPath, temporaryDirectory, type Context } from "../../src/system/index.ts";
+import { has } from "../support/machine.ts";
+import { gather, memoryBlobs, type MemoryBlobs } from "../support/memory-blobs.ts";
+import { makeTwice } from "../support/make-twice.ts";
+import { samplePayload } from "./sample-payload.ts";
+
+const ctx: Context = createContext({ cwd: "/", env: process.env, report: () => undefined, signal: new AbortController().signal });
+const files = formats.map(({ name }) => name).filter((name): name is Exclude<FormatName, "dir"> => name !== "dir");
+
+/** Write a bundle of that format into a directory; its path. */
+async function writeBundle(payload: Payload, format: FormatName, blobs: MemoryBlobs, directory: string): Promise<string> {
+  const path = join(directory, artifactFileName(payload, format));
+  if (format === "dir") await writeBundleDirectory(payload, blobs, path);
+  else writeFileSync(path, await gather(packBundle(ctx, payload, format, blobs)));
+  return path;
+}
+
+it("row P4: has five formats, and says which when asked for another", () => {
+  expect(formats.map(({ name }) => name)).toEqual(["tar.gz", "tar.bz2", "tar", "zip", "dir"]);
+  expect(() => parseFormat("tar.xyz")).toThrow(expect.objectContaining({ code: "format-unknown", message: "unknown format `tar.xyz`", hint: "one of tar.gz, tar.bz2, tar, zip, dir" }) as Error);
+});
+
+it("row P3: lays a bundle out in one folder, sorted, with the files that people and install.sh look for", async () => {
+  const blobs = memoryBlobs();
+  const payload = await samplePayload(blobs);
+  await using scratch = await temporaryDirectory("bundle test");
+  const path = await writeBundle(payload, "tar.gz", blobs, scratch.path);
+  const [library, loose] = payload.trees.map(({ id }) => digestHex(id));
+  const other = payload.blobs.find(({ digest }) => digest !== payload.distributions[0]?.wheel.digest);
+  expect(execFileSync("tar", ["tzf", path], { encoding: "utf8" }).trim().split("\n")).toEqual(
+    [
+      "", "PACKAGE", "PLATFORM", "VERSION", "data/", "data/agent.py", "data/blobs/", `data/blobs/${digestHex(other?.digest ?? "sha256:")}`, "data/payload.json", "data/trees/",
+      ...[`data/trees/${library ?? ""}.json`, `data/trees/${loose ?? ""}.json`].toSorted(), "data/wheels/", "data/wheels/hello-1.0rc1-py3-none-any.whl", "info.json", "install.sh",
+    ].map((name) => `Hello-1.0rc1-debian-12/${name}`),
+  );
+  execFileSync("tar", ["xzf", path], { cwd: scratch.path });
+  const top = join(scratch.path, "Hello-1.0rc1-debian-12");
+  expect(["PACKAGE", "VERSION", "PLATFORM"].map((name) => readFileSync(join(top, name), "utf8"))).toEqual(["Hello\n", "1.0rc1\n", "debian-12\n"]);
+  expect(JSON.parse(readFileSync(join(top, "info.json"), "utf8"))).toMatchObject({ format: 1, name: "Hello", version: "1.0rc1", platform: "debian-12", ident: "Hello-1.0rc1", python: "3.11" });
+  expect(readFileSync(join(top, "data/payload.json"), "utf8")).toBe(printCanonicalJson(payload));
+  expect(readFileSync(join(top, "data/agent.py"))).toEqual(readFileSync(ownPath("agent/agent.py")));
+  expect(statSync(join(top, "install.sh")).mode & 0o777).toBe(0o755);
+  expect(statSync(join(top, "VERSION")).mtimeMs).toBe(1_700_000_001_000);
+});
+
+it("writes owner 0 and no names, whoever packs", async () => {
+  const blobs = memoryBlobs();
+  const payload = await samplePayload(blobs);
+  const tar = await gather(packBundle(ctx, payload, "tar", blobs));
+  const listing = execFileSync("tar", ["tvf", "-", "--numeric-owner"], { input: tar, encoding: "utf8", env: { ...process.env, TZ: "UTC" } }).trim().split("\n");
+  expect(new Set(listing.map((line) => line.split(/\s+/)[1]))).toEqual(new Set(["0/0"]));
+  expect(listing.filter((line) => !/^(drwxr-xr-x|-rw-r--r--|-rwxr-xr-x) /.test(line))).toEqual([]);
+  expect(listing.filter((line) => !line.includes(" 2023-11-14 22:13 "))).toEqual([]);
+});
+
+it.each(files)("law 7: packs the same %s twice", async (format) => {
+  const blobs = memoryBlobs();
+  const payload = await samplePayload(blobs);
+  const umask = process.umask();
+  const { first, second } = await makeTwice(() => packBundle(ctx, structuredClone(payload), format, blobs), () => void process.umask(0o077));
+  process.umask(umask);
+  expect(second).toBe(first);
+});
+
+it.each(formats)("comes back from $name as it was", async ({ name }) => {
+  const blobs = memoryBlobs();
+  const payload = await samplePayload(blobs);
+  await using scratch = await temporaryDirectory("bundle test");
+  const path = await writeBundle(payload, name, blobs, scratch.path);
+  const fresh = memoryBlobs();
+  const { payload: read, descriptor } = await unpackBundle(ctx, path, fresh);
+  expect(read).toEqual(payload);
+  expect(digestHex(descriptor.digest)).toBe(createHash("sha256").update(printCanonicalJson(payload)).digest("hex"));
+  expect([...fresh.kept.keys()].toSorted()).toEqual([...blobs.kept.keys(), descriptor.digest].toSorted());
+});
+
+it("tells a container by its content, not by its name", async () => {
+  const blobs = memoryBlobs();
+  const payload = await samplePayload(blobs);
+  await using scratch = await temporaryDirectory("bundle test");
+  for (const format of files) {
+    const path = join(scratch.path, "download");
+    writeFileSync(path, await gather(packBundle(ctx, payload, format, blobs)));
+    expect((await unpackBundle(ctx, path, memoryBlobs())).payload).toEqual(payload);
+  }
+});
+
+it("takes a bundle that tar or zip packed again from its directory", async () => {
+  const blobs = memoryBlobs();
+  const payload = await samplePayload(blobs);
+  await using scratch = await temporaryDirectory("bundle test");
+  const path = await writeBundle(payload, "dir", blobs, scratch.path);
+  const folder = artifactFileName(payload, "dir");
+  for (const words of [["tar", "-czf", "again", folder], ["tar", "--format=pax", "-cf", "again", folder], ["tar", "--format=gnu", "-cjf", "again", folder], ["python3", "-m", "zipfile", "-c", "again", folder]]) {
+    execFileSync(words[0] ?? "", words.slice(1), { cwd: scratch.path });
+    expect((await unpackBundle(ctx, join(scratch.path, "again"), memoryBlobs())).payload).toEqual(payload);
+  }
+  expect(readdirSync(path)).toContain("install.sh");
+});
+
+it.skipIf(!has("unzip"))("writes a zip that unzip finds sound (needs unzip)", async () => {
+  const blobs = memoryBlobs();
+  const payload = await samplePayload(blobs);
+  await using scratch = await temporaryDirectory("bundle test");
+  const path = await writeBundle(payload, "zip", blobs, scratch.path);
+  expect(execFileSync("unzip", ["-t", path], { encoding: "utf8" })).toContain("No errors detected");
+  execFileSync("unzip", ["-q", path], { cwd: scratch.path });
+  expect(statSync(join(scratch.path, "Hello-1.0rc1-debian-12/install.sh")).mode & 0o777).toBe(0o755);
+});
+
+it("writes a zip that Python finds sound, with times of 1980 at the earliest", async () => {
+  const blobs = memoryBlobs();
+  const payload = { ...(await samplePayload(blobs)), revision: { id: "x", time: 0, dirty: true } };
+  await using scratch = await temporaryDirectory("bundle test");
+  const path = await writeBundle(payload, "zip", blobs, scratch.path);
+  const script = "import sys, zipfile; z = zipfile.ZipFile(sys.argv[1]); print(z.testzip(), {i.date_time for i in z.infolist()}, {i.create_system for i in z.infolist()})";
+  expect(execFileSync("python3", ["-c", script, path], { encoding: "utf8" }).trim()).toBe("None {(1980, 1, 1, 0, 0, 0)} {3}");
+});
+
+it("refuses to write a directory where something is, and leaves nothing beside it", async () => {
+  const blobs = memoryBlobs();
+  const payload = await samplePayload(blobs);
+  await using scratch = await temporaryDirectory("bundle test");
+  const path = await writeBundle(payload, "dir", blobs, scratch.path);
+  await expect(writeBundleDirectory(payload, blobs, path)).rejects.toMatchObject({ code: "ref-exists" });
+  expect(readdirSync(scratch.path)).toEqual(["Hello-1.0rc1-debian-12"]);
+});
+
+it("compresses with python3 where bzip2 is missing, to the same bytes, and says what is missing where both are", async () => {
+  const blobs = memoryBlobs();
+  const payload = await samplePayload(blobs);
+  await using scratch = await temporaryDirectory("bundle test");
+  const python = execFileSync("python3", ["-c", "import os, sys; print(os.path.dirname(os.path.realpath(sys.executable)))"], { encoding: "utf8" }).trim();
+  const only = (directory: string): Context => createContext({ cwd: scratch.path, env: { PATH: directory }, report: () => undefined, signal: new AbortController().signal });
+  const withPython = await gather(packBundle(only(python), payload, "tar.bz2", blobs));
+  expect(withPython.equals(await gather(packBundle(ctx, payload, "tar.bz2", blobs)))).toBe(true);
+  writeFileSync(join(scratch.path, "b"), withPython);
+  expect((await unpackBundle(only(python), join(scratch.path, "b"), memoryBlobs())).payload).toEqual(payload);
+  await expect(gather(packBundle(only(scratch.path), payload, "tar.bz2", blobs))).rejects.toMatchObject({ code: "tool-missing", message: "the format `tar.bz2` needs the program `bzip2`" });
+});
