@@ -3,7 +3,7 @@ import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { CaissonError, fail } from "../model/index.ts";
-import { errorCode } from "./files.ts";
+import { errorCode, ownPath } from "./files.ts";
 
 export interface RunOptions {
   readonly cwd: string;
@@ -39,7 +39,7 @@ export interface RunningProcess {
   kill(signal: NodeJS.Signals): void;
 }
 
-/** Start a program in a process group of its own; each line of its output goes to `onLine`. */
+/** Start a program in a process group of its own, which ends when we end, however that comes about; each line of its output goes to `onLine`. */
 export type Start = (argv: readonly string[], options: Pick<RunOptions, "cwd" | "env"> & { readonly onLine: (line: string) => void }) => Promise<RunningProcess>;
 
 export const run: Run = async (argv, options) => {
@@ -67,9 +67,11 @@ export const run: Run = async (argv, options) => {
 };
 
 export const start: Start = async (argv, options) => {
-  const child = spawnWords(argv, options);
+  const child = spawnWords(["/bin/sh", ownPath("agent/tether.sh"), ...argv], options);
   await started(child, argv);
-  child.stdin?.end();
+  // Its input is the tether: what is left of the group ends with the program.
+  child.stdin?.on("error", () => undefined);
+  child.once("exit", () => child.stdin?.end());
   eachLine(child, options.onLine);
   return {
     pid: child.pid ?? 0,

@@ -1,0 +1,68 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect, it } from "vitest";
+import { ownPath, start } from "../../src/system/index.ts";
+
+const tether = ownPath("agent/tether.sh");
+const env = { PATH: process.env["PATH"] ?? "" };
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    // Where nobody waits for it, a dead process stays as a zombie.
+    return !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
+  } catch {
+    return false;
+  }
+}
+
+async function waitUntilGone(pid: number, seconds: number): Promise<boolean> {
+  for (let waited = 0; waited < seconds * 20; waited++) {
+    if (!isRunning(pid)) return true;
+    await sleep(50);
+  }
+  return false;
+}
+
+/** A starter that can be killed: it starts a program on a tether and says the program's process id. */
+async function startStarter(program: string): Promise<{ readonly starter: number; readonly program: number }> {
+  const script = `const {spawn} = require("node:child_process");
+    const child = spawn("/bin/sh", [${JSON.stringify(tether)}, "/bin/sh", "-c", ${JSON.stringify(program)}], { detached: true, stdio: ["pipe", "inherit", "inherit"] });
+    console.log(child.pid); setInterval(() => {}, 1000);`;
+  const child = spawn(process.execPath, ["-e", script], { stdio: ["ignore", "pipe", "ignore"] });
+  const [line] = (await once(child.stdout, "data")) as [Buffer];
+  return { starter: child.pid ?? 0, program: Number(line.toString().trim()) };
+}
+
+it("ends the program when its starter is killed by SIGKILL", async () => {
+  const { starter, program } = await startStarter("sleep 1000");
+  expect(isRunning(program)).toBe(true);
+  process.kill(starter, "SIGKILL");
+  expect(await waitUntilGone(program, 5)).toBe(true);
+});
+
+it("kills a program that does not care for SIGTERM, after ten seconds", async () => {
+  const { starter, program } = await startStarter("trap '' TERM; while :; do sleep 1; done");
+  process.kill(starter, "SIGKILL");
+  await sleep(3000);
+  expect(isRunning(program)).toBe(true);
+  expect(await waitUntilGone(program, 15)).toBe(true);
+});
+
+it("gives the program's own exit status, its words unharmed and nothing to read", async () => {
+  const lines: string[] = [];
+  const ran = await start(["/bin/sh", "-c", 'cat; printf "%s\\n" "$@"; exit 7', "sh", "a b", "$HOME", "*"], { cwd: "/", env, onLine: (line) => lines.push(line) });
+  expect(await ran.ended).toEqual({ status: 7, signal: null });
+  expect(lines).toEqual(["a b", "$HOME", "*"]);
+});
+
+it("says which signal ended a program, and leaves nothing of its group behind", async () => {
+  const lines: string[] = [];
+  const ran = await start(["/bin/sh", "-c", "sleep 1000 & echo $!; wait"], { cwd: "/", env, onLine: (line) => lines.push(line) });
+  while (lines.length === 0) await sleep(20);
+  process.kill(ran.pid, "SIGKILL");
+  expect(await ran.ended).toEqual({ status: 137, signal: "SIGKILL" });
+  expect(await waitUntilGone(Number(lines[0]), 5)).toBe(true);
+});
