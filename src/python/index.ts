@@ -9,3 +9,11 @@ export { isLockFileName, parseLock, type Lock, type LockedFile, type LockedPacka
 export { nodeHashName } from "./lock-hashes.ts";
 export { printLock } from "./lock-print.ts";
 export { select, type Choice, type SelectOptions } from "./select.ts";
+export { planFiles, planLinks } from "./environment.ts";
+export { readZip, bytesSource, readMember, type ByteSource, type Zip, type ZipMember } from "./zip.ts";
+export { readWheel, ruleSetVersion } from "./wheel.ts";
+export { normalizeWheel } from "./normalize-wheel.ts";
+export { launcherText } from "./launcher.ts";
+export { expandTags, parseWheelFileName, type WheelName } from "./wheel-name.ts";
+export { readElf, type Elf } from "./elf.ts";
+export { checkElf } from "./check-elf.ts";
