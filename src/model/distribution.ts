@@ -29,6 +29,8 @@ export interface Distribution {
   readonly requires: readonly string[];
   readonly requiresPython?: string;
   readonly elf?: ElfFacts;
+  /** Paths in the tree of each `__init__.py` that is not empty and does nothing but declare a namespace package. */
+  readonly namespaces?: readonly string[];
   /** What is odd but tolerated, one sentence each. */
   readonly warnings: readonly string[];
 }

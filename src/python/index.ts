@@ -17,3 +17,4 @@ export { launcherText } from "./launcher.ts";
 export { expandTags, parseWheelFileName, type WheelName } from "./wheel-name.ts";
 export { readElf, type Elf } from "./elf.ts";
 export { checkElf } from "./check-elf.ts";
+export { checkRequirements } from "./requirements.ts";
