@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type { Digest } from "../model/index.ts";
 import { mapConcurrently } from "../system/index.ts";
 import { beginsLikeElf, readElf, type Elf } from "./elf.ts";
+import { declaresNamespace } from "./namespace.ts";
 import type { RecordRow } from "./record.ts";
 import { refuse } from "./refuse.ts";
 import type { WheelLayout } from "./wheel-layout.ts";
@@ -13,6 +14,8 @@ export interface Content {
   readonly digest: Digest;
   /** It begins with `#!python`: a script that the installer adapts. */
   readonly pythonScript: boolean;
+  /** An `__init__.py` that only declares a namespace package. */
+  readonly namespace: boolean;
   /** `broken`: it begins like an ELF file and cannot be read as one. */
   readonly elf?: Elf | "broken";
 }
@@ -59,7 +62,18 @@ async function readContent(zip: Zip, member: ZipMember, row: RecordRow | undefin
   if (row?.hash !== undefined && (theirs?.digest() ?? sum).toString("base64url") !== row.hash.value) refuse("W8", `the bytes of \`${member.name}\` are not those that RECORD vouches for`);
   const start = head ?? new Uint8Array();
   const elf = beginsLikeElf(start) ? ((await readElf(rangesOf(zip, member, start), member.size)) ?? (isLoadable(start) ? "broken" : undefined)) : undefined;
-  return { member, digest: `sha256:${sum.toString("hex")}`, pythonScript: Buffer.from(start.subarray(0, 8)).toString("latin1") === "#!python", ...(elf === undefined ? {} : { elf }) };
+  return {
+    member,
+    digest: `sha256:${sum.toString("hex")}`,
+    pythonScript: Buffer.from(start.subarray(0, 8)).toString("latin1") === "#!python",
+    namespace: isNamespace(member, start),
+    ...(elf === undefined ? {} : { elf }),
+  };
+}
+
+/** Declarations are short; what does not come in one piece is none. */
+function isNamespace(member: ZipMember, start: Uint8Array): boolean {
+  return member.name.endsWith("/__init__.py") && member.size > 0 && member.size === start.length && declaresNamespace(Buffer.from(start).toString("utf8"));
 }
 
 /** Not an object file or a core dump: those are nobody's to load. */

@@ -26,9 +26,10 @@ interface WheelFiles {
  * A wheel's files where they will be installed, with launchers, INSTALLER and a RECORD of our own: rules W10 to W24.
  * @throws CaissonError `wheel-invalid`
  */
-export function layTree(wheel: WheelFiles): { readonly tree: Tree; readonly elfFiles: readonly ElfFile[]; readonly warnings: readonly string[] } {
+export function layTree(wheel: WheelFiles): { readonly tree: Tree; readonly elfFiles: readonly ElfFile[]; readonly namespaces: readonly string[]; readonly warnings: readonly string[] } {
   const files = new Map<string, FileEntry>();
   const elfFiles: ElfFile[] = [];
+  const namespaces: string[] = [];
   const warnings: string[] = [];
   const add = (entry: FileEntry): void => addFile(files, entry);
   const wrapped = new Set(wheel.entryPoints.map(({ name }) => name.toLowerCase()));
@@ -43,6 +44,7 @@ export function layTree(wheel: WheelFiles): { readonly tree: Tree; readonly elfF
       const { path } = placement;
       if (path.startsWith("bin/")) checkScriptName("W14", path.slice(4).split("/", 1)[0] ?? "");
       add(memberEntry(wheel, path, content, (content.member.mode & 0o111) !== 0));
+      if (content.namespace) namespaces.push(path);
       if (content.elf === "broken") warnings.push(`T9: \`${content.member.name}\` begins like an ELF file and cannot be read as one`);
       else if (content.elf !== undefined) elfFiles.push({ path, elf: content.elf });
     }
@@ -56,7 +58,7 @@ export function layTree(wheel: WheelFiles): { readonly tree: Tree; readonly elfF
   const entries = [...files.values()].toSorted((a, b) => compareBytewise(a.path, b.path));
   const paths = entries.map((entry) => entry.path);
   checkDirectories(paths);
-  return { tree: { schema: "caisson.tree/1", id: treeId(entries), entries }, elfFiles, warnings: [...warnings, ...oddities(paths, bytecode)] };
+  return { tree: { schema: "caisson.tree/1", id: treeId(entries), entries }, elfFiles, namespaces: namespaces.toSorted(compareBytewise), warnings: [...warnings, ...oddities(paths, bytecode)] };
 }
 
 /** Two files of one wheel in one place are one file, or an error: no installer agrees with another about the winner. */

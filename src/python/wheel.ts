@@ -41,7 +41,7 @@ async function readStrictly(fileName: string, wheel: Descriptor, source: ByteSou
   checkRecord(record, members, layout);
   const contents = await readContents(zip, members, record);
   const entryPoints = parseEntryPoints((await info("entry_points.txt")) ?? "");
-  const { tree, elfFiles, warnings } = layTree({ wheel: wheel.digest, name: name.name, written, layout, contents, entryPoints });
+  const { tree, elfFiles, namespaces, warnings } = layTree({ wheel: wheel.digest, name: name.name, written, layout, contents, entryPoints });
   const elf = describeElf(elfFiles, tree.entries.map((entry) => entry.path), name.platformTags);
   const requiresPython = metadata.get("requires-python")?.[0];
   return {
@@ -53,6 +53,7 @@ async function readStrictly(fileName: string, wheel: Descriptor, source: ByteSou
     requires: metadata.get("requires-dist") ?? [],
     ...(requiresPython === undefined ? {} : { requiresPython }),
     ...(elf.facts === undefined ? {} : { elf: elf.facts }),
+    ...(namespaces.length === 0 ? {} : { namespaces }),
     warnings: [...checkWheelFile(wheelFile, name), ...warnings, ...elf.warnings],
   };
 }
