@@ -15,8 +15,14 @@ interface Answer {
   readonly stderr: string;
 }
 
+interface Workspace extends Home {
+  readonly work: string;
+  readonly run: (...words: string[]) => Answer;
+  readonly runWith: (env: Readonly<Record<string, string>>, ...words: string[]) => Answer;
+}
+
 /** A workspace `app` in a fresh HOME; everything of it is a file named here. */
-function workspace(files: Readonly<Record<string, string | Uint8Array>>): Home & { readonly work: string; run(...words: string[]): Answer; runWith(env: Readonly<Record<string, string>>, ...words: string[]): Answer } {
+function workspace(files: Readonly<Record<string, string | Uint8Array>>): Workspace {
   const home = makeHome();
   homes.push(home);
   const work = join(home.directory, "work");

@@ -52,7 +52,7 @@ export function defaultPythonMinor(): string {
 export interface Home {
   readonly directory: string;
   readonly env: Readonly<Record<string, string>>;
-  remove(): void;
+  readonly remove: () => void;
 }
 
 /** Tools and the index's files are shared by all tests, so that the index is asked once; stores and settings are not. */
