@@ -1,4 +1,6 @@
-import { boolean, integer, list, object, oneOf, optional, parseDigest, record, text, type Digest, type Mismatch, type PackageName, type Payload, type Shape, type Tree, type TreeEntry } from "../model/index.ts";
+import { parseDigest, shapes, type Digest, type Mismatch, type PackageName, type Payload, type Shape, type Tree, type TreeEntry } from "../model/index.ts";
+
+const { boolean, integer, list, object, oneOf, optional, record, text } = shapes;
 
 /** A payload's document from outside, or what is wrong with it. Whether its parts fit together is another question. */
 export function readPayload(value: unknown, report: (mismatch: Mismatch) => void): Payload | undefined {
@@ -40,13 +42,13 @@ const platform = object({
 });
 
 /** Shapes that one key tells apart: `how` of a link, `kind` of an entry. */
-function told<Value>(key: string, shapes: Readonly<Record<string, Shape<unknown>>>): Shape<Value> {
-  const tag = oneOf(...Object.keys(shapes));
+function told<Value>(key: string, variants: Readonly<Record<string, Shape<unknown>>>): Shape<Value> {
+  const tag = oneOf(...Object.keys(variants));
   return {
     kind: "table", expected: `a table whose \`${key}\` is ${tag.expected}`,
     read: (value, at, report) => {
       const word = tag.read((value as Readonly<Record<string, unknown>> | null | undefined)?.[key], [...at, key], report);
-      return word === undefined ? undefined : (shapes[word]?.read(value, at, report) as Value | undefined);
+      return word === undefined ? undefined : (variants[word]?.read(value, at, report) as Value | undefined);
     },
   };
 }

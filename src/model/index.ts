@@ -18,4 +18,5 @@ export * from "./workspace.ts";
 export * from "./media-types.ts";
 export * from "./blobs.ts";
 export * from "./nearest.ts";
-export * from "./shape.ts";
+export { printKeyPath, type KeyPath, type Mismatch, type Shape } from "./shape.ts";
+export * as shapes from "./shape.ts";

@@ -8,6 +8,8 @@ export interface Mismatch {
   readonly at: KeyPath;
   readonly message: string;
   readonly hint?: string;
+  /** A key that means nothing: what stands beside it is as good as without it. */
+  readonly unknownKey?: true;
 }
 
 /** What a value from outside must look like, as data: it is checked by it, with all mistakes at once, and documented from it. */
@@ -100,13 +102,20 @@ export function either<A, B>(a: Shape<A>, b: Shape<B>): Shape<A | B> {
     read: (value, at, report) => {
       const kind = kindOf(value);
       const choice = [a, b].find((shape) => shape.kind === kind);
-      return choice === undefined ? mismatch(value, expected, at, report) : (choice as Shape<A | B>).read(value, at, report);
+      if (choice === undefined) return mismatch(value, expected, at, report);
+      const here = (wrong: Mismatch): void => report(wrong.at.length === at.length && kind !== "table" ? { ...wrong, hint: `expected ${expected}` } : wrong);
+      return (choice as Shape<A | B>).read(value, at, here);
     },
   };
 }
 
 export function optional<Value>(shape: Shape<Value>): Shape<Value> & { readonly optional: true } {
   return { ...shape, optional: true };
+}
+
+/** The same with what the reference says about it. */
+export function documented<S extends Shape<unknown>>(shape: S, summary: string, fallback?: string): S {
+  return { ...shape, summary, ...(fallback === undefined ? {} : { fallback }) };
 }
 
 export type ValueOf<S> = S extends Shape<infer Value> ? Value : never;
@@ -126,7 +135,7 @@ function mismatch(value: unknown, expected: string, at: KeyPath, report: (mismat
 
 function unknownKey(name: string, known: readonly string[], at: KeyPath): Mismatch {
   const near = nearestWord(name, known);
-  return { at: [...at, name], message: `unknown key \`${printKeyPath([...at, name])}\``, hint: near === undefined ? `known here: ${known.join(", ")}` : `did you mean \`${near}\`?` };
+  return { unknownKey: true, at: [...at, name], message: `unknown key \`${printKeyPath([...at, name])}\``, hint: near === undefined ? `known here: ${known.join(", ")}` : `did you mean \`${near}\`?` };
 }
 
 /** `packages.web.hosts[0]`; a name that is no bare key stands in quotes. */
