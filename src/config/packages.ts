@@ -1,0 +1,117 @@
+import { realpath, stat } from "node:fs/promises";
+import { join, relative, resolve, sep } from "node:path";
+import { normalizeName, parsePackageName, printKeyPath, type Health, type Mismatch, type Package, type PackageName, type Process } from "../model/index.ts";
+import type { Context } from "../system/index.ts";
+import { readProject, type Project } from "./project.ts";
+import type { PackageConfig, ProcessConfig } from "./schema.ts";
+import { splitWords } from "./words.ts";
+
+/** A package that still says by names alone what it requires, in this workspace or not. */
+export interface Draft {
+  readonly pkg: Package;
+  readonly requires: readonly PackageName[];
+}
+
+type Report = (mismatch: Mismatch) => void;
+
+/** The package that a table of caisson.toml describes, with what its own directory says; mistakes go to `report`, by their place in the table. */
+export async function readPackage(ctx: Context, workspace: string, key: string, config: PackageConfig, report: Report): Promise<Draft> {
+  const kind = config.kind ?? "python";
+  const project = await readSource(ctx, workspace, config, kind, report);
+  checkKind(config, kind, report);
+  if (project?.name !== undefined && normalizeName(project.name) !== normalizeName(key)) report({ at: [], message: `\`${key}\` is called \`${project.name}\` in its ${project.file}`, hint: `write [${printKeyPath(["packages", project.name])}]` });
+  const processes = Object.entries(config.processes ?? {}).map(([name, process]) => readProcess(name, typeof process === "string" ? { command: process } : process, report));
+  const start = config.start ?? [];
+  for (const [at, { process }] of start.entries()) {
+    if (!processes.some(({ name }) => name === process)) report({ at: ["start", at, "process"], message: `there is no process \`${process}\``, hint: processes.length === 0 ? "the package has none" : `processes: ${processes.map(({ name }) => name).join(", ")}` });
+  }
+  const health = readHealth(config.health, report);
+  return {
+    pkg: {
+      name: parsePackageName(key),
+      written: project?.name ?? key,
+      kind,
+      source: config.git === undefined ? { path: plainPath(workspace, config.path ?? ".") } : { git: config.git, ref: config.ref ?? "HEAD", ...(config.path === undefined ? {} : { path: config.path }) },
+      needs: [],
+      extras: config.extras ?? [],
+      prefix: config.prefix ?? "",
+      link: config.link ?? "auto",
+      processes,
+      start,
+      hooks: [],
+      ...(health === undefined ? {} : { health }),
+    },
+    requires: project?.requires(config.extras ?? []) ?? [],
+  };
+}
+
+/** The package of a Python project about which nothing is written. */
+export function packageOfProject(workspace: string, directory: string, project: Project, fallbackName: string): Draft {
+  const written = project.name ?? fallbackName;
+  const source = { path: plainPath(workspace, directory) };
+  return { pkg: { name: parsePackageName(written), written, kind: "python", source, needs: [], extras: [], prefix: "", link: "auto", processes: [], start: [], hooks: [] }, requires: project.requires([]) };
+}
+
+/** Packages that know which of the others they need. */
+export function connect(drafts: readonly Draft[]): readonly Package[] {
+  const names = new Set(drafts.map(({ pkg }) => pkg.name));
+  return drafts.map(({ pkg, requires }) => ({ ...pkg, needs: requires.filter((name) => name !== pkg.name && names.has(name)) }));
+}
+
+function plainPath(workspace: string, path: string): string {
+  return relative(workspace, resolve(workspace, path)).replaceAll(sep, "/") || ".";
+}
+
+/** Check where a package's source is, and read the project there. One that comes from another repository is not read before it is built. */
+async function readSource(ctx: Context, workspace: string, config: PackageConfig, kind: Package["kind"], report: Report): Promise<Project | undefined> {
+  const path = config.path ?? ".";
+  if (config.git !== undefined) {
+    if (leaves(join("/", "repository"), path)) report({ at: ["path"], message: `\`${path}\` is outside the repository` });
+    return undefined;
+  }
+  if (config.ref !== undefined) report({ at: ["ref"], message: "`ref` is for packages that come by `git`", hint: "for this repository: caisson build --rev REV" });
+  if (leaves(workspace, path)) {
+    report({ at: ["path"], message: `\`${path}\` is outside the workspace`, hint: "a directory below that of caisson.toml; for another repository use `git`" });
+    return undefined;
+  }
+  const directory = join(workspace, path);
+  const isDirectory = await stat(directory).then((found) => found.isDirectory(), () => false);
+  if (!isDirectory) {
+    report({ at: ["path"], message: `there is no directory \`${path}\`` });
+    return undefined;
+  }
+  if (leaves(await realpath(workspace), await realpath(directory))) report({ at: ["path"], message: `\`${path}\` is a link to outside the workspace` });
+  if (kind !== "python") return undefined;
+  const project = await readProject(ctx, directory);
+  if (project === undefined) report({ at: ["path"], message: `\`${path}\` has neither pyproject.toml nor setup.py`, hint: "for files that are installed as they are: kind = \"files\"" });
+  return project;
+}
+
+function leaves(root: string, path: string): boolean {
+  const inside = relative(root, resolve(root, path));
+  return inside === ".." || inside.startsWith(`..${sep}`);
+}
+
+function checkKind(config: PackageConfig, kind: Package["kind"], report: Report): void {
+  const foreign = kind === "files" ? (["extras", "link"] as const) : (["prefix"] as const);
+  for (const key of foreign) if (config[key] !== undefined) report({ at: [key], message: `\`${key}\` means nothing for a package of kind ${kind}` });
+}
+
+function readProcess(name: string, config: ProcessConfig, report: Report): Process {
+  const { command, environment = {}, requires = [], listen } = config;
+  return { name, argv: readCommand(command, ["processes", name], report), environment, requires, ...(listen === undefined ? {} : { listen }) };
+}
+
+function readCommand(command: string, at: Mismatch["at"], report: Report): readonly string[] {
+  const words = splitWords(command);
+  if (words === undefined) report({ at, message: `a quote is left open in \`${command}\`` });
+  return words ?? [];
+}
+
+function readHealth(health: PackageConfig["health"], report: Report): Health | undefined {
+  if (health === undefined) return undefined;
+  if (typeof health === "string") return { url: health };
+  const { url, command } = health;
+  if ((url === undefined) === (command === undefined)) report({ at: ["health"], message: "`health` has either `url` or `command`" });
+  return { ...(url === undefined ? {} : { url }), ...(command === undefined ? {} : { argv: readCommand(command, ["health", "command"], report) }) };
+}

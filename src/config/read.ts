@@ -1,0 +1,82 @@
+import { basename, join, relative, resolve } from "node:path";
+import { failAll, normalizeName, type Mismatch, type Platform, type Problem, type Workspace } from "../model/index.ts";
+import type { Context } from "../system/index.ts";
+import { findWorkspace, type Place } from "./find.ts";
+import { findMembers } from "./members.ts";
+import { connect, packageOfProject, readPackage, type Draft } from "./packages.ts";
+import { readPlatforms } from "./platforms.ts";
+import { readProject } from "./project.ts";
+import { readConfig, type Config } from "./schema.ts";
+import { readTarget } from "./targets.ts";
+import { problemIn, readTomlFile } from "./toml-file.ts";
+
+/**
+ * The workspace that a directory lies in, from what is written there and what its projects say of themselves.
+ * @throws CaissonError `config-invalid` with all mistakes at once, each with file, line and key
+ */
+export async function readWorkspace(ctx: Context, directory: string): Promise<Workspace> {
+  const place = await findWorkspace(ctx, resolve(ctx.cwd, directory));
+  const mistakes: Mismatch[] = [];
+  const config = readConfig(place.value, (mistake) => mistakes.push(mistake));
+  const workspace = await readParts(ctx, place, config, mistakes);
+  const { file } = place;
+  const problems = mistakes.map((mistake): Problem => (file === undefined ? { code: "config-invalid", message: mistake.message } : problemIn(file, place.below, mistake)));
+  failAll(problems.toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0)));
+  return workspace;
+}
+
+/** Parts that have mistakes already are left out; the others are looked at further, so that people see everything at once. */
+async function readParts(ctx: Context, place: Place, config: Config, mistakes: Mismatch[]): Promise<Workspace> {
+  const { directory, file } = place;
+  const wrong = new Set(mistakes.filter(({ unknownKey }) => unknownKey !== true).map(({ at }) => `${at[0] ?? ""} ${at[1] ?? ""}`));
+  const sound = <Part>(part: string, table: Readonly<Record<string, Part>> = {}): readonly (readonly [string, Part])[] => Object.entries(table).filter(([name]) => !wrong.has(`${part} ${name}`));
+  const platforms = wrong.has("workspace platforms") ? new Map<string, Platform>() : readPlatforms(config.workspace?.platforms ?? [], sound("platforms", config.platforms), (mistake) => mistakes.push(mistake));
+  const drafts = config.packages === undefined ? await discoverPackages(ctx, directory) : await readPackages(ctx, directory, sound("packages", config.packages), mistakes);
+  if (drafts.length === 0 && mistakes.length === 0) mistakes.push({ at: [], message: "the workspace has no packages", hint: "add [packages.NAME] with a path" });
+  const packages = connect(drafts);
+  const around = { workspace: directory, packages: packages.map(({ name }) => name), platformLabel: (written: string) => platforms.get(written)?.label ?? (platforms.size === 0 ? written : undefined) };
+  const targets = sound("targets", config.targets).map(([name, target]) => readTarget(name, target, around, below(["targets", name], mistakes)));
+  const name = config.workspace?.name ?? (packages.length === 1 ? packages[0]?.name : undefined) ?? nameOfDirectory(directory);
+  return {
+    directory,
+    ...(file === undefined ? {} : { file: relative(directory, file.path) }),
+    name: normalizeName(name),
+    platforms: [...platforms.values()],
+    packages,
+    targets,
+    index: { ...(config.index?.url === undefined ? {} : { url: config.index.url }), findLinks: (config.index?.["find-links"] ?? []).map((path) => resolve(directory, path)) },
+  };
+}
+
+async function readPackages(ctx: Context, directory: string, tables: readonly (readonly [string, NonNullable<Config["packages"]>[string]])[], mistakes: Mismatch[]): Promise<readonly Draft[]> {
+  const drafts: Draft[] = [];
+  for (const [key, table] of tables) {
+    const twin = drafts.find(({ pkg }) => pkg.name === normalizeName(key));
+    if (twin !== undefined) mistakes.push({ at: ["packages", key], message: `\`${key}\` is the same name as \`${twin.pkg.written}\``, hint: "letters' case and - _ . make no difference" });
+    else drafts.push(await readPackage(ctx, directory, key, table, below(["packages", key], mistakes)));
+  }
+  return drafts;
+}
+
+function below(at: Mismatch["at"], mistakes: Mismatch[]): (mistake: Mismatch) => void {
+  return (mistake) => mistakes.push({ ...mistake, at: [...at, ...mistake.at] });
+}
+
+/** Where no packages are written down: the members of a uv workspace, or the project of the directory itself. */
+export async function discoverPackages(ctx: Context, directory: string): Promise<readonly Draft[]> {
+  const own = await readProject(ctx, directory);
+  // The root of a uv workspace need not be a project itself.
+  const toml = own?.toml ?? (await readTomlFile(ctx, join(directory, "pyproject.toml")));
+  const members = toml === undefined ? [] : await findMembers(toml);
+  const directories = members.length === 0 ? (own === undefined ? [] : [directory]) : members;
+  const drafts = await Promise.all(directories.map(async (at) => {
+    const project = await readProject(ctx, at);
+    return project === undefined ? [] : [packageOfProject(directory, at, project, nameOfDirectory(at))];
+  }));
+  return drafts.flat();
+}
+
+/** A legal name from a directory's. */
+function nameOfDirectory(directory: string): string {
+  return basename(directory).replaceAll(/[^A-Za-z0-9._-]+/g, "-").replaceAll(/^[._-]+|[._-]+$/g, "") || "workspace";
+}

@@ -1,0 +1,149 @@
+import { shapes, type Mismatch, type Shape } from "../model/index.ts";
+
+/** caisson.toml as somebody wrote it, checked key by key; how the values fit together is checked where they become a workspace. */
+export interface Config {
+  readonly workspace?: { readonly name?: string; readonly platforms?: readonly string[] };
+  readonly platforms?: Readonly<Record<string, { readonly python: string }>>;
+  readonly packages?: Readonly<Record<string, PackageConfig>>;
+  readonly index?: { readonly url?: string; readonly "find-links"?: readonly string[] };
+  readonly targets?: Readonly<Record<string, TargetConfig>>;
+}
+
+export interface PackageConfig {
+  readonly kind?: "python" | "files";
+  readonly path?: string;
+  readonly git?: string;
+  readonly ref?: string;
+  readonly prefix?: string;
+  readonly extras?: readonly string[];
+  readonly link?: "auto" | "copy";
+  readonly processes?: Readonly<Record<string, string | ProcessConfig>>;
+  readonly start?: readonly { readonly when?: Readonly<Record<string, string>>; readonly process: string }[];
+  readonly health?: string | { readonly url?: string; readonly command?: string };
+}
+
+export interface ProcessConfig {
+  readonly command: string;
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly requires?: readonly string[];
+  readonly listen?: string;
+}
+
+export interface TargetConfig {
+  readonly root?: string;
+  readonly platform?: string;
+  readonly hosts?: readonly string[];
+  readonly service?: "none" | "command";
+  readonly restart?: string;
+  readonly stop?: string;
+  readonly roles?: Readonly<Record<string, { readonly hosts: readonly string[]; readonly packages: readonly string[] }>>;
+  readonly rollout?: RolloutConfig;
+  readonly keep?: number;
+}
+
+export interface RolloutConfig {
+  readonly canary?: number;
+  readonly max_parallel?: string | number;
+  readonly max_failed?: number;
+  readonly min_healthy?: string | number;
+  readonly healthy_deadline?: string | number;
+}
+
+/** What was written, as far as it is right; what is wrong goes to `report`. */
+export function readConfig(value: unknown, report: (mismatch: Mismatch) => void): Config {
+  return configShape.read(value, [], report) ?? {};
+}
+
+/** The shape of caisson.toml, to be documented. */
+export function configKeys(): Shape<unknown> {
+  return configShape;
+}
+
+/** Seconds of a duration as the file has it. */
+export function parseDuration(written: string | number): number {
+  const [, count = "0", unit = "s"] = /^(\d+)([smh])$/.exec(String(written)) ?? ["", String(written)];
+  return Number(count) * ({ s: 1, m: 60, h: 3600 }[unit] ?? 1);
+}
+
+const { documented, either, integer, list, object, oneOf, optional, record, text } = shapes;
+
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
+const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
+
+const nonEmpty = text("a text that is not empty", (word) => word.trim() !== "");
+const httpUrl = text("an address that begins with http:// or https://", (word) => /^https?:\/\/[^\s/]/.test(word));
+const duration = either(text("a duration such as \"10s\", \"2m\"", (word) => /^\d{1,6}[smh]$/.test(word)), integer("a number of seconds"));
+const command = text("a command", (word) => word.trim() !== "");
+const variables = (expected: string): Shape<Readonly<Record<string, string>>> => record(text(), expected, (name) => VARIABLE.test(name));
+
+const processTable = object({
+  command: documented(command, "The program and its arguments: POSIX words, no shell; `$NAME` comes from the environment at start. The first word is looked up in the package's own `bin/` first."),
+  environment: documented(optional(variables("a table of texts")), "Variables that are set for it."),
+  requires: documented(optional(list(text("a variable's name", (word) => VARIABLE.test(word)))), "Variables that must be set; it does not start without them.", "[]"),
+  listen: documented(optional(text("`host:port`", (word) => /^\S+:\d{1,5}$/.test(word))), "Where it listens."),
+}, "a command, or a table with `command`");
+
+const startTable = object({
+  when: documented(optional(variables("a table of variables and values")), "Variables and the values they must have; absent: always."),
+  process: documented(text("a process's name"), "The process to start."),
+});
+
+const healthTable = object({
+  url: documented(optional(httpUrl), "An address that answers with 2xx or 3xx."),
+  command: documented(optional(command), "A command that ends with 0."),
+}, "a table with `url` or `command`");
+
+const packageTable = object({
+  kind: documented(optional(oneOf("python", "files")), "What it is: a Python project, or files that are installed as they are.", "\"python\""),
+  path: documented(optional(nonEmpty), "Its directory, in the workspace; with `git`, in that repository.", "\".\""),
+  git: documented(optional(nonEmpty), "Address of the repository that it comes from, instead of this workspace."),
+  ref: documented(optional(nonEmpty), "With `git`: branch, tag or commit.", "\"HEAD\""),
+  prefix: documented(optional(text("a relative path", (word) => /^[^/\0]+(\/[^/\0]+)*$/.test(word) && !word.split("/").some((part) => part === ".." || part === "."))), "Kind `files`: the directory of a release that they are put in, `etc/shop`.", "\"\""),
+  extras: documented(optional(list(text("an extra's name", (word) => NAME.test(word)))), "Kind `python`: extras that are installed with it.", "[]"),
+  link: documented(optional(oneOf("auto", "copy")), "Whether a release links to installed wheels, or copies them where programs write beside their own code.", "\"auto\""),
+  processes: documented(optional(record(either(command, processTable), "a table of processes", (name) => NAME.test(name))), "Programs of it that run, by name."),
+  start: documented(optional(list(startTable)), "Which process is started: the first that fits.", "[]"),
+  health: documented(optional(either(httpUrl, healthTable)), "How a running release is told from a broken one."),
+});
+
+const rolloutTable = object({
+  canary: documented(optional(integer()), "So many hosts go first, alone.", "1"),
+  max_parallel: documented(optional(either(text("a share such as \"25%\"", (word) => /^([1-9]\d?|100)%$/.test(word)), integer("a number of hosts, 1 or more", (count) => count >= 1))), "So many hosts at a time after that.", "\"25%\""),
+  max_failed: documented(optional(integer()), "More failed hosts than that end the rollout.", "0"),
+  min_healthy: documented(optional(duration), "A release must answer well for so long before it is confirmed.", "\"5s\""),
+  healthy_deadline: documented(optional(duration), "A release that does not answer well after so long is undone.", "\"60s\""),
+});
+
+const roleTable = object({
+  hosts: documented(list(text("one of the target's hosts")), "Hosts of the role, as in the target's `hosts`."),
+  packages: documented(list(text("a package's name")), "Packages that go to them."),
+});
+
+const targetTable = object({
+  root: documented(optional(nonEmpty), "The directory that releases are put in; relative to the workspace."),
+  platform: documented(optional(nonEmpty), "The platform of its hosts; left out, the only one of the stack."),
+  hosts: documented(optional(list(text("`local`, or `local:` and a directory"), "a list of hosts")), "Where it is: `local` is `root` on this machine, `local:DIR` another directory.", "[\"local\"]"),
+  service: documented(optional(oneOf("none", "command")), "What starts processes: nothing, or your own commands.", "\"none\""),
+  restart: documented(optional(nonEmpty), "Service `command`: run by sh on the host after a switch, with CAISSON_RELEASE and CAISSON_STATE."),
+  stop: documented(optional(nonEmpty), "Service `command`: run by sh before a release goes away."),
+  roles: documented(optional(record(roleTable, "a table of roles", (name) => NAME.test(name))), "Which packages go to which hosts; left out, all to all."),
+  rollout: documented(optional(rolloutTable), "How a deploy goes over several hosts."),
+  keep: documented(optional(integer()), "Releases that `prune` keeps besides the current and the previous one.", "5"),
+});
+
+const configShape = object({
+  workspace: optional(object({
+    name: documented(optional(text("a name", (word) => NAME.test(word))), "The name of its stacks.", "its only package's name, or its directory's"),
+    platforms: documented(optional(list(text("a platform's label"), "a list of platforms")), "What is built for, the first by default.", "this machine's own"),
+  })),
+  platforms: optional(record(object({
+    python: documented(text("a minor version of CPython, \"3.11\"", (word) => /^3\.([6-9]|[1-9]\d)$/.test(word)), "CPython's minor version there, where it is not the system's own."),
+  }))),
+  packages: optional(record(packageTable, "a table of packages", (name) => NAME.test(name))),
+  index: optional(object({
+    url: documented(optional(httpUrl), "The package index.", "uv's and pip's own settings"),
+    "find-links": documented(optional(list(nonEmpty, "a list of directories")), "Directories of wheels and sdists that are looked at besides; relative to the workspace.", "[]"),
+  })),
+  targets: optional(record(targetTable, "a table of targets", (name) => NAME.test(name))),
+});
+

@@ -1,0 +1,100 @@
+import { resolve } from "node:path";
+import { fail, nearestWord, normalizeName, type HostAddress, type Mismatch, type PackageName, type Policy, type Service, type Target, type Workspace } from "../model/index.ts";
+import { parseDuration, type RolloutConfig, type TargetConfig } from "./schema.ts";
+
+type Report = (mismatch: Mismatch) => void;
+
+/** What a target's table may refer to. */
+export interface Surroundings {
+  /** Absolute. */
+  readonly workspace: string;
+  readonly packages: readonly PackageName[];
+  /** The platform's own label, for a label as it is written; undefined where the workspace does not build for it. */
+  platformLabel(written: string): string | undefined;
+}
+
+/** The target that a table of caisson.toml describes; mistakes go to `report`, by their place in the table. */
+export function readTarget(name: string, config: TargetConfig, around: Surroundings, report: Report): Target {
+  const hosts = readHosts(config, around.workspace, report);
+  const platform = config.platform === undefined ? undefined : around.platformLabel(config.platform);
+  if (config.platform !== undefined && platform === undefined) report({ at: ["platform"], message: `this workspace does not build for \`${config.platform}\`` });
+  return {
+    name,
+    ...(platform === undefined ? {} : { platform }),
+    hosts: [...hosts.values()],
+    roles: Object.fromEntries(Object.entries(config.roles ?? {}).map(([role, value]) => [role, readRole(role, value, hosts, around, report)])),
+    service: readService(config, report),
+    policy: readPolicy(config.rollout ?? {}, hosts.size),
+    keep: config.keep ?? 5,
+  };
+}
+
+/**
+ * The target that a word of the command line means: `local:DIR`, from `cwd`, or one of the workspace's by name.
+ * @throws CaissonError `target-unknown`
+ */
+export function parseTarget(word: string, workspace: Pick<Workspace, "targets">, cwd: string): Target {
+  const known = workspace.targets.find(({ name }) => name === word);
+  if (known !== undefined) return known;
+  if (word.startsWith("local:") && word !== "local:") return { name: word, hosts: [localHost("local", resolve(cwd, word.slice("local:".length)))], roles: {}, service: { kind: "none" }, policy: readPolicy({}, 1), keep: 5 };
+  const names = workspace.targets.map(({ name }) => name);
+  const near = nearestWord(word, names);
+  const hint = names.length === 0 ? "use local:/dir" : `${near === undefined ? "" : `did you mean \`${near}\`? `}targets in caisson.toml: ${names.join(", ")}; or use local:/dir`;
+  return fail({ code: "target-unknown", message: isRemote(word) ? `\`${word}\` is another machine, and this version deploys to this machine only` : `there is no target \`${word}\``, hint });
+}
+
+/** Hosts by the word that stands for each in the file. Their names are what people read in results: `local`, or the word where there are several. */
+function readHosts({ root, hosts = ["local"] }: TargetConfig, workspace: string, report: Report): ReadonlyMap<string, HostAddress> {
+  const found = new Map<string, HostAddress>();
+  if (hosts.length === 0) report({ at: ["hosts"], message: "there is no host in `hosts`" });
+  if (root === undefined && hosts.some((word) => word === "local")) report({ at: [], message: "`root` is missing", hint: "the directory that releases are put in" });
+  for (const [index, word] of hosts.entries()) {
+    const at = ["hosts", index];
+    const directory = word === "local" ? root : /^local:(.+)$/.exec(word)?.[1];
+    if (word !== "local" && directory === undefined) report({ at, message: `\`${word}\` is another machine, and this version deploys to this machine only`, hint: "`local`, or `local:` and a directory" });
+    if (directory === undefined) continue;
+    const host = localHost(hosts.length === 1 ? "local" : word, resolve(workspace, directory));
+    if ([...found.values()].some((other) => other.root === host.root)) report({ at, message: `\`${word}\` is there twice` });
+    found.set(word, host);
+  }
+  return found;
+}
+
+function localHost(name: string, root: string): HostAddress {
+  return { name, via: "local", address: "", root };
+}
+
+function isRemote(word: string): boolean {
+  return /^(ssh:\/\/|[^\s:/]+@|[^\s:/]+:\/)/.test(word);
+}
+
+function readRole(role: string, value: { readonly hosts: readonly string[]; readonly packages: readonly string[] }, hosts: ReadonlyMap<string, HostAddress>, { packages }: Surroundings, report: Report): Target["roles"][string] {
+  for (const [index, word] of value.hosts.entries()) {
+    if (!hosts.has(word)) report({ at: ["roles", role, "hosts", index], message: `\`${word}\` is not among the target's hosts` });
+  }
+  for (const [index, word] of value.packages.entries()) {
+    if (!packages.includes(normalizeName(word))) report({ at: ["roles", role, "packages", index], message: `there is no package \`${word}\``, hint: `packages: ${packages.join(", ")}` });
+  }
+  return { hosts: value.hosts.flatMap((word) => hosts.get(word)?.name ?? []), packages: value.packages.map(normalizeName) };
+}
+
+function readService({ service = "none", restart, stop }: TargetConfig, report: Report): Service {
+  if (service === "command") {
+    if (restart === undefined) report({ at: ["service"], message: "a target with service `command` has a `restart`", hint: "restart = \"systemctl restart shop\"" });
+    return { kind: "command", restart: restart ?? "", ...(stop === undefined ? {} : { stop }) };
+  }
+  for (const [key, value] of Object.entries({ restart, stop })) if (value !== undefined) report({ at: [key], message: `\`${key}\` means nothing without service = "command"` });
+  return { kind: "none" };
+}
+
+/** Shares of a fleet are rounded down, and one host always may go. */
+function readPolicy(rollout: RolloutConfig, hosts: number): Policy {
+  const parallel = rollout.max_parallel ?? "25%";
+  return {
+    canary: rollout.canary ?? 1,
+    maxParallel: typeof parallel === "number" ? parallel : Math.max(1, Math.floor((hosts * Number.parseInt(parallel, 10)) / 100)),
+    maxFailed: rollout.max_failed ?? 0,
+    minHealthy: parseDuration(rollout.min_healthy ?? "5s"),
+    healthyDeadline: parseDuration(rollout.healthy_deadline ?? "60s"),
+  };
+}

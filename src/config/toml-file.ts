@@ -1,0 +1,58 @@
+import { readFile } from "node:fs/promises";
+import { relative } from "node:path";
+import { parse, TomlError } from "smol-toml";
+import { CaissonError, printKeyPath, type KeyPath, type Mismatch, type Problem } from "../model/index.ts";
+import { errorCode, type Context } from "../system/index.ts";
+import { locateKeys } from "./locate.ts";
+
+/** A TOML file as it was read. */
+export interface TomlFile {
+  /** Absolute. */
+  readonly path: string;
+  /** As the user would type it. */
+  readonly shown: string;
+  readonly value: Readonly<Record<string, unknown>>;
+  /** The line of a key, from 1. */
+  lineOf(at: KeyPath): number | undefined;
+}
+
+/**
+ * A TOML file, or undefined where there is none.
+ * @throws CaissonError `config-invalid` where it is no TOML · `permission`
+ */
+export async function readTomlFile(ctx: Context, path: string): Promise<TomlFile | undefined> {
+  const shown = relative(ctx.cwd, path);
+  const text = await readText(path, shown);
+  if (text === undefined) return undefined;
+  let locate: ((at: KeyPath) => number | undefined) | undefined;
+  return { path, shown, value: parseToml(text, shown), lineOf: (at) => (locate ??= locateKeys(text))(at) };
+}
+
+/**
+ * A text file, or undefined where there is none.
+ * @throws CaissonError `permission`
+ */
+export async function readText(path: string, shown: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    if (["ENOENT", "ENOTDIR", "EISDIR"].includes(errorCode(error) ?? "")) return undefined;
+    throw new CaissonError([{ code: "permission", message: `cannot read \`${shown}\`` }], error);
+  }
+}
+
+function parseToml(text: string, shown: string): Readonly<Record<string, unknown>> {
+  try {
+    return parse(text);
+  } catch (error) {
+    if (!(error instanceof TomlError)) throw error;
+    const [first = ""] = error.message.replace(/^Invalid TOML document: /, "").split("\n");
+    throw new CaissonError([{ code: "config-invalid", message: `not valid TOML: ${first}`, file: shown, line: error.line }]);
+  }
+}
+
+/** A mistake in a file as a problem with its line. `below` is where in the file the checked value stands. */
+export function problemIn(file: TomlFile, below: KeyPath, { at, message, hint }: Mismatch): Problem {
+  const line = file.lineOf([...below, ...at]);
+  return { code: "config-invalid", message, file: file.shown, ...(line === undefined ? {} : { line }), ...(at.length === 0 ? {} : { key: printKeyPath(at) }), ...(hint === undefined ? {} : { hint }) };
+}
