@@ -100,7 +100,7 @@ export function parseLock(file: string, text: string): Lock {
 
 function parseToml(file: string, text: string): TomlTable {
   try {
-    return parse(text) as TomlTable;
+    return parse(text);
   } catch (error) {
     if (!(error instanceof TomlError)) throw error;
     return fail({ code: "config-invalid", message: `\`${file}\` is not TOML: ${error.message.split("\n")[0]?.replace(/^Invalid TOML document: /, "")}`, file, line: error.line }, error);
@@ -109,7 +109,7 @@ function parseToml(file: string, text: string): TomlTable {
 
 function readPackage(table: TableReader, file: string): LockedPackage {
   const name = required(table, "name", "text") ?? "";
-  if (!isNormalName(name)) table.refuse("name", `must be in its normal form, \`${normalizeName(name)}\``);
+  if (name !== "" && !isNormalName(name)) table.refuse("name", `must be in its normal form, \`${normalizeName(name)}\``);
   const version = table.text("version");
   if (version !== undefined && normalizeVersion(version) === undefined) table.refuse("version", `is no version: \`${version}\``);
   const marker = table.text("marker");
@@ -118,7 +118,9 @@ function readPackage(table: TableReader, file: string): LockedPackage {
   const files = readFiles(table, archive, file);
   const source = readSource(table, file);
   const kinds = [table.values["vcs"], table.values["directory"], archive, table.values["sdist"] ?? table.values["wheels"]].filter((kind) => kind !== undefined).length;
-  if (kinds === 0 || (files.length === 0 && source === undefined && table.values["wheels"] !== undefined)) table.refuse("", "names no file and no source");
+  const wheels = table.values["wheels"];
+  const empty = Array.isArray(wheels) && wheels.length === 0 && table.values["sdist"] === undefined;
+  if (kinds === 0 || empty) table.refuse("", "names no file and no source");
   if (kinds > 1) table.refuse("", "has more than one source; it may have one of `vcs`, `directory`, `archive`, or `sdist` with `wheels`");
   if (archive === undefined) for (const locked of files) checkFileName(table, locked, name, version);
   for (const identity of table.tables("attestation-identities") ?? []) required(identity, "kind", "text");
@@ -156,15 +158,15 @@ function readFile(table: TableReader, lockFile: string, kind: LockedFile["kind"]
     return undefined;
   }
   const hashes = required(table, "hashes", "table");
-  const entries = Object.entries(hashes?.values ?? {});
-  if (hashes !== undefined && !entries.every(([, value]) => typeof value === "string")) table.refuse("hashes", "must hold texts only");
-  else if (hashes !== undefined && !hasSecureHash(hashes.values as Record<string, string>)) table.refuse("hashes", "holds no secure hash; sha256 or better is needed");
+  const texts = Object.keys(hashes?.values ?? {}).map((algorithm) => [algorithm, hashes?.text(algorithm)?.toLowerCase() ?? ""] as const);
+  const known = Object.fromEntries(texts);
+  if (hashes !== undefined && !hasSecureHash(known)) table.refuse("hashes", "holds no secure hash; sha256 or better is needed");
   return {
     fileName,
     ...optional("url", url),
     ...optional("path", path),
     ...optional("size", table.count("size")),
-    hashes: Object.fromEntries(entries.map(([algorithm, value]) => [algorithm, String(value).toLowerCase()])),
+    hashes: known,
     kind: kind ?? (fileName.endsWith(".whl") ? "wheel" : "sdist"),
     ...optional("uploadTime", table.time("upload-time")),
     ...optional("subdirectory", table.text("subdirectory")),
@@ -218,7 +220,7 @@ export function withoutVariant(fileName: string): string {
 function readSdistName(fileName: string, name: string): { readonly name: string; readonly version: string } | undefined {
   const stem = /^(.+)\.(?:tar\.gz|zip|tgz|tar\.bz2|tar\.xz)$/.exec(fileName)?.[1];
   if (stem === undefined) return undefined;
-  const dashes = [...stem.matchAll(/-/g)].map(({ index }) => index).reverse();
+  const dashes = [...stem.matchAll(/-/g)].map(({ index }) => index).toReversed();
   const splits = dashes.map((at) => ({ name: normalizeName(stem.slice(0, at)) as string, version: stem.slice(at + 1) })).filter((split) => normalizeVersion(split.version) !== undefined);
   return splits.find((split) => split.name === name) ?? splits[0];
 }

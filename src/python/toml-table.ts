@@ -19,7 +19,7 @@ export interface TableReader {
 /** `refuse` gets the place of what is wrong, `packages[3].wheels[0].size`, and a message that begins with it. */
 export function readTable(values: TomlTable, refuse: (place: string, message: string) => void, place = ""): TableReader {
   const at = (name: string): string => [place, name].filter((part) => part !== "").join(".");
-  const refuseAt = (name: string, message: string): void => refuse(at(name), `\`${at(name) || "the file"}\` ${message}`);
+  const refuseAt = (name: string, message: string): void => refuse(at(name), `${at(name) === "" ? "it" : `\`${at(name)}\``} ${message}`);
   const as = <T>(name: string, expected: string, convert: (value: TomlValue) => T | undefined): T | undefined => {
     const value = values[name];
     if (value === undefined) return undefined;
@@ -45,8 +45,8 @@ function isTable(value: TomlValue): value is TomlTable {
 }
 
 function nameType(value: TomlValue): string {
-  if (Array.isArray(value)) return "a list of something else";
+  if (Array.isArray(value)) return "such a list";
   if (value instanceof Date) return "a date";
-  if (typeof value === "number") return `${value}`;
-  return { string: "a text", boolean: `${String(value)}`, object: "a table" }[typeof value as string] ?? "a number";
+  if (typeof value === "object") return "a table";
+  return typeof value === "string" ? "a text" : String(value);
 }
