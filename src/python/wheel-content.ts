@@ -49,7 +49,6 @@ export async function readContents(zip: Zip, members: readonly ZipMember[], reco
 }
 
 async function readContent(zip: Zip, member: ZipMember, row: RecordRow | undefined): Promise<Content> {
-  if (row?.size !== undefined && row.size !== member.size) refuse("W8", `\`${member.name}\` has ${member.size} bytes, RECORD says ${row.size}`);
   const ours = createHash("sha256");
   const theirs = row?.hash === undefined || row.hash.algorithm === "sha256" ? undefined : createHash(row.hash.algorithm);
   let head: Uint8Array | undefined;
@@ -58,6 +57,7 @@ async function readContent(zip: Zip, member: ZipMember, row: RecordRow | undefin
     theirs?.update(chunk);
     head ??= chunk;
   }
+  if (row?.size !== undefined && row.size !== member.size) refuse("W8", `\`${member.name}\` has ${member.size} bytes, RECORD says ${row.size}`);
   const sum = ours.digest();
   if (row?.hash !== undefined && (theirs?.digest() ?? sum).toString("base64url") !== row.hash.value) refuse("W8", `the bytes of \`${member.name}\` are not those that RECORD vouches for`);
   const start = head ?? new Uint8Array();
