@@ -8,6 +8,7 @@ import { parseLock, platformPresets, printLock, select } from "../../src/python/
 import { askPackaging, oraclePython } from "../support/python-oracle.ts";
 
 const HASH = "0".repeat(64);
+const file = (fileName: string): string => `{ url = "https://files.example.com/${fileName}", hashes = { sha256 = "${HASH}" } }`;
 const pythonTag = fc.constantFrom("py3", "py2.py3", "cp38", "cp39", "cp311", "cp312", "cp312.cp311", "py38", "pp310");
 const abiTag = fc.constantFrom("none", "abi3", "cp311", "cp312", "cp38", "cp39", "abi3.none");
 const platformTag = fc.constantFrom("any", "any", "manylinux_2_17_x86_64.manylinux2014_x86_64", "manylinux_2_28_x86_64", "manylinux1_x86_64", "manylinux_2_36_x86_64", "musllinux_1_2_x86_64", "musllinux_1_1_aarch64", "manylinux2014_aarch64", "win_amd64", "macosx_11_0_arm64");
@@ -25,7 +26,6 @@ const lock = fc.record({
 
 test("a platform gets from a lock what PyPA packaging selects, or nothing where packaging refuses", () => {
   const cases = fc.sample(lock, { numRuns: 1500, seed: 751 }).map((sample) => {
-    const file = (fileName: string): string => `{ url = "https://files.example.com/${fileName}", hashes = { sha256 = "${HASH}" } }`;
     const packages = sample.packages.map((locked, at) =>
       [
         `[[packages]]\nname = "p${at % 3}"\nversion = "1.${at}"`,
