@@ -8,7 +8,7 @@ import { parseLock, platformPresets, printLock, select } from "../../src/python/
 import { askPackaging, oraclePython } from "../support/python-oracle.ts";
 
 const HASH = "0".repeat(64);
-const file = (fileName: string): string => `{ url = "https://files.example.com/${fileName}", hashes = { sha256 = "${HASH}" } }`;
+const lockedFile = (fileName: string): string => `{ url = "https://files.example.com/${fileName}", hashes = { sha256 = "${HASH}" } }`;
 const pythonTag = fc.constantFrom("py3", "py2.py3", "cp38", "cp39", "cp311", "cp312", "cp312.cp311", "py38", "pp310");
 const abiTag = fc.constantFrom("none", "abi3", "cp311", "cp312", "cp38", "cp39", "abi3.none");
 const platformTag = fc.constantFrom("any", "any", "manylinux_2_17_x86_64.manylinux2014_x86_64", "manylinux_2_28_x86_64", "manylinux1_x86_64", "manylinux_2_36_x86_64", "musllinux_1_2_x86_64", "musllinux_1_1_aarch64", "manylinux2014_aarch64", "win_amd64", "macosx_11_0_arm64");
@@ -31,9 +31,9 @@ test("a platform gets from a lock what PyPA packaging selects, or nothing where 
         `[[packages]]\nname = "p${at % 3}"\nversion = "1.${at}"`,
         ...(locked.marker === undefined ? [] : [`marker = "${locked.marker}"`]),
         ...(locked.requiresPython === undefined ? [] : [`requires-python = "${locked.requiresPython}"`]),
-        ...(locked.sdist ? [`sdist = ${file(`p${at % 3}-1.${at}.tar.gz`)}`] : []),
+        ...(locked.sdist ? [`sdist = ${lockedFile(`p${at % 3}-1.${at}.tar.gz`)}`] : []),
         // Where two wheels are as good as each other, packaging keeps the lock's order; ours is by name.
-        ...(locked.wheels.length > 0 ? [`wheels = [${locked.wheels.map((tags) => file(`p${at % 3}-1.${at}-${tags}.whl`)).toSorted().join(", ")}]`] : []),
+        ...(locked.wheels.length > 0 ? [`wheels = [${locked.wheels.map((tags) => lockedFile(`p${at % 3}-1.${at}-${tags}.whl`)).toSorted().join(", ")}]`] : []),
       ].join("\n"),
     );
     const head = ['lock-version = "1.0"', 'created-by = "t"', 'default-groups = ["dev"]', ...(sample.requiresPython === undefined ? [] : [`requires-python = "${sample.requiresPython}"`]), ...(sample.environments.length === 0 ? [] : [`environments = ${JSON.stringify(sample.environments)}`]), ...(packages.length === 0 ? ["packages = []"] : [])];
