@@ -135,6 +135,8 @@ export function explainFileError(error: unknown, path: string): unknown {
     case "EPERM":
     case "EROFS":
       return new CaissonError([{ code: "permission", message: `may not write \`${path}\``, hint: "check its owner and mode, or choose another place" }], error);
+    case "EIO":
+      return new CaissonError([{ code: "disk-full", message: `the disk refused to write \`${path}\``, hint: "the kernel's log (dmesg) says why" }], error);
     default:
       return error;
   }

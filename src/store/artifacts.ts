@@ -1,0 +1,73 @@
+import { compareBytewise, fail, printCanonicalJson, type Artifact, type Descriptor, type Json, type PackageName } from "../model/index.ts";
+import { mapConcurrently } from "../system/index.ts";
+import type { Store } from "./store.ts";
+
+/** An artifact's name in the store: `<package>@<version>@<platform>@<format>`. */
+export function artifactName({ package: name, version, platform, format }: Pick<Artifact, "package" | "version" | "platform" | "format">): string {
+  return [name, version, platform, format].join("@");
+}
+
+/**
+ * Name an artifact whose bytes are in the store. Other content under its name becomes the next generation.
+ * `changed`: what the name said before had other bytes.
+ * @throws CaissonError `blob-missing` · `name-invalid` · `ref-moved`
+ */
+export async function saveArtifact(store: Store, artifact: Artifact): Promise<{ readonly generation: number; readonly changed: boolean }> {
+  await useArtifacts(store, [artifact]);
+  const name = artifactName(artifact);
+  for (let attempt = 0; attempt < PATIENCE; attempt++) {
+    const before = await store.readRef("artifacts", name);
+    const known = before?.value as Artifact | undefined;
+    const changed = known !== undefined && known.content.digest !== artifact.content.digest;
+    if (before !== undefined && printCanonicalJson(known) === printCanonicalJson(artifact)) return { generation: before.generation, changed };
+    const expect = before?.generation ?? 0;
+    if ((await store.writeRef("artifacts", name, artifact as unknown as Json, expect)) === "written") return { generation: expect + 1, changed };
+  }
+  return fail({ code: "ref-moved", message: `\`${name}\` was changed by others again and again`, hint: "run the same command again" });
+}
+
+const PATIENCE = 100;
+
+/** Every artifact in the store, or those of one package, bytewise by name. */
+export async function listArtifacts(store: Store, name?: PackageName): Promise<readonly Artifact[]> {
+  return await readArtifacts(store, (artifact) => name === undefined || artifact.package === name);
+}
+
+/** The artifacts of one version of a package: one for each platform and format. */
+export async function findArtifacts(store: Store, name: PackageName, version: string): Promise<readonly Artifact[]> {
+  return await readArtifacts(store, (artifact) => artifact.package === name && artifact.version === version);
+}
+
+/** The versions of a package that there are artifacts of, bytewise. Names alone are read. */
+export async function listVersions(store: Store, name: PackageName): Promise<readonly string[]> {
+  const versions = new Set<string>();
+  for await (const ref of store.listRefs("artifacts")) {
+    const artifact = parseArtifactName(ref);
+    if (artifact.package === name) versions.add(artifact.version);
+  }
+  return [...versions].toSorted(compareBytewise);
+}
+
+/**
+ * Make sure that all the bytes of artifacts are here, and that no sweep takes them before a name refers to them.
+ * @throws CaissonError `blob-missing`
+ */
+export async function useArtifacts(store: Store, artifacts: readonly Artifact[]): Promise<void> {
+  const blobs = new Map<string, Descriptor>();
+  for (const { content, parts, payload, provenance } of artifacts) for (const blob of [content, ...parts, payload, provenance]) blobs.set(blob.digest, blob);
+  await mapConcurrently([...blobs.values()], 16, async ({ digest, mediaType }) => {
+    if (!(await store.has(digest))) fail({ code: "blob-missing", message: `the store lacks \`${digest}\` (${mediaType})`, hint: "build it again" });
+  });
+}
+
+async function readArtifacts(store: Store, wanted: (artifact: ReturnType<typeof parseArtifactName>) => boolean): Promise<readonly Artifact[]> {
+  const names: string[] = [];
+  for await (const name of store.listRefs("artifacts")) if (wanted(parseArtifactName(name))) names.push(name);
+  const refs = await mapConcurrently(names, 16, (name) => store.readRef("artifacts", name));
+  return refs.flatMap((ref) => (ref === undefined ? [] : [ref.value as unknown as Artifact]));
+}
+
+function parseArtifactName(name: string): { readonly package: string; readonly version: string } {
+  const [first = "", version = ""] = name.split("@");
+  return { package: first, version };
+}

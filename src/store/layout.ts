@@ -1,0 +1,107 @@
+import { randomBytes } from "node:crypto";
+import { lstat, mkdir, readdir, rm, utimes } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { digestHex, fail, parseDigest, type Digest, type EpochSeconds } from "../model/index.ts";
+import { errorCode, syncPath } from "../system/index.ts";
+
+/** The kinds of names a store keeps. `actions`, `distributions` and `locks` are caches: what they say can be found out again. */
+export type RefKind = "artifacts" | "stacks" | "plans" | "actions" | "distributions" | "locks";
+
+export const refKinds: readonly RefKind[] = ["artifacts", "stacks", "plans", "actions", "distributions", "locks"];
+
+export function isCache(kind: RefKind): boolean {
+  return kind === "actions" || kind === "distributions" || kind === "locks";
+}
+
+/** Where blobs lie in a store. */
+export function blobsDirectory(store: string): string {
+  return join(store, "blobs", "sha256");
+}
+
+/** Where a sweep puts a blob before it looks at it once more and removes it. */
+export function trashDirectory(store: string): string {
+  return join(store, "trash");
+}
+
+export function refsDirectory(store: string, kind: RefKind): string {
+  return join(store, "refs", kind);
+}
+
+/** A path is made of checked digits only, wherever the digest came from. */
+export function blobPath(store: string, blob: Digest): string {
+  return join(blobsDirectory(store), checkedHex(blob));
+}
+
+export function trashPath(store: string, blob: Digest): string {
+  return join(trashDirectory(store), checkedHex(blob));
+}
+
+function checkedHex(blob: Digest): string {
+  if (parseDigest(blob) === undefined) fail({ code: "digest-mismatch", message: `\`${blob}\` is not a SHA-256 digest` });
+  return digestHex(blob);
+}
+
+/** A file of ours that nobody else knows, on the file system of the blobs. The owner's id tells a later run whether it is still being written. */
+export function temporaryPath(store: string): string {
+  return join(store, "tmp", `${process.pid}-${randomBytes(16).toString("hex")}`);
+}
+
+/** Make a store's directories where they are missing, and their names durable. */
+export async function makeLayout(store: string): Promise<void> {
+  const directories = [blobsDirectory(store), ...refKinds.map((kind) => refsDirectory(store, kind)), join(store, "tmp"), trashDirectory(store)];
+  const above = new Set<string>();
+  for (const directory of directories) {
+    const first = await mkdir(directory, { recursive: true });
+    if (first === undefined) continue;
+    for (let made = directory; made.length >= first.length; made = dirname(made)) above.add(dirname(made));
+  }
+  for (const directory of above) await syncPath(directory);
+}
+
+/** A writer that died leaves its file in `tmp/`; a living one changes it within the hour. */
+const ABANDONED_AFTER = 3600;
+
+/** Remove what dead writers left behind. */
+export async function sweepTemporary(store: string, now: EpochSeconds): Promise<void> {
+  const directory = join(store, "tmp");
+  for (const name of await readdir(directory)) {
+    const path = join(directory, name);
+    const age = now - (await modified(path, now));
+    if (age > ABANDONED_AFTER && !isAlive(Number(name.split("-")[0]))) await rm(path, { force: true });
+  }
+}
+
+async function modified(path: string, otherwise: EpochSeconds): Promise<EpochSeconds> {
+  try {
+    return (await lstat(path)).mtimeMs / 1000;
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return otherwise;
+    throw error;
+  }
+}
+
+function isAlive(pid: number): boolean {
+  if (!Number.isSafeInteger(pid) || pid <= 0) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return errorCode(error) !== "ESRCH";
+  }
+}
+
+/**
+ * Say that a file is in use, so that no sweep takes it; false where it is gone.
+ * Who may only read a store cannot say so, and reads without.
+ */
+export async function touch(path: string, now: EpochSeconds): Promise<boolean> {
+  try {
+    await utimes(path, now, now);
+    return true;
+  } catch (error) {
+    const code = errorCode(error) ?? "";
+    if (code === "ENOENT") return false;
+    if (["EACCES", "EPERM", "EROFS"].includes(code)) return true;
+    throw error;
+  }
+}

@@ -1,0 +1,140 @@
+import { createHash } from "node:crypto";
+import { constants } from "node:fs";
+import { chmod, copyFile, lstat, open, rename, rm, type FileHandle } from "node:fs/promises";
+import { CaissonError, fail, type Bytes, type Digest, type EpochSeconds } from "../model/index.ts";
+import { errorCode, explainFileError, hashFile, temporaryBeside } from "../system/index.ts";
+import { blobPath, touch, trashPath } from "./layout.ts";
+
+/** A blob under a reader's hands: its digest was right when it was opened. */
+export interface OpenBlob extends AsyncDisposable {
+  /** Where the bytes lie; read-only, and nobody's to change. */
+  readonly path: string;
+  readonly size: number;
+  /** The bytes from `offset` on, `length` of them or fewer where the blob ends. */
+  read(offset: number, length: number): Promise<Uint8Array>;
+}
+
+const CHUNK = 1 << 18;
+
+/** The blob's bytes, hashed on the way out; the last chunk comes only when the digest is right. */
+export async function* readBlob(store: string, blob: Digest): Bytes {
+  await using file = await openFile(store, blob);
+  const hash = createHash("sha256");
+  let held: Uint8Array | undefined;
+  for await (const chunk of chunksOf(file)) {
+    hash.update(chunk);
+    if (held !== undefined) yield held;
+    held = chunk;
+  }
+  checkDigest(store, blob, `sha256:${hash.digest("hex")}`);
+  if (held !== undefined) yield held;
+}
+
+/** A blob for random access. It is read whole once, since parts cannot be checked. */
+export async function openBlob(store: string, blob: Digest): Promise<OpenBlob> {
+  const file = await openFile(store, blob);
+  try {
+    const hash = createHash("sha256");
+    let size = 0;
+    for await (const chunk of chunksOf(file)) {
+      hash.update(chunk);
+      size += chunk.length;
+    }
+    checkDigest(store, blob, `sha256:${hash.digest("hex")}`);
+    return {
+      path: blobPath(store, blob),
+      size,
+      read: (offset, length) => readAt(file, offset, Math.max(0, Math.min(length, size - offset))),
+      [Symbol.asyncDispose]: () => file.close(),
+    };
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
+/** Whether the blob is here. Who asks is about to refer to it, so that it counts as used. */
+export async function hasBlob(store: string, blob: Digest, now: EpochSeconds): Promise<boolean> {
+  const path = blobPath(store, blob);
+  const stat = await statFile(path);
+  if (stat !== undefined && stat.mtimeMs / 1000 > now - 1) return true;
+  return (stat !== undefined && (await touch(path, now))) || ((await rescue(store, blob)) && (await touch(path, now)));
+}
+
+async function statFile(path: string): Promise<{ readonly mtimeMs: number } | undefined> {
+  try {
+    return await lstat(path);
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+/** A copy that shares blocks where the file system can; checked, then renamed into place. Not waited for by the disk: it can be made again. */
+export async function copyBlob(store: string, blob: Digest, path: string, mode: number): Promise<void> {
+  const temporary = temporaryBeside(path);
+  try {
+    // Opened first, so that a blob that is missing is told from a directory that is.
+    await using _ = await openFile(store, blob);
+    await copyFile(blobPath(store, blob), temporary, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
+    checkDigest(store, blob, (await hashFile(temporary)).digest);
+    await chmod(temporary, mode);
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw explainFileError(error, path);
+  }
+}
+
+async function* chunksOf(file: FileHandle): Bytes {
+  for (let position = 0; ;) {
+    const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(CHUNK), 0, CHUNK, position);
+    if (bytesRead === 0) return;
+    yield buffer.subarray(0, bytesRead);
+    position += bytesRead;
+  }
+}
+
+async function readAt(file: FileHandle, offset: number, length: number): Promise<Uint8Array> {
+  const buffer = Buffer.allocUnsafe(length);
+  let done = 0;
+  while (done < length) {
+    const { bytesRead } = await file.read(buffer, done, length - done, offset + done);
+    if (bytesRead === 0) break;
+    done += bytesRead;
+  }
+  return buffer.subarray(0, done);
+}
+
+async function openFile(store: string, blob: Digest): Promise<FileHandle> {
+  const path = blobPath(store, blob);
+  for (let again = true; ; again = false) {
+    try {
+      return await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+    } catch (error) {
+      if (errorCode(error) !== "ENOENT") throw explainReadError(error, path);
+      if (!again || !(await rescue(store, blob))) fail({ code: "blob-missing", message: `the store lacks \`${blob}\``, hint: "`caisson store verify` tells what refers to it; building again makes it anew" }, error);
+    }
+  }
+}
+
+function explainReadError(error: unknown, path: string): unknown {
+  if (!["EACCES", "EPERM"].includes(errorCode(error) ?? "")) return error;
+  return new CaissonError([{ code: "permission", message: `may not read \`${path}\``, hint: "check its owner and mode, or choose another store with --store" }], error);
+}
+
+/** A sweep holds what it is about to remove in its hands for a moment; whoever needs it then takes it back. */
+export async function rescue(store: string, blob: Digest): Promise<boolean> {
+  try {
+    await rename(trashPath(store, blob), blobPath(store, blob));
+    return true;
+  } catch (error) {
+    if (["ENOENT", "EACCES", "EPERM", "EROFS"].includes(errorCode(error) ?? "")) return false;
+    throw error;
+  }
+}
+
+function checkDigest(store: string, blob: Digest, found: Digest): void {
+  if (found === blob) return;
+  fail({ code: "digest-mismatch", message: `\`${blobPath(store, blob)}\` is damaged: its bytes are \`${found}\``, hint: "`caisson store verify --repair` takes it away; the next build makes it anew" });
+}

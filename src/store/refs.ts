@@ -1,0 +1,117 @@
+import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { compareBytewise, fail, printCanonicalJson, type Digest, type EpochSeconds, type Json } from "../model/index.ts";
+import { errorCode, explainFileError, linkExclusive, sha256, syncPath } from "../system/index.ts";
+import { isCache, refsDirectory, temporaryPath, touch, type RefKind } from "./layout.ts";
+
+/** What a name says now. */
+export interface Ref {
+  /** Counts the changes of the name from 1 on; always 1 in a cache, which remembers none. */
+  readonly generation: number;
+  readonly value: Json;
+}
+
+/**
+ * What a name says, or undefined. A damaged ref of a cache says nothing.
+ * @throws CaissonError `digest-mismatch` where another ref is damaged
+ */
+export async function readRef(store: string, kind: RefKind, name: string, now: EpochSeconds): Promise<Ref | undefined> {
+  const path = refPath(store, kind, name);
+  if (isCache(kind)) {
+    const value = await readValue(path);
+    if (value === undefined) return undefined;
+    await keepFresh(path, now);
+    return { generation: 1, value };
+  }
+  const generation = await newestGeneration(path);
+  if (generation === 0) return undefined;
+  const value = await readValue(join(path, String(generation)));
+  if (value === undefined) fail({ code: "digest-mismatch", message: `\`${join(path, String(generation))}\` is damaged`, hint: "move that file away: the name then says again what it said before" });
+  return { generation, value };
+}
+
+/**
+ * Let a name say something else, provided that nobody changed it since generation `expect` was read (0: it said nothing).
+ * Durable before it is seen; a cache's ref is neither: whoever comes last is right, since all found out the same.
+ */
+export async function writeRef(store: string, kind: RefKind, name: string, value: Json, expect: number): Promise<"written" | "moved"> {
+  const path = refPath(store, kind, name);
+  const temporary = temporaryPath(store);
+  try {
+    if (isCache(kind)) {
+      await writeTemporary(temporary, printRef(value), false);
+      await rename(temporary, path);
+      return "written";
+    }
+    if ((await newestGeneration(path)) !== expect) return "moved";
+    await mkdir(path, { recursive: true });
+    await writeTemporary(temporary, printRef(value), true);
+    const outcome = await linkExclusive(temporary, join(path, String(expect + 1)));
+    if (outcome === "exists") return "moved";
+    await syncPath(path);
+    if (expect === 0) await syncPath(refsDirectory(store, kind));
+    return "written";
+  } catch (error) {
+    throw explainFileError(error, path);
+  } finally {
+    await rm(temporary, { force: true });
+  }
+}
+
+/** The names of a kind, bytewise; a name may say nothing any more, or not yet. */
+export async function* listRefs(store: string, kind: RefKind): AsyncIterable<string> {
+  for (const name of (await readdir(refsDirectory(store, kind))).toSorted(compareBytewise)) {
+    if (NAME.test(name)) yield name;
+  }
+}
+
+/** Names are file names on every file system, and never hidden ones. */
+const NAME = /^[A-Za-z0-9][A-Za-z0-9@._+!~-]{0,254}$/;
+
+export function refPath(store: string, kind: RefKind, name: string): string {
+  if (!NAME.test(name)) fail({ code: "name-invalid", message: `\`${name}\` cannot be a name in the store`, hint: "letters, digits and @ . _ + ! ~ - , at most 255, starting with a letter or digit" });
+  return join(refsDirectory(store, kind), name);
+}
+
+async function newestGeneration(path: string): Promise<number> {
+  try {
+    return (await readdir(path)).reduce((newest, name) => (/^[1-9][0-9]*$/.test(name) ? Math.max(newest, Number(name)) : newest), 0);
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return 0;
+    throw error;
+  }
+}
+
+/** The value carries its own digest: nobody syncs caches, and disks rot. */
+function printRef(value: Json): string {
+  const text = printCanonicalJson(value);
+  return `{"digest":"${sha256(text)}","value":${text}}\n`;
+}
+
+const REF = /^\{"digest":"(?<digest>sha256:[0-9a-f]{64})","value":(?<text>.*)\}\n$/s;
+
+async function readValue(path: string): Promise<Json | undefined> {
+  try {
+    const { digest, text } = REF.exec(await readFile(path, "utf8"))?.groups ?? {};
+    return text !== undefined && sha256(text) === (digest as Digest) ? (JSON.parse(text) as Json) : undefined;
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+/** A cache's ref that was used today is not old. */
+async function keepFresh(path: string, now: EpochSeconds): Promise<void> {
+  const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Infinity }));
+  if (mtimeMs / 1000 < now - 86_400) await touch(path, now);
+}
+
+async function writeTemporary(path: string, text: string, durable: boolean): Promise<void> {
+  const file = await open(path, "wx", 0o444);
+  try {
+    await file.writeFile(text);
+    if (durable) await file.sync();
+  } finally {
+    await file.close();
+  }
+}
