@@ -49,8 +49,9 @@ async function makeMirror(ctx: Context, top: string, url: string, ref: string): 
     await rename(made, top);
   } catch (error) {
     await removeTree(made);
-    // Somebody else made it meanwhile.
     if (!["ENOTEMPTY", "EEXIST"].includes(errorCode(error) ?? "")) throw error;
+    // Somebody else made it meanwhile, perhaps in search of another ref.
+    await fetchAll(ctx, top, url, ref);
   }
 }
 
