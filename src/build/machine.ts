@@ -3,6 +3,7 @@ import { basename, dirname, join } from "node:path";
 import { fail, type Platform } from "../model/index.ts";
 import { platformFromFacts, platformPreset } from "../python/index.ts";
 import { hashJson, writeDurably, type Context } from "../system/index.ts";
+import { cacheDirectory } from "./cache.ts";
 import { askInterpreter, findOnPath, type InterpreterFacts } from "./interpreter.ts";
 
 /**
@@ -52,10 +53,6 @@ async function isInterpreter(path: string): Promise<boolean> {
 }
 
 const ELF = Buffer.from([0x7f, 0x45, 0x4c, 0x46]);
-
-function cacheDirectory(ctx: Context): string {
-  return join(ctx.env["XDG_CACHE_HOME"] ?? join(ctx.env["HOME"] ?? "/tmp", ".cache"), "caisson");
-}
 
 async function readFacts(path: string): Promise<InterpreterFacts | undefined> {
   try {

@@ -1,0 +1,42 @@
+import { mediaTypes, type Artifact, type Descriptor, type FormatName, type Payload, type Tree, type TreeEntry } from "../model/index.ts";
+import { artifactFileName, bundleFiles, packBundle } from "../formats/index.ts";
+import type { Store } from "../store/index.ts";
+import { treeId, type Context } from "../system/index.ts";
+import type { Action } from "./action.ts";
+
+/** Pack a payload in one format; its bytes go into the store, and what is handed back says what they are. */
+export async function packArtifact(ctx: Context, store: Store, payload: Payload, format: FormatName, action: Action): Promise<Artifact> {
+  const content = format === "dir" ? await storeDirectory(store, payload) : await store.write(packBundle(ctx, payload, format, store), undefined, CONTENT[format]);
+  return {
+    schema: "caisson.artifact/1",
+    package: payload.package,
+    version: payload.version,
+    platform: payload.platform.label,
+    format,
+    fileName: artifactFileName(payload, format),
+    content,
+    parts: [...payload.trees.map(({ document }) => document), ...payload.blobs],
+    payload: await store.writeJson(payload, mediaTypes.payload),
+    revision: payload.revision,
+    provenance: await store.writeJson({ schema: "caisson.provenance/1", action, revision: payload.revision }, mediaTypes.provenance),
+  };
+}
+
+const CONTENT: Readonly<Record<Exclude<FormatName, "dir">, string>> = {
+  "tar.gz": mediaTypes.tarGz,
+  "tar.bz2": mediaTypes.tarBz2,
+  tar: mediaTypes.tar,
+  zip: mediaTypes.zip,
+};
+
+/** A directory has no bytes of its own: its content is the document of the tree that it is. */
+async function storeDirectory(store: Store, payload: Payload): Promise<Descriptor> {
+  const entries: TreeEntry[] = [];
+  for await (const file of bundleFiles(payload, store)) {
+    if (file.kind !== "file") continue;
+    const { digest, size } = await store.write(file.open(), undefined, mediaTypes.bytes);
+    entries.push({ kind: "file", path: `root/${file.path}`, mode: file.mode, digest, size, source: { from: "blob", blob: digest } });
+  }
+  const tree: Tree = { schema: "caisson.tree/1", id: treeId(entries), entries };
+  return await store.writeJson(tree, mediaTypes.tree);
+}

@@ -1,0 +1,84 @@
+import { compareBytewise, type Descriptor, type Distribution, type Interpreter, type Package, type Payload, type Platform, type Problem, type Revision, type Tree, type TreeRef } from "../model/index.ts";
+import { checkElf, checkRequirements, planFiles, planLinks } from "../python/index.ts";
+
+/** A distribution with the blob that its tree's document is. */
+export interface InstalledDistribution {
+  readonly distribution: Distribution;
+  readonly document: Descriptor;
+}
+
+/** What goes into a payload besides its package's own settings. */
+export type Content =
+  | {
+      readonly kind: "python";
+      readonly dependencies: readonly InstalledDistribution[];
+      /** Packages of the same workspace. */
+      readonly siblings: readonly InstalledDistribution[];
+      /** Absent where a package is nothing but its requirements. */
+      readonly own?: InstalledDistribution;
+    }
+  | { readonly kind: "files"; readonly tree: Tree; readonly document: Descriptor; readonly blobs: readonly Descriptor[] };
+
+/** Put a payload together, or say everything that is wrong with it. */
+export function assemblePayload(pkg: Package, version: string, revision: Revision, platform: Platform, content: Content): { readonly payload: Payload } | { readonly problems: readonly Problem[] } {
+  const parts = content.kind === "files" ? filesParts(content) : pythonParts(pkg, platform, content);
+  if ("problems" in parts) return parts;
+  // The word by which a commit was asked for is no part of what was built from it.
+  const { ref: _, ...source } = revision;
+  return {
+    payload: {
+      schema: "caisson.payload/1",
+      package: pkg.name,
+      written: pkg.written,
+      kind: pkg.kind,
+      version,
+      platform,
+      revision: source,
+      ...parts,
+      processes: pkg.processes,
+      start: pkg.start,
+      hooks: pkg.hooks,
+      ...(pkg.health === undefined ? {} : { health: pkg.health }),
+    },
+  };
+}
+
+type Parts = Pick<Payload, "trees" | "links" | "interpreter" | "distributions" | "blobs">;
+
+function filesParts({ tree, document, blobs }: Extract<Content, { kind: "files" }>): Parts {
+  return { trees: [{ id: tree.id, document }], links: planFiles(tree), distributions: [], blobs: uniqueByDigest(blobs) };
+}
+
+function pythonParts(pkg: Package, platform: Platform, { dependencies, siblings, own }: Extract<Content, { kind: "python" }>): Parts | { readonly problems: readonly Problem[] } {
+  // Rarest change first: what others release, what the workspace shares, what is being worked on.
+  const installed = [...byName(dependencies), ...byName(siblings), ...(own === undefined ? [] : [own])];
+  const distributions = installed.map(({ distribution }) => distribution);
+  const planned = planLinks(distributions, platform, pkg.link);
+  const problems = [...distributions.flatMap((each) => checkElf(each, platform)), ...checkRequirements(distributions, platform), ...planned.problems];
+  if (problems.length > 0) return { problems };
+  return {
+    trees: installed.map(({ distribution, document }): TreeRef => ({ id: distribution.tree.id, document })),
+    links: planned.links,
+    interpreter: hostInterpreter(platform, distributions),
+    distributions: distributions.map(({ name, version, tree, fileName, wheel }) => ({ name, version, tree: tree.id, fileName, wheel })),
+    blobs: uniqueByDigest(distributions.map(({ wheel }) => wheel)),
+  };
+}
+
+function byName(installed: readonly InstalledDistribution[]): readonly InstalledDistribution[] {
+  return installed.toSorted((a, b) => compareBytewise(a.distribution.name, b.distribution.name));
+}
+
+/** Extension modules name the ABI they were compiled for; without any, the minor alone decides. */
+function hostInterpreter(platform: Platform, distributions: readonly Distribution[]): Interpreter {
+  const { version } = platform.python;
+  if (!distributions.some(({ elf }) => elf !== undefined)) return { from: "host", version };
+  const [, minor = "0"] = version.split(".");
+  // Until 3.7 an ABI's name ended with m for pymalloc.
+  const abi = `${version.replace(".", "")}${Number(minor) <= 7 ? "m" : ""}`;
+  return { from: "host", version, soabi: `cpython-${abi}-${platform.arch}-linux-${platform.libc.family === "musl" ? "musl" : "gnu"}` };
+}
+
+function uniqueByDigest(blobs: readonly Descriptor[]): readonly Descriptor[] {
+  return [...new Map(blobs.map((blob) => [blob.digest, blob])).values()].toSorted((a, b) => compareBytewise(a.digest, b.digest));
+}
