@@ -18,3 +18,4 @@ export { expandTags, parseWheelFileName, type WheelName } from "./wheel-name.ts"
 export { readElf, type Elf } from "./elf.ts";
 export { checkElf } from "./check-elf.ts";
 export { checkRequirements } from "./requirements.ts";
+export { completePlatform, parseCompletePlatform, type CompletePlatform } from "./complete-platform.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { compatibleTags, needsInterpreterTree, parseMarker, evaluateMarker, platformFromFacts, platformPreset, platformPresets, platformTags } from "../../src/python/index.ts";
+import { compatibleTags, completePlatform, evaluateMarker, needsInterpreterTree, parseCompletePlatform, parseMarker, platformFromFacts, platformPreset, platformPresets, platformTags } from "../../src/python/index.ts";
 import { askPackaging } from "../support/python-oracle.ts";
 
 test("wheel tags stand in the order of PyPA packaging, for every CPython, libc and architecture", () => {
@@ -86,16 +86,47 @@ test("a machine has the label of its preset, with its own Python where that is a
   expect(platformFromFacts({ os: { id: "alpine", release: "3.20.3" }, arch: "x86_64", libc: { family: "musl", version: "1.2.5" }, python: "3.12.7" }, "ran")).toMatchObject({ label: "alpine-320", libc: { version: "1.2" } });
 });
 
+function labelOf(id: string, release: string): string {
+  return platformFromFacts({ os: { id, release }, arch: "x86_64", libc: { family: "glibc", version: "2.40" }, python: "3.13.1" }, "ran").label;
+}
+
 test("a machine nobody knows has a legal label too", () => {
-  const machine = (id: string, release: string) => platformFromFacts({ os: { id, release }, arch: "x86_64", libc: { family: "glibc", version: "2.40" }, python: "3.13.1" }, "ran").label;
-  expect(machine("fedora", "41")).toBe("fedora-41-py313");
-  expect(machine("opensuse-leap", "15.5")).toBe("opensuse-leap-155-py313");
-  expect(machine("arch", "")).toBe("arch-rolling-py313");
-  expect(machine("My OS_2", "1/2")).toBe("my-os-2-1-2-py313");
-  expect(machine("", "")).toBe("linux-rolling-py313");
+  expect(labelOf("fedora", "41")).toBe("fedora-41-py313");
+  expect(labelOf("opensuse-leap", "15.5")).toBe("opensuse-leap-155-py313");
+  expect(labelOf("arch", "")).toBe("arch-rolling-py313");
+  expect(labelOf("My OS_2", "1/2")).toBe("my-os-2-1-2-py313");
+  expect(labelOf("", "")).toBe("linux-rolling-py313");
 });
 
 test("old systems get their Python shipped, new ones have their own", () => {
   const shipped = platformPresets().filter(needsInterpreterTree);
   expect(shipped.map(({ label }) => label)).toEqual(["debian-8", "debian-8-arm64", "debian-9", "debian-9-arm64", "centos-7", "centos-7-arm64"]);
+});
+
+const machineFacts = `import json, platform
+from packaging.tags import sys_tags
+from packaging.markers import default_environment
+answers = {'libc': platform.libc_ver(), 'compatible_tags': [str(t) for t in sys_tags()], 'marker_environment': default_environment(), 'path': '/usr/bin/python3'}`;
+
+const onGlibc = "glibcVersionRuntime" in (process.report.getReport() as { readonly header: object }).header && ["x64", "arm64"].includes(process.arch);
+
+test.skipIf(!onGlibc)("this machine accepts exactly the tags that PyPA packaging finds on it (needs glibc)", () => {
+  const machine = askPackaging(machineFacts, []) as { readonly libc: readonly [string, string]; readonly compatible_tags: readonly string[]; readonly marker_environment: Readonly<Record<string, string>> };
+  const facts = { os: { id: "debian", release: "12" }, arch: machine.marker_environment["platform_machine"] === "aarch64" ? "aarch64" : "x86_64", libc: { family: "glibc", version: machine.libc[1] }, python: machine.marker_environment["python_full_version"] ?? "" } as const;
+  const platform = platformFromFacts(facts, "ran");
+  expect(platform.tags.toSorted()).toEqual(machine.compatible_tags.toSorted());
+  expect({ ...platform.markers, platform_release: "", platform_version: "" }).toEqual({ ...machine.marker_environment, platform_release: "", platform_version: "" });
+
+  const read = parseCompletePlatform("machine.json", JSON.stringify(machine), facts.os);
+  expect(read).toMatchObject({ label: platform.label, libc: facts.libc, python: platform.python, tags: machine.compatible_tags, markers: machine.marker_environment });
+});
+
+test("a complete-platform document is read as it was written, and a broken one is refused", () => {
+  const platform = platformPreset("alpine-320-arm64");
+  if (platform === undefined) throw new Error("no preset alpine-320-arm64");
+  expect(parseCompletePlatform("p.json", JSON.stringify(completePlatform(platform)), platform.os)).toEqual({ ...platform, evidence: "ran" });
+  expect(() => parseCompletePlatform("p.json", "{", platform.os)).toThrow("`p.json` is not JSON");
+  expect(() => parseCompletePlatform("p.json", "[]", platform.os)).toThrow("`p.json` has no `marker_environment` of texts or no `compatible_tags`");
+  const windows = { marker_environment: { platform_machine: "AMD64", python_full_version: "2.7.18", implementation_name: "cpython" }, compatible_tags: ["cp27-cp27m-win_amd64"] };
+  expect(() => parseCompletePlatform("p.json", JSON.stringify(windows), platform.os)).toThrow("`platform_machine` is AMD64, and only x86_64 and aarch64 are known here");
 });
