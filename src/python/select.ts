@@ -45,6 +45,8 @@ export function select(lock: Lock, platform: Platform, options: SelectOptions = 
 
   if (lock.requiresPython !== undefined && !satisfies(full, lock.requiresPython)) refuse(`\`${lock.file}\` is for Python ${lock.requiresPython}, and ${platform.label} has ${full}`);
   if (lock.environments.length > 0 && !lock.environments.some(holds)) refuse(`\`${lock.file}\` is for other systems than ${platform.label}`);
+  // Of a lock for something else, every single miss would be noise.
+  if (problems.length > 0) return { problems };
 
   const live = lock.packages.filter((locked) => !provided.includes(locked.name) && (locked.marker === undefined || holds(locked.marker)));
   const seen = new Map<PackageName, LockedPackage>();
