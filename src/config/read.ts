@@ -77,6 +77,6 @@ export async function discoverPackages(ctx: Context, directory: string): Promise
 }
 
 /** A legal name from a directory's. */
-function nameOfDirectory(directory: string): string {
+export function nameOfDirectory(directory: string): string {
   return basename(directory).replaceAll(/[^A-Za-z0-9._-]+/g, "-").replaceAll(/^[._-]+|[._-]+$/g, "") || "workspace";
 }

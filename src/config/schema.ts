@@ -79,7 +79,7 @@ const variables = (expected: string): Shape<Readonly<Record<string, string>>> =>
 const processTable = object({
   command: documented(command, "The program and its arguments: POSIX words, no shell; `$NAME` comes from the environment at start. The first word is looked up in the package's own `bin/` first."),
   environment: documented(optional(variables("a table of texts")), "Variables that are set for it."),
-  requires: documented(optional(list(text("a variable's name", (word) => VARIABLE.test(word)))), "Variables that must be set; it does not start without them.", "[]"),
+  requires: documented(optional(list(text("a variable's name", (word) => VARIABLE.test(word)))), "Variables that must be set; it does not start without them."),
   listen: documented(optional(text("`host:port`", (word) => /^\S+:\d{1,5}$/.test(word))), "Where it listens."),
 }, "a command, or a table with `command`");
 
@@ -97,12 +97,12 @@ const packageTable = object({
   kind: documented(optional(oneOf("python", "files")), "What it is: a Python project, or files that are installed as they are.", "\"python\""),
   path: documented(optional(nonEmpty), "Its directory, in the workspace; with `git`, in that repository.", "\".\""),
   git: documented(optional(nonEmpty), "Address of the repository that it comes from, instead of this workspace."),
-  ref: documented(optional(nonEmpty), "With `git`: branch, tag or commit.", "\"HEAD\""),
-  prefix: documented(optional(text("a relative path", (word) => /^[^/\0]+(\/[^/\0]+)*$/.test(word) && !word.split("/").some((part) => part === ".." || part === "."))), "Kind `files`: the directory of a release that they are put in, `etc/shop`.", "\"\""),
-  extras: documented(optional(list(text("an extra's name", (word) => NAME.test(word)))), "Kind `python`: extras that are installed with it.", "[]"),
+  ref: documented(optional(nonEmpty), "With `git`: branch, tag or commit; its HEAD where left out."),
+  prefix: documented(optional(text("a relative path", (word) => /^[^/\0]+(\/[^/\0]+)*$/.test(word) && !word.split("/").some((part) => part === ".." || part === "."))), "Kind `files`: the directory of a release that they are put in, `etc/shop`; its top where left out."),
+  extras: documented(optional(list(text("an extra's name", (word) => NAME.test(word)))), "Kind `python`: extras that are installed with it."),
   link: documented(optional(oneOf("auto", "copy")), "Whether a release links to installed wheels, or copies them where programs write beside their own code.", "\"auto\""),
   processes: documented(optional(record(either(command, processTable), "a table of processes", (name) => NAME.test(name))), "Programs of it that run, by name."),
-  start: documented(optional(list(startTable)), "Which process is started: the first that fits.", "[]"),
+  start: documented(optional(list(startTable)), "Which process is started: the first that fits."),
   health: documented(optional(either(httpUrl, healthTable)), "How a running release is told from a broken one."),
 });
 
@@ -142,7 +142,7 @@ const configShape = object({
   packages: optional(record(packageTable, "a table of packages", (name) => NAME.test(name))),
   index: optional(object({
     url: documented(optional(httpUrl), "The package index.", "uv's and pip's own settings"),
-    "find-links": documented(optional(list(nonEmpty, "a list of directories")), "Directories of wheels and sdists that are looked at besides; relative to the workspace.", "[]"),
+    "find-links": documented(optional(list(nonEmpty, "a list of directories")), "Directories of wheels and sdists that are looked at besides; relative to the workspace."),
   })),
   targets: optional(record(targetTable, "a table of targets", (name) => NAME.test(name))),
 });

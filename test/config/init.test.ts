@@ -1,0 +1,53 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, it } from "vitest";
+import { planInit, readWorkspace, writeInit } from "../../src/config/index.ts";
+import { writeFiles } from "./write-files.ts";
+
+const pyproject = (name: string): string => `[project]\nname = "${name}"\nversion = "1.0"\n`;
+
+it("writes a file that reads back as what it found, for one project", async () => {
+  await using place = await writeFiles({ "pyproject.toml": pyproject("Hello.World") });
+  const before = await readWorkspace(place.ctx, ".");
+  const plan = await planInit(place.ctx, ".", "debian-12");
+  expect(plan).toMatchObject({ path: join(place.directory, "caisson.toml"), workspace: "hello-world", platform: "debian-12", packages: [{ written: "Hello.World", kind: "python" }] });
+  await writeInit(plan);
+  expect(await readWorkspace(place.ctx, ".")).toMatchObject({ file: "caisson.toml", name: before.name, packages: before.packages, platforms: [{ label: "debian-12" }], targets: [] });
+});
+
+it("writes examples that are right when their comment signs are taken away", async () => {
+  await using place = await writeFiles({ "setup.py": "setup(name='shop')" });
+  const plan = await planInit(place.ctx, ".", "debian-12");
+  writeFileSync(plan.path, plan.text.replaceAll(/^# (?=processes|health|\[targets|root|service|restart)/gm, ""));
+  expect(await readWorkspace(place.ctx, ".")).toMatchObject({ packages: [{ processes: [{ name: "web", argv: ["shop", "--port", "8000"] }], health: { url: "http://127.0.0.1:8000/" } }], targets: [{ name: "production", service: { kind: "command", restart: "systemctl restart shop" } }] });
+});
+
+it("writes down the members of a uv workspace", async () => {
+  await using place = await writeFiles({ "pyproject.toml": "[tool.uv.workspace]\nmembers = ['packages/*']\n", "packages/b/pyproject.toml": pyproject("b"), "packages/a/pyproject.toml": pyproject("a") });
+  expect((await planInit(place.ctx, ".", "debian-12")).packages.map(({ name, source }) => [name, source])).toEqual([["a", { path: "packages/a" }], ["b", { path: "packages/b" }]]);
+});
+
+it("finds projects in directories below, not in each other and not in what others made", async () => {
+  await using place = await writeFiles({ "util/pyproject.toml": pyproject("util"), "util/tests/x/setup.py": "", "services/web/setup.py": "setup(name='web')", "node_modules/x/setup.py": "", ".venv/x/setup.py": "", "deep/er/still/pyproject.toml": pyproject("no") });
+  const plan = await planInit(place.ctx, ".", "arch-rolling-py313");
+  expect(plan.packages.map(({ name, source }) => [name, source])).toEqual([["web", { path: "services/web" }], ["util", { path: "util" }]]);
+  await writeInit(plan);
+  // A system that has no name of ours stays unwritten, since a file may not name what nobody knows.
+  expect(await readWorkspace(place.ctx, ".")).toMatchObject({ platforms: [], packages: [{ name: "web" }, { name: "util" }] });
+});
+
+it("story S1: never writes over a file, not even one that came in between", async () => {
+  await using place = await writeFiles({ "pyproject.toml": pyproject("hello") });
+  const plan = await planInit(place.ctx, ".", "debian-12");
+  writeFileSync(plan.path, "# mine\n");
+  await expect(writeInit(plan)).rejects.toMatchObject({ code: "ref-exists" });
+  await expect(planInit(place.ctx, ".", "debian-12")).rejects.toMatchObject({ code: "ref-exists", message: "`caisson.toml` exists already", hint: "edit it, or remove it and run `caisson init` again" });
+  expect(readFileSync(plan.path, "utf8")).toBe("# mine\n");
+  await using other = await writeFiles({ "pyproject.toml": `${pyproject("hello")}[tool.caisson]\n` });
+  await expect(planInit(other.ctx, ".", "debian-12")).rejects.toMatchObject({ code: "ref-exists", message: "`pyproject.toml` has a `[tool.caisson]` already" });
+});
+
+it("says where it looked when there is no project", async () => {
+  await using place = await writeFiles({ "README": "" });
+  await expect(planInit(place.ctx, ".", "debian-12")).rejects.toMatchObject({ code: "config-invalid", message: "there is no Python project here, and none in the directories below" });
+});
