@@ -11,4 +11,4 @@ import { storeGc } from "./store-gc.ts";
 import { storeVerify } from "./store-verify.ts";
 
 /** Every command there is, in the order of the help. */
-export const commands: readonly Command[] = [stackCreate, stackAdd, stackShow, stackList, stackDiff, stackFreeze, storeVerify, storeGc];
+export const commands: readonly Command[] = [init, configShow, stackCreate, stackAdd, stackShow, stackList, stackDiff, stackFreeze, storeVerify, storeGc];
