@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { compatibleTags, completePlatform, evaluateMarker, needsInterpreterTree, parseCompletePlatform, parseMarker, platformFromFacts, platformPreset, platformPresets, platformTags } from "../../src/python/index.ts";
-import { askPackaging } from "../support/python-oracle.ts";
+import { askPackaging, hasPackaging } from "../support/python-oracle.ts";
 
-test("wheel tags stand in the order of PyPA packaging, for every CPython, libc and architecture", () => {
+test.skipIf(!hasPackaging)("wheel tags stand in the order of PyPA packaging, for every CPython, libc and architecture (needs PyPA packaging)", () => {
   const libcs = [
     { family: "glibc", version: "2.17" },
     { family: "glibc", version: "2.36" },
@@ -23,7 +23,7 @@ for q in questions:
   expect(questions.map(({ python, arch, libc }) => compatibleTags(python, arch, libc))).toEqual(answers);
 });
 
-test("the manylinux tags of a libc are those PyPA packaging finds on such a machine, plain linux last", () => {
+test.skipIf(!hasPackaging)("the manylinux tags of a libc are those PyPA packaging finds on such a machine, plain linux last (needs PyPA packaging)", () => {
   const questions = (["x86_64", "aarch64"] as const).flatMap((arch) => ["2.17", "2.19", "2.41"].map((version) => ({ arch, version })));
   const answers = askPackaging(
     `from packaging import _manylinux
@@ -110,7 +110,7 @@ answers = {'libc': platform.libc_ver(), 'compatible_tags': [str(t) for t in sys_
 
 const onGlibc = "glibcVersionRuntime" in (process.report.getReport() as { readonly header: object }).header && ["x64", "arm64"].includes(process.arch);
 
-test.skipIf(!onGlibc)("this machine accepts exactly the tags that PyPA packaging finds on it (needs glibc)", () => {
+test.skipIf(!onGlibc || !hasPackaging)("this machine accepts exactly the tags that PyPA packaging finds on it (needs glibc and PyPA packaging)", () => {
   const machine = askPackaging(machineFacts, []) as { readonly libc: readonly [string, string]; readonly compatible_tags: readonly string[]; readonly marker_environment: Readonly<Record<string, string>> };
   const facts = { os: { id: "debian", release: "12" }, arch: machine.marker_environment["platform_machine"] === "aarch64" ? "aarch64" : "x86_64", libc: { family: "glibc", version: machine.libc[1] }, python: machine.marker_environment["python_full_version"] ?? "" } as const;
   const platform = platformFromFacts(facts, "ran");
