@@ -9,3 +9,5 @@ export { addToStack, addVersionToStack, createStack, diffStacks, freezeStack, ha
 
 export { buildPackages, machinePlatform, orderPackages, type BuildRequest, type BuildResult, type BuiltArtifact } from "./build/index.ts";
 export { platformPreset, platformPresets } from "./python/index.ts";
+
+export { defaultRoot, exitStatus, findDefaultBundle, findWanted, prepareDeploy, preparePlan, preparePrune, prepareRollback, printPlan, printSize, readHistory, readPlan, readStatus, statusExit, up, type Change, type HostHistory, type HostResult, type HostStatus, type Running, type Wanted } from "./deploy/index.ts";

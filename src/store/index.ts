@@ -5,3 +5,5 @@ export type { Ref } from "./refs.ts";
 export type { Expected } from "./write.ts";
 export * from "./store.ts";
 export * from "./artifacts.ts";
+export { collect, type Collected, type CollectOptions } from "./collect.ts";
+export * from "./verify.ts";

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { lstat, mkdir, readdir, rm, utimes } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { digestHex, fail, parseDigest, type Digest, type EpochSeconds } from "../model/index.ts";
+import { compareBytewise, digestHex, fail, parseDigest, type Digest, type EpochSeconds } from "../model/index.ts";
 import { errorCode, syncPath } from "../system/index.ts";
 
 /** The kinds of names a store keeps. `actions`, `distributions` and `locks` are caches: what they say can be found out again. */
@@ -34,6 +34,12 @@ export function blobPath(store: string, blob: Digest): string {
 
 export function trashPath(store: string, blob: Digest): string {
   return join(trashDirectory(store), checkedHex(blob));
+}
+
+/** The blobs that are here, bytewise. */
+export async function listBlobs(store: string): Promise<readonly Digest[]> {
+  const names = (await readdir(blobsDirectory(store))).toSorted(compareBytewise);
+  return names.flatMap((name) => parseDigest(`sha256:${name}`) ?? []);
 }
 
 function checkedHex(blob: Digest): string {

@@ -21,7 +21,7 @@ export async function* readBlob(store: string, blob: Digest): Bytes {
   await using file = await openFile(store, blob);
   const hash = createHash("sha256");
   let held: Uint8Array | undefined;
-  for await (const chunk of chunksOf(file)) {
+  for await (const chunk of chunksOf(file, blobPath(store, blob))) {
     hash.update(chunk);
     if (held !== undefined) yield held;
     held = chunk;
@@ -36,7 +36,7 @@ export async function openBlob(store: string, blob: Digest): Promise<OpenBlob> {
   try {
     const hash = createHash("sha256");
     let size = 0;
-    for await (const chunk of chunksOf(file)) {
+    for await (const chunk of chunksOf(file, blobPath(store, blob))) {
       hash.update(chunk);
       size += chunk.length;
     }
@@ -86,12 +86,14 @@ export async function copyBlob(store: string, blob: Digest, path: string, mode: 
   }
 }
 
-async function* chunksOf(file: FileHandle): Bytes {
+async function* chunksOf(file: FileHandle, path: string): Bytes {
   for (let position = 0; ;) {
-    const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(CHUNK), 0, CHUNK, position);
-    if (bytesRead === 0) return;
-    yield buffer.subarray(0, bytesRead);
-    position += bytesRead;
+    const chunk = await readAt(file, position, CHUNK).catch((error: unknown) => {
+      throw explainReadError(error, path);
+    });
+    if (chunk.length > 0) yield chunk;
+    if (chunk.length < CHUNK) return;
+    position += chunk.length;
   }
 }
 
@@ -119,8 +121,15 @@ async function openFile(store: string, blob: Digest): Promise<FileHandle> {
 }
 
 function explainReadError(error: unknown, path: string): unknown {
-  if (!["EACCES", "EPERM"].includes(errorCode(error) ?? "")) return error;
-  return new CaissonError([{ code: "permission", message: `may not read \`${path}\``, hint: "check its owner and mode, or choose another store with --store" }], error);
+  switch (errorCode(error)) {
+    case "EACCES":
+    case "EPERM":
+      return new CaissonError([{ code: "permission", message: `may not read \`${path}\``, hint: "check its owner and mode, or choose another store with --store" }], error);
+    case "EIO":
+      return new CaissonError([{ code: "digest-mismatch", message: `the disk cannot read \`${path}\``, hint: REPAIR }], error);
+    default:
+      return error;
+  }
 }
 
 /** A sweep holds what it is about to remove in its hands for a moment; whoever needs it then takes it back. */
@@ -136,5 +145,7 @@ export async function rescue(store: string, blob: Digest): Promise<boolean> {
 
 function checkDigest(store: string, blob: Digest, found: Digest): void {
   if (found === blob) return;
-  fail({ code: "digest-mismatch", message: `\`${blobPath(store, blob)}\` is damaged: its bytes are \`${found}\``, hint: "`caisson store verify --repair` takes it away; the next build makes it anew" });
+  fail({ code: "digest-mismatch", message: `\`${blobPath(store, blob)}\` is damaged: its bytes are \`${found}\``, hint: REPAIR });
 }
+
+const REPAIR = "`caisson store verify --repair` takes it away; the next build makes it anew";

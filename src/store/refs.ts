@@ -12,16 +12,21 @@ export interface Ref {
 }
 
 /**
- * What a name says, or undefined. A damaged ref of a cache says nothing.
+ * What a name says, or undefined. A damaged ref of a cache says nothing; one that is read counts as used.
  * @throws CaissonError `digest-mismatch` where another ref is damaged
  */
 export async function readRef(store: string, kind: RefKind, name: string, now: EpochSeconds): Promise<Ref | undefined> {
+  const ref = await peekRef(store, kind, name);
+  if (ref !== undefined && isCache(kind)) await keepFresh(refPath(store, kind, name), now);
+  return ref;
+}
+
+/** As `readRef`, for one who only looks through. */
+export async function peekRef(store: string, kind: RefKind, name: string): Promise<Ref | undefined> {
   const path = refPath(store, kind, name);
   if (isCache(kind)) {
     const value = await readValue(path);
-    if (value === undefined) return undefined;
-    await keepFresh(path, now);
-    return { generation: 1, value };
+    return value === undefined ? undefined : { generation: 1, value };
   }
   const generation = await newestGeneration(path);
   if (generation === 0) return undefined;
