@@ -1,0 +1,5 @@
+/** Carries bytes between us and a program on a host, and owns our side of the agent's protocol. */
+export { openAgent, type Agent, type Verification } from "./agent.ts";
+export type { Answer } from "./conversation.ts";
+export type { Channel, Transport } from "./channel.ts";
+export { localTransport } from "./local.ts";
