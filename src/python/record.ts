@@ -11,7 +11,7 @@ export interface RecordRow {
 }
 
 /** Digests that a RECORD may use, by the name Node has for them. */
-export const RECORD_ALGORITHMS: readonly string[] = ["sha256", "sha384", "sha512", "sha3-256", "sha3-384", "sha3-512"];
+const RECORD_ALGORITHMS: readonly string[] = ["sha256", "sha384", "sha512", "sha3-256", "sha3-384", "sha3-512"];
 
 /**
  * RECORD's rows by path, rules W7 and W8: CSV, paths made plain, equal rows once.

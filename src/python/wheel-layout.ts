@@ -41,7 +41,7 @@ function isNamed(directory: string, suffix: string, { name, version }: WheelName
 }
 
 /** Whether two versions are one, their local parts aside. */
-export function samePublicVersion(a: string, b: string): boolean {
+function samePublicVersion(a: string, b: string): boolean {
   return publicPart(a) === publicPart(b);
 }
 

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { compareBytewise, type Bytes } from "../model/index.ts";
+import type { Bytes } from "../model/index.ts";
 import { refuse } from "./refuse.ts";
 import { readDirectory, type DirectoryEntry } from "./zip-directory.ts";
 import { openMember, type Extent } from "./zip-member.ts";
@@ -93,11 +93,6 @@ export async function readMember(zip: Zip, member: ZipMember): Promise<Uint8Arra
   const chunks: Uint8Array[] = [];
   for await (const chunk of zip.open(member)) chunks.push(chunk);
   return chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks);
-}
-
-/** The files of a zip, bytewise by name. */
-export function filesOf(zip: Zip): readonly ZipMember[] {
-  return zip.members.filter((member) => !member.directory).toSorted((a, b) => compareBytewise(a.name, b.name));
 }
 
 /** Bytes in memory as a source. */

@@ -13,7 +13,7 @@ export interface MadeElf {
   readonly code?: number;
 }
 
-export const X86_64 = 62;
+const X86_64 = 62;
 export const AARCH64 = 183;
 
 /** A shared object without sections: a header, program headers, and a dynamic segment with what it names. */

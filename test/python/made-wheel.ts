@@ -4,7 +4,7 @@ import { bytesSource, readWheel } from "../../src/python/index.ts";
 import { sha256 } from "../../src/system/index.ts";
 import { rawZip, type RawEnd, type RawMember } from "./raw-zip.ts";
 
-export const FILE_NAME = "demo-1.0-py3-none-any.whl";
+const FILE_NAME = "demo-1.0-py3-none-any.whl";
 
 type Content = string | Uint8Array;
 

@@ -1,7 +1,7 @@
 import { crc32, deflateRawSync } from "node:zlib";
 
 /** Fields of a header as they will stand in the file; what is absent is as it should be. */
-export interface RawHeader {
+interface RawHeader {
   readonly name?: string | Uint8Array;
   readonly flags?: number;
   readonly method?: number;

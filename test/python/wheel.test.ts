@@ -1,11 +1,8 @@
-import { execFileSync } from "node:child_process";
-import { cpSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Distribution } from "../../src/model/index.ts";
 import { parseWheelFileName } from "../../src/python/index.ts";
-import { sha256, temporaryDirectory } from "../../src/system/index.ts";
+import { sha256 } from "../../src/system/index.ts";
 import { inlineText, readMade, recordRow, type MadeWheel } from "./made-wheel.ts";
 
 const INFO = "demo-1.0.dist-info";
@@ -168,34 +165,6 @@ describe("entry points and scripts", () => {
     expect(modesOf(demo)).toMatchObject({ "bin/tool.py": "755", "data/libexec/demo/tool.py": "644", "bin/binary": "755", "bin/env": "755" });
     expect(demo.tree.entries).toContainEqual(expect.objectContaining({ path: "data/libexec/demo/tool.py", digest: sha256(body) }));
     expect(demo.tree.entries).toContainEqual(expect.objectContaining({ path: "bin/env", digest: sha256("#!/usr/bin/env python\n") }));
-  });
-
-  it("wheels W15: launchers start the python beside their real path, with arguments and exit status, through links and spaces", async () => {
-    await using scratch = await temporaryDirectory("caisson-launcher");
-    const files = {
-      "demo/__init__.py": "import sys\nclass A:\n    @staticmethod\n    def run():\n        print('entry', sys.argv[0].rpartition('/')[2], sys.argv[1:])\n        return 3\n",
-      [`${INFO}/entry_points.txt`]: "[console_scripts]\nentry = demo:A.run\n",
-      [`${DATA}/scripts/script`]: '#!python\n"""Doc."""\nfrom __future__ import annotations\nimport sys\nprint("script", sys.argv[0].rpartition("/")[2], sys.argv[1:], __name__, __doc__)\nsys.exit(4)\n',
-    };
-    const demo = await readMade({ files });
-    const part = join(scratch.path, "a release", "part");
-    mkdirSync(join(part, "bin"), { recursive: true });
-    mkdirSync(join(part, "libexec/demo"), { recursive: true });
-    mkdirSync(join(part, "demo"));
-    mkdirSync(join(scratch.path, "links"));
-    for (const name of ["entry", "script"]) {
-      writeFileSync(join(part, "bin", name), inlineText(demo, `bin/${name}`) ?? "", { mode: 0o755 });
-      symlinkSync(`../a release/part/bin/${name}`, join(scratch.path, "links", name));
-    }
-    writeFileSync(join(part, "libexec/demo/script"), files[`${DATA}/scripts/script`] ?? "");
-    writeFileSync(join(part, "demo/__init__.py"), files["demo/__init__.py"]);
-    writeFileSync(join(part, "bin/python"), `#!/bin/sh\nPYTHONPATH="\${0%/bin/*}" exec python3 "$@"\n`, { mode: 0o755 });
-    const run = (argv: readonly string[]): string => execFileSync("/bin/sh", ["-c", '"$@"; echo "= $?"', "sh", ...argv], { encoding: "utf8", cwd: scratch.path });
-    for (const path of ["links/entry", join(part, "bin/entry")]) expect(run([path, "a b", "$c"])).toBe("entry entry ['a b', '$c']\n= 3\n");
-    for (const path of ["links/script", join(part, "bin/script")]) expect(run([path, "a b", "$c"])).toBe("script script ['a b', '$c'] __main__ Doc.\n= 4\n");
-    cpSync(part, join(scratch.path, "moved"), { recursive: true });
-    expect(run([join(scratch.path, "moved/bin/python"), join(scratch.path, "moved/bin/script")])).toBe("script script [] __main__ Doc.\n= 4\n");
-    expect(run(["moved/bin/entry"])).toBe("entry entry []\n= 3\n");
   });
 });
 
