@@ -1,0 +1,30 @@
+import type { HostStatus } from "../../index.ts";
+import { jsonOption, type Command } from "../command.ts";
+import { alignColumns, findTarget, printLines, toOption } from "../host-lines.ts";
+
+export const status: Command = {
+  name: "status",
+  summary: "what a target's hosts run, and how that is",
+  options: [toOption, jsonOption],
+  examples: [["caisson status --to production", "a line for each host; exit 4 where hosts differ, 5 where one is out of reach"]],
+  run: async (cli, input) => {
+    const { library } = cli;
+    const { target } = await findTarget(cli, input);
+    const hosts = await library.readStatus(cli.context, await cli.openStore(), target);
+    const exit = library.statusExit(hosts);
+    if (cli.json) {
+      cli.emit({ target: target.name, hosts, status: exit });
+      return exit;
+    }
+    for (const { host, problem } of hosts) if (problem !== undefined) cli.note(`${host}: ${problem.message}`);
+    printLines(cli, alignColumns(hosts.map(cellsOf)));
+    return exit;
+  },
+};
+
+function cellsOf({ host, current, previous, health, undid, problem }: HostStatus): readonly string[] {
+  if (problem !== undefined) return [host, "unknown"];
+  if (current === undefined) return [host, "none", ...(undid === undefined ? [] : [`(undid ${undid.label}: ${undid.detail})`])];
+  const last = undid === undefined ? (previous === null ? [] : [`previous ${previous}`]) : [`(undid ${undid.label}: ${undid.detail})`];
+  return [host, `${current.name}@${current.label}`, current.state, health, ...last];
+}

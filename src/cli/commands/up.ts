@@ -1,0 +1,49 @@
+import { relative } from "node:path";
+import type { Running } from "../../index.ts";
+import { jsonOption, type Cli, type Command, type ExitStatus } from "../command.ts";
+import { eventContext, noteProblems, printLines, resultLines } from "../host-lines.ts";
+
+export const up: Command = {
+  name: "up",
+  summary: "build what is here, deploy it to a directory of this machine, and run it",
+  options: [
+    { flag: "--root <dir>", summary: "where it runs; .caisson/up where absent" },
+    { flag: "--once", summary: "end when it has shown that it is well, for scripts" },
+    { ...jsonOption, summary: "print events and the result as JSON, one per line" },
+  ],
+  examples: [
+    ["caisson up", "run the files as they are on disk, committed or not; Ctrl-C ends it"],
+    ["caisson up --once", "build, start, check, stop: does this workspace run?"],
+  ],
+  run: async (cli, input) => {
+    const { library, context } = cli;
+    const workspace = await library.readWorkspace(context, context.cwd);
+    await using running = await library.up(eventContext(cli), await cli.openStore(), workspace, input.value("root"));
+    const status = library.exitStatus([running.result.outcome]);
+    say(cli, running, status);
+    if (status !== 0 || running.processes.length === 0 || input.has("once")) return status;
+    const problem = await running.supervise();
+    if (problem === undefined) return 0;
+    if (cli.json) cli.emit({ type: "ended", problem });
+    else cli.note(problem.message);
+    return 1;
+  },
+};
+
+function say(cli: Cli, running: Running, status: ExitStatus): void {
+  const { library, context } = cli;
+  const { ref, result, sendBytes, keptBytes, processes, addresses } = running;
+  const root = relative(context.cwd, running.root) || ".";
+  if (cli.json) {
+    cli.emit({ type: "result", ref: library.printStackRef(ref), root: running.root, result, sendBytes, keptBytes, processes, addresses, status });
+    return;
+  }
+  noteProblems(cli, [result], `local:${root}`);
+  printLines(cli, resultLines([result]));
+  if (status !== 0) return;
+  cli.print(`release  ${root}/versions/${ref.label}`);
+  cli.print(`new      ${library.printSize(sendBytes)} sent, ${library.printSize(keptBytes)} kept`);
+  cli.print(`running  ${processes.length === 0 ? "nothing: no package has a process" : processes.join(", ")}${addresses.length === 0 ? "" : `  ${addresses.join("  ")}`}`);
+  const next = processes.length === 0 ? [`ls ${root}/versions/current/bin`] : ["Ctrl-C ends it"];
+  cli.print(`next     ${[...next, `caisson status --to local:${root}`, ...(result.from === null || result.from === result.to ? [] : [`caisson rollback --to local:${root}`])].join("; ")}`);
+}

@@ -1,0 +1,33 @@
+import type { Plan } from "../model/index.ts";
+import type { Store } from "../store/index.ts";
+import type { Context } from "../system/index.ts";
+import { applyPlan, type ApplyOptions } from "./apply.ts";
+import type { Contact } from "./contact.ts";
+import type { HostResult } from "./outcome.ts";
+import type { ObservedHost } from "./plan.ts";
+
+/** A plan, and the connections to the hosts it is for: look at it, then apply it or leave it. */
+export interface Change extends AsyncDisposable {
+  readonly plan: Plan;
+  /** The hosts as they were found. */
+  readonly hosts: readonly ObservedHost[];
+  /** Make sure that what is planned stays what it is: freezes the stack. */
+  freeze(): Promise<void>;
+  /** Freeze, then do it. Hosts that could not be reached come last. */
+  apply(options?: ApplyOptions): Promise<readonly HostResult[]>;
+}
+
+export function createChange(ctx: Context, store: Store, plan: Plan, contact: Contact, freeze: () => Promise<void> = async () => undefined): Change {
+  return {
+    plan,
+    hosts: contact.hosts,
+    freeze,
+    apply: async (options) => {
+      await freeze();
+      const results = await applyPlan(ctx, store, plan, contact.open, options);
+      const missed = contact.missed.filter(({ host }) => !results.some((result) => result.host === host.name));
+      return [...results, ...missed.map(({ host, problem }): HostResult => ({ host: host.name, outcome: "not-done", name: plan.ref?.name, to: plan.ref?.label ?? null, from: null, now: undefined, problem }))];
+    },
+    [Symbol.asyncDispose]: () => contact[Symbol.asyncDispose](),
+  };
+}

@@ -1,0 +1,27 @@
+import type { HostOutcome, Label, PackageName, Problem } from "../model/index.ts";
+
+/** What became of one host, checked there or said to be unknown. */
+export interface HostResult {
+  readonly host: string;
+  readonly outcome: HostOutcome;
+  /** The stack's name; undefined where nothing was ever deployed. */
+  readonly name: PackageName | undefined;
+  /** What was to become current. */
+  readonly to: Label | null;
+  /** What was current before. */
+  readonly from: Label | null;
+  /** What is current now; undefined where nobody can tell. */
+  readonly now: Label | null | undefined;
+  /** Releases that prune removed. */
+  readonly removed?: readonly Label[];
+  readonly problem?: Problem;
+}
+
+/** The exit status of work on several hosts: 5 when one is unknown, else 4 when some are done and some not, else 3 when one went back, else 1 when one is not done, else 0. */
+export function exitStatus(outcomes: readonly HostOutcome[]): 0 | 1 | 3 | 4 | 5 {
+  const has = (...wanted: readonly HostOutcome[]): boolean => outcomes.some((outcome) => wanted.includes(outcome));
+  if (has("unknown")) return 5;
+  if (has("done", "unchanged") && has("undone", "not-done")) return 4;
+  if (has("undone")) return 3;
+  return has("not-done") ? 1 : 0;
+}

@@ -1,0 +1,40 @@
+import type { HostState, Label, Payload, Problem, Target } from "../model/index.ts";
+import { switchSteps, type ObservedHost, type Planned } from "./plan.ts";
+
+/** All that decides what a rollback does. */
+export interface RollbackRequest {
+  readonly target: Target;
+  readonly hosts: readonly ObservedHost[];
+  /** The release to go back to; each host's previous one where absent. */
+  readonly to?: Label;
+  /** What a release is made of, as far as this store knows: its health checks. */
+  readonly payloadsOf: (host: ObservedHost, release: Label) => readonly Payload[];
+}
+
+/** Decide how each host goes back to a release that is still there. One host that cannot spoils the whole plan. */
+export function planRollback(request: RollbackRequest): Planned {
+  const { target } = request;
+  const problems = request.hosts.flatMap((observed) => checkThere(observed, request.to));
+  if (problems.length > 0) return { problems };
+  const [first] = request.hosts.flatMap(({ state }) => state.releases.filter(({ label }) => label === (request.to ?? state.previous)));
+  const hosts = request.hosts.map((observed) => {
+    const { host, state } = observed;
+    const to = request.to ?? state.previous;
+    const plan = { host, saw: { generation: state.generation, current: state.current }, from: state.current, to, sendBytes: 0, keptBytes: 0, restarts: [], hooks: 0, removes: [] };
+    if (to === null || to === state.current) return { ...plan, steps: [] };
+    const payloads = request.payloadsOf(observed, to);
+    const restarts = target.service.kind === "none" ? [] : payloads.flatMap(({ processes }) => processes.map(({ name }) => name));
+    return { ...plan, restarts, steps: switchSteps(target, to, state.current, payloads, false) };
+  });
+  return { plan: { schema: "caisson.plan/1", action: "rollback", ...(first === undefined ? {} : { ref: { name: first.name, label: first.label } }), target: target.name, policy: target.policy, hosts } };
+}
+
+function checkThere({ host, state }: ObservedHost, to: Label | undefined): readonly Problem[] {
+  if (to === undefined) return state.previous === null ? [{ code: "ref-unknown", message: `${host.name} has no previous release`, hint: `releases there: ${listReleases(state)}` }] : [];
+  if (state.releases.some(({ label }) => label === to)) return [];
+  return [{ code: "ref-unknown", message: `${host.name} has no release \`${to}\``, hint: `releases there: ${listReleases(state)}` }];
+}
+
+function listReleases(state: HostState): string {
+  return state.releases.length === 0 ? "none" : state.releases.map(({ label }) => label).join(", ");
+}

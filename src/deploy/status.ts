@@ -1,0 +1,70 @@
+import type { HostAddress, JournalEntry, Label, Payload, Problem, Release, Target } from "../model/index.ts";
+import type { Store } from "../store/index.ts";
+import type { Context } from "../system/index.ts";
+import { contactHosts, type Contact } from "./contact.ts";
+import type { ObservedHost } from "./plan.ts";
+import { readReleasePayloads } from "./payloads.ts";
+
+/** One host as it is now. */
+export interface HostStatus {
+  readonly host: string;
+  /** What is current; undefined where nothing is, or where nobody can tell. */
+  readonly current?: Release;
+  readonly previous: Label | null;
+  /** `unchecked`: no package says how health is told, this store does not know the release, or nothing of ours starts it. */
+  readonly health: "healthy" | "unhealthy" | "unchecked";
+  /** The last switch was undone, and why. */
+  readonly undid?: { readonly label: Label; readonly detail: string };
+  /** Out of reach. */
+  readonly problem?: Problem;
+}
+
+/** Seconds that a health check may take here: a look, not a trial. */
+const LOOK = 5;
+
+/** Ask every host of a target what it runs and how that is. Changes nothing. `starts`: processes are started by somebody, so that addresses may be asked. */
+export async function readStatus(ctx: Context, store: Store, target: Target, options: { readonly starts?: boolean } = {}): Promise<readonly HostStatus[]> {
+  await using contact = await contactHosts(ctx, target.hosts, 1);
+  const starts = options.starts === true || target.service.kind !== "none";
+  const found = await Promise.all(contact.hosts.map((observed) => statusOf(store, target, contact, observed, starts)));
+  const missed = contact.missed.map(({ host, problem }): HostStatus => ({ host: host.name, previous: null, health: "unchecked", problem }));
+  return inOrder(target.hosts, [...found, ...missed]);
+}
+
+/** 5 when a host is out of reach, 4 when hosts differ, 1 when all are ill alike, else 0. */
+export function statusExit(hosts: readonly HostStatus[]): 0 | 1 | 4 | 5 {
+  if (hosts.some(({ problem }) => problem !== undefined)) return 5;
+  const states = new Set(hosts.map(({ current, health }) => `${current?.stack ?? ""} ${health}`));
+  if (states.size > 1) return 4;
+  return hosts.some(({ health }) => health === "unhealthy") ? 1 : 0;
+}
+
+async function statusOf(store: Store, target: Target, contact: Contact, observed: ObservedHost, starts: boolean): Promise<HostStatus> {
+  const { host, state } = observed;
+  const current = state.releases.find(({ label }) => label === state.current);
+  const undid = undoneBy(state.recovered ?? state.journal?.at(-1));
+  const payloads = await readReleasePayloads(store, observed, state.current, target);
+  const health = current === undefined ? "unchecked" : await checkHealth(contact, host, current.label, payloads, starts);
+  return { host: host.name, ...(current === undefined ? {} : { current }), previous: state.previous, health, ...(undid === undefined ? {} : { undid }) };
+}
+
+function undoneBy(last: Pick<JournalEntry, "to" | "detail"> & { readonly event?: JournalEntry["event"] } | undefined): HostStatus["undid"] {
+  if (last === undefined || last.to === null || last.detail === undefined) return undefined;
+  return last.event === undefined || last.event === "undone" || last.event === "recovered" ? { label: last.to, detail: last.detail } : undefined;
+}
+
+async function checkHealth(contact: Contact, host: HostAddress, release: Label, payloads: readonly Payload[], starts: boolean): Promise<HostStatus["health"]> {
+  const asked = payloads.filter(({ health }) => health?.argv !== undefined || (health?.url !== undefined && starts));
+  if (asked.length === 0) return "unchecked";
+  await using agent = await contact.open(host);
+  for (const { package: name, health = {} } of asked) {
+    const answer = await agent.ask({ step: "check", release, package: name, health, minHealthy: 0, deadline: LOOK });
+    if (!answer.done) return "unhealthy";
+  }
+  return "healthy";
+}
+
+function inOrder(hosts: readonly HostAddress[], statuses: readonly HostStatus[]): readonly HostStatus[] {
+  const rank = new Map(hosts.map(({ name }, index) => [name, index]));
+  return statuses.toSorted((a, b) => (rank.get(a.host) ?? 0) - (rank.get(b.host) ?? 0));
+}

@@ -1,0 +1,161 @@
+import { describe, expect, it } from "vitest";
+import { lackingTrees, planDeploy, type DeployRequest } from "../../src/deploy/plan.ts";
+import type { HostState, Plan, Problem, Release } from "../../src/model/index.ts";
+import { blob, digest, emptyHost, facts, host, label, packageName, payloadOf, target } from "./samples.ts";
+
+const hello = payloadOf({ name: "hello", version: "1.10", trees: [{ id: "a", document: "1", blob: "b", size: 500 }, { id: "c", document: "2", blob: "d", size: 30 }], document: "3" });
+const ref = { name: packageName("hello"), label: label("1.10") };
+const stack = digest("f");
+const staged: Release = { label: label("1.10"), stack, name: packageName("hello"), state: "staged" };
+const older: Release = { label: label("1.9"), stack: digest("e"), name: packageName("hello"), state: "active" };
+
+function request(states: readonly HostState[], change: Partial<DeployRequest> = {}): DeployRequest {
+  return { ref, stack, target: target(), payloads: [hello.document], trees: new Map(hello.trees), hosts: states.map((state) => ({ host: host(state.host), state })), ...change };
+}
+
+function planned(asked: DeployRequest): Plan {
+  const result = planDeploy(asked);
+  if ("problems" in result) throw new Error(JSON.stringify(result.problems));
+  return result.plan;
+}
+
+function stepNames(asked: DeployRequest): readonly string[] | undefined {
+  return planned(asked).hosts[0]?.steps.map(({ step }) => step);
+}
+
+function refused(asked: DeployRequest): readonly Problem[] {
+  const result = planDeploy(asked);
+  if ("plan" in result) throw new Error("a plan was made");
+  return result.problems;
+}
+
+describe("planDeploy", () => {
+  it("sends an empty host everything, bytes before trees before the release, and then switches", () => {
+    expect(planned(request([emptyHost("h1")]))).toEqual({
+      schema: "caisson.plan/1",
+      action: "deploy",
+      stack,
+      ref,
+      target: "production",
+      policy: target().policy,
+      hosts: [
+        {
+          host: host("h1"),
+          saw: { generation: 0, current: null },
+          from: null,
+          to: "1.10",
+          steps: [
+            { step: "receive", blob: blob("1", 10) },
+            { step: "receive", blob: blob("b", 500) },
+            { step: "receive", blob: blob("2", 10) },
+            { step: "receive", blob: blob("d", 30) },
+            { step: "receive", blob: blob("3", 100) },
+            { step: "tree", id: digest("a"), document: blob("1", 10) },
+            { step: "tree", id: digest("c"), document: blob("2", 10) },
+            { step: "stage", release: "1.10", stack: { name: "hello", digest: stack }, payloads: [blob("3", 100)] },
+            { step: "activate", release: "1.10", saw: null, undoAfter: 20, service: { kind: "none" } },
+            { step: "confirm", release: "1.10" },
+          ],
+          sendBytes: 650,
+          keptBytes: 0,
+          restarts: [],
+          hooks: 0,
+          removes: [],
+        },
+      ],
+    });
+  });
+
+  it("sends what has changed and nothing else", () => {
+    const state: HostState = { ...emptyHost("h1"), generation: 7, current: label("1.9"), releases: [older], trees: [digest("a")] };
+    const [plan] = planned(request([state])).hosts;
+    expect(plan?.saw).toEqual({ generation: 7, current: "1.9" });
+    expect(plan?.steps.map((step) => (step.step === "receive" ? `receive ${step.blob.digest.at(-1)}` : step.step === "tree" ? `tree ${step.id.at(-1)}` : step.step))).toEqual(["receive 2", "receive d", "receive 3", "tree c", "stage", "activate", "confirm"]);
+    expect([plan?.sendBytes, plan?.keptBytes]).toEqual([140, 510]);
+  });
+
+  it("row P11: does nothing where this very stack is current", () => {
+    const state: HostState = { ...emptyHost("h1"), current: label("1.10"), releases: [{ ...staged, state: "active" }] };
+    expect(planned(request([state], { trees: new Map() })).hosts[0]).toMatchObject({ steps: [], sendBytes: 0, keptBytes: 650, restarts: [] });
+  });
+
+  it("only switches where the release is staged already", () => {
+    const state: HostState = { ...emptyHost("h1"), current: label("1.9"), releases: [older, staged] };
+    expect(planned(request([state], { trees: new Map() })).hosts[0]?.steps).toEqual([
+      { step: "activate", release: "1.10", saw: "1.9", undoAfter: 20, service: { kind: "none" } },
+      { step: "confirm", release: "1.10" },
+    ]);
+  });
+
+  it("names the trees that some host lacks, each once", () => {
+    const one: HostState = { ...emptyHost("h1"), trees: [digest("a")] };
+    expect(lackingTrees(request([one, { ...one, host: "h2" }]))).toEqual([blob("2", 10)]);
+    expect(lackingTrees(request([one, emptyHost("h2")]))).toEqual([blob("2", 10), blob("1", 10)]);
+    expect(lackingTrees(request([{ ...one, releases: [staged] }]))).toEqual([]);
+  });
+
+  it("restarts and checks where something starts processes", () => {
+    const health = { url: "http://127.0.0.1:8000/health" };
+    const web = payloadOf({ name: "hello", version: "1.10", trees: [], document: "3", health, processes: [{ name: "web", argv: ["web"], environment: {}, requires: [] }] });
+    const service = { kind: "command", restart: "systemctl restart hello" } as const;
+    const [plan] = planned(request([emptyHost("h1")], { payloads: [web.document], target: target({ service }) })).hosts;
+    expect(plan?.steps.slice(2)).toEqual([
+      { step: "activate", release: "1.10", saw: null, undoAfter: 20, service },
+      { step: "restart", release: "1.10", service },
+      { step: "check", release: "1.10", package: "hello", health, minHealthy: 10, deadline: 60 },
+      { step: "confirm", release: "1.10" },
+    ]);
+    expect(plan?.restarts).toEqual(["web"]);
+  });
+
+  it("asks no address where nothing is started, but runs a command", () => {
+    const asked = payloadOf({ name: "hello", version: "1.10", trees: [], document: "3", health: { url: "http://127.0.0.1:8000/" } });
+    expect(stepNames(request([emptyHost("h1")], { payloads: [asked.document] }))).toEqual(["receive", "stage", "activate", "confirm"]);
+    const run = payloadOf({ name: "hello", version: "1.10", trees: [], document: "3", health: { argv: ["hello", "--check"] } });
+    expect(stepNames(request([emptyHost("h1")], { payloads: [run.document] }))).toEqual(["receive", "stage", "activate", "check", "confirm"]);
+  });
+
+  it("starts processes where the caller does so itself, whatever the service", () => {
+    const web = payloadOf({ name: "hello", version: "1.10", trees: [], document: "3", health: { url: "http://127.0.0.1:8000/" } });
+    expect(stepNames(request([emptyHost("h1")], { payloads: [web.document], starts: true }))).toEqual(["receive", "stage", "activate", "restart", "check", "confirm"]);
+  });
+
+  it("gives a host the packages of its roles and those that no role names", () => {
+    const util = payloadOf({ name: "util", version: "1", trees: [], document: "4" });
+    const web = payloadOf({ name: "web", version: "1", trees: [], document: "5" });
+    const roles = { front: { hosts: ["h1"], packages: [packageName("web")] } };
+    const plan = planned(request([emptyHost("h1"), emptyHost("h2")], { payloads: [util.document, web.document], target: target({ roles }) }));
+    expect(plan.hosts.map(({ steps }) => steps.flatMap((step) => (step.step === "stage" ? step.payloads : [])))).toEqual([[blob("4", 100), blob("5", 100)], [blob("4", 100)]]);
+  });
+
+  it("refuses a host that no role gives a package", () => {
+    const roles = { front: { hosts: ["h1"], packages: [packageName("hello")] } };
+    expect(refused(request([emptyHost("h1"), emptyHost("h2")], { target: target({ roles }) }))).toEqual([{ code: "config-invalid", message: "no role of `production` gives h2 a package of `hello@1.10`", hint: "name the host in a role, or take it out of the target" }]);
+  });
+
+  it("refuses a host that has something else under the label", () => {
+    const state: HostState = { ...emptyHost("h1"), releases: [{ ...staged, stack: digest("9") }] };
+    expect(refused(request([state]))).toEqual([{ code: "host-changed", message: "h1 has another `hello@1.10`", hint: "deploy it under another label: caisson stack create NAME --from 1.10" }]);
+  });
+
+  it("refuses a root that belongs to another stack", () => {
+    const state: HostState = { ...emptyHost("h1"), releases: [{ ...older, name: packageName("shop") }] };
+    expect(refused(request([state]))).toEqual([{ code: "host-changed", message: "`/srv/h1` on h1 belongs to the stack `shop`", hint: "give each stack a root of its own" }]);
+  });
+
+  it("row P6: names every host that cannot run it, and why, before anything is made", () => {
+    const states: readonly HostState[] = [
+      { ...emptyHost("h1"), facts: { ...facts, arch: "aarch64" } },
+      { ...emptyHost("h2"), facts: { ...facts, libc: { family: "musl", version: "1.2" } } },
+      { ...emptyHost("h3"), facts: { ...facts, libc: { family: "glibc", version: "2.4" } } },
+      { ...emptyHost("h4"), facts: { ...facts, python: "3.12.1", pythons: { "3.12": "/usr/bin/python3.12", "3.9": "/usr/bin/python3.9" } } },
+      { ...emptyHost("h5"), facts: { ...facts, libc: { family: "glibc", version: "2.41" }, pythons: {} } },
+    ];
+    expect(refused(request(states)).map(({ code, message }) => `${code}: ${message}`)).toEqual([
+      "host-unfit: h1 is aarch64, but `hello` is built for debian-12 (x86_64)",
+      "host-unfit: h2 has musl, but `hello` is built for debian-12 (glibc)",
+      "host-unfit: h3 has glibc 2.4, but `hello` is built for debian-12 (glibc 2.36)",
+      "interpreter-unfit: `hello` needs CPython 3.11, and h4 has 3.9, 3.12",
+    ]);
+  });
+});
