@@ -111,3 +111,33 @@ it("wheels Z6: a large member with a wrong CRC never gives its last chunk", asyn
   await expect(reading).rejects.toThrow(/^Z6: /);
   expect(seen).toBeLessThan(large.length);
 });
+
+/** A directory entry whose numbers all stand in its zip64 field. */
+function wide(offset: number, size: number): NonNullable<RawMember["central"]> {
+  return { offset: 0xffff_ffff, size: 0xffff_ffff, compressedSize: 0xffff_ffff, extra: extraField(1, longs(size, size, offset)) };
+}
+
+it("wheels Z5: finds a member beyond 4 GB, without reading what lies before it", async () => {
+  const far = 5_000_000_000;
+  const content = "far away";
+  const nearLocal = rawZip([{ name: "near", data: Buffer.alloc(0), local: { crc32: 0, size: 0xffff_ffff, compressedSize: 0xffff_ffff, extra: extraField(1, longs(far - 54, far - 54)) } }]).subarray(0, 54);
+  const tail = rawZip([{ name: "far", content, central: wide(far, content.length) }, { name: "near", hidden: "from-body", central: { ...wide(0, far - 54), crc32: 0 } }], {
+    zip64: (start, size, count) => zip64End(start + far, size, count),
+    start: 0xffff_ffff,
+  });
+  const reads: number[] = [];
+  const source: ByteSource = {
+    size: far + tail.length,
+    read: async (offset, length) => {
+      reads.push(length);
+      const bytes = Buffer.alloc(length);
+      nearLocal.copy(bytes, 0, Math.min(offset, 54));
+      if (offset + length > far) tail.copy(bytes, Math.max(0, far - offset), Math.max(0, offset - far));
+      return bytes;
+    },
+  };
+  const zip = await readZip(source);
+  expect(zip.members.map(({ name, size }) => [name, size])).toEqual([["near", far - 54], ["far", content.length]]);
+  expect(Buffer.from(await readMember(zip, zip.members[1]!)).toString()).toBe(content);
+  expect(Math.max(...reads)).toBeLessThan(1 << 20);
+});
