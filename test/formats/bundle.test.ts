@@ -3,8 +3,13 @@ import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
+import { writeGzip } from "../../src/formats/archive/gzip.ts";
+import type { NewMember } from "../../src/formats/archive/member.ts";
+import { writeTar } from "../../src/formats/archive/tar.ts";
+import { writeZip } from "../../src/formats/archive/zip.ts";
 import { artifactFileName, formats, packBundle, parseFormat, unpackBundle, writeBundleDirectory } from "../../src/formats/index.ts";
-import { digestHex, printCanonicalJson, type FormatName, type Payload } from "../../src/model/index.ts";
+import { digestHex, mediaTypes, printCanonicalJson, type Bytes, type FormatName, type Payload } from "../../src/model/index.ts";
+import { openStore } from "../../src/store/index.ts";
 import { createContext, ownPath, temporaryDirectory, type Context } from "../../src/system/index.ts";
 import { has } from "../support/machine.ts";
 import { gather, memoryBlobs, type MemoryBlobs } from "../support/memory-blobs.ts";
@@ -20,6 +25,17 @@ async function writeBundle(payload: Payload, format: FormatName, blobs: MemoryBl
   if (format === "dir") await writeBundleDirectory(payload, blobs, path);
   else writeFileSync(path, await gather(packBundle(ctx, payload, format, blobs)));
   return path;
+}
+
+async function* text(content: string): Bytes {
+  yield Buffer.from(content);
+}
+
+/** Members that depend on nothing of this machine or this version. */
+async function* fixedMembers(): AsyncIterable<NewMember> {
+  yield { path: "top/", kind: "directory", mode: 0o755, size: 0, open: () => text("") };
+  yield { path: `top/${"long/".repeat(30)}file`, kind: "file", mode: 0o755, size: 100_000, open: () => text("caisson.\n\n".repeat(10_000)) };
+  yield { path: "top/ünïcode", kind: "file", mode: 0o644, size: 5, open: () => text("hello") };
 }
 
 it("row P4: has five formats, and says which when asked for another", () => {
@@ -67,6 +83,36 @@ it.each(files)("law 7: packs the same %s twice", async (format) => {
   const { first, second } = await makeTwice(() => packBundle(ctx, structuredClone(payload), format, blobs), () => void process.umask(0o077));
   process.umask(umask);
   expect(second).toBe(first);
+});
+
+it("keeps the bytes it had when this test was written, wherever it runs", async () => {
+  const tar = await gather(writeGzip(writeTar(fixedMembers(), 1_700_000_000)));
+  expect(createHash("sha256").update(tar).digest("hex")).toBe("1e6a751a8e29e876939f28d8158e1da9c688f0c68993a58c97e7521af3d58afa");
+  const zip = await gather(writeZip(fixedMembers(), 1_700_000_000));
+  expect(createHash("sha256").update(zip).digest("hex")).toBe("f7064f0d9199cfda159697e30ffbbda494fbf2caeb2b85aae6ebfb0789fc136f");
+});
+
+it("row P16: is streamed into a file that sha256sum finds as we do", async () => {
+  await using scratch = await temporaryDirectory("bundle test");
+  const store = await openStore(ctx, join(scratch.path, "store"));
+  const payload = await samplePayload(store);
+  const { digest, size } = await store.write(packBundle(ctx, payload, "tar.gz", store), {}, mediaTypes.tarGz);
+  const name = artifactFileName(payload, "tar.gz");
+  await store.copyTo(digest, join(scratch.path, name));
+  writeFileSync(join(scratch.path, `${name}.sha256`), `${digestHex(digest)}  ${name}\n`);
+  expect(execFileSync("sha256sum", ["-c", `${name}.sha256`], { cwd: scratch.path, encoding: "utf8" })).toBe(`${name}: OK\n`);
+  expect(statSync(join(scratch.path, name)).size).toBe(size);
+});
+
+it("comes back into a real store, where every blob of it can be read", async () => {
+  await using scratch = await temporaryDirectory("bundle test");
+  const blobs = memoryBlobs();
+  const payload = await samplePayload(blobs);
+  const path = await writeBundle(payload, "zip", blobs, scratch.path);
+  const store = await openStore(ctx, join(scratch.path, "store"));
+  const { descriptor } = await unpackBundle(ctx, path, store);
+  expect(await store.readJson(descriptor.digest)).toEqual(payload);
+  for (const [digest, bytes] of blobs.kept) expect((await gather(store.read(digest))).equals(bytes)).toBe(true);
 });
 
 it.each(formats)("comes back from $name as it was", async ({ name }) => {

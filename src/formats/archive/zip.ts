@@ -4,12 +4,14 @@ import { exactly, type NewMember } from "./member.ts";
 
 /** 1980-01-01, the oldest time a zip can hold. */
 const OLDEST = 315_532_800;
-const LARGEST = 0xffff_ffff;
+/** Where zip64 would begin: bytes, and members. */
+const LARGEST = 0xffff_fffe;
+const MOST = 0xfffe;
 
 /**
  * Members as a zip archive, stored: their weight is in wheels, which are deflated already. One time for all, in UTC.
  * Each content is read twice, because its checksum stands before it.
- * @throws CaissonError `format-unknown` where it would pass 4 GiB or 65,535 members, which plain zip cannot say
+ * @throws CaissonError `format-unknown` where it would pass 4 GiB or 65,534 members, which plain zip cannot say
  * Source: APPNOTE.TXT 6.3.10, 4.3
  */
 export async function* writeZip(members: AsyncIterable<NewMember>, time: EpochSeconds): Bytes {
@@ -17,11 +19,12 @@ export async function* writeZip(members: AsyncIterable<NewMember>, time: EpochSe
   let offset = 0;
   for await (const member of members) {
     const name = Buffer.from(member.path);
+    const end = offset + 30 + name.length + member.size;
+    if (end > LARGEST || directory.length === MOST) fail({ code: "format-unknown", message: "the bundle is too large for the format `zip`, which ends at 4 GiB", hint: "build it as tar.gz" });
     const fields = { name, crc: await checksum(member), size: member.size, stamp: dosTime(Math.max(time, OLDEST)) };
     const local = localHeader(fields);
     directory.push(centralHeader(fields, member, offset));
-    offset += local.length + member.size;
-    if (offset > LARGEST || directory.length > 0xffff) fail({ code: "format-unknown", message: "the bundle is too large for the format `zip`, which ends at 4 GiB", hint: "build it as tar.gz" });
+    offset = end;
     yield local;
     yield* exactly(member);
   }
