@@ -129,8 +129,8 @@ function scalar<Value>(kind: Shape<Value>["kind"], expected: string, fits: (valu
 }
 
 function mismatch(value: unknown, expected: string, at: KeyPath, report: (mismatch: Mismatch) => void): undefined {
-  const shown = ["string", "number", "boolean"].includes(typeof value) ? `\`${String(value)}\`` : `a ${kindOf(value) ?? "value"}`;
-  report({ at, message: `${printKeyPath(at)} is ${shown}`, hint: `expected ${expected}` });
+  const shown = ["string", "number", "boolean"].includes(typeof value) ? `\`${String(value)}\`` : `a ${kindOf(value) ?? "value of another kind"}`;
+  report({ at, message: `${at.length === 0 ? "the value" : printKeyPath(at)} is ${shown}`, hint: `expected ${expected}` });
 }
 
 function unknownKey(name: string, known: readonly string[], at: KeyPath): Mismatch {
