@@ -68,7 +68,7 @@ function printInit(workspace: string, packages: readonly Package[], platform: st
   const platforms = platformPreset(platform) === undefined ? `# platforms = ["debian-12"]  # this machine's own where nothing is said` : `platforms = ["${platform}"]`;
   const sections = packages.map((pkg) => `[${printKeyPath(["packages", pkg.written])}]\npath = ${JSON.stringify("path" in pkg.source ? pkg.source.path : ".")}\n`);
   return `# What is built here, for which platforms, and where it goes.
-# Every key: docs/reference/caisson-toml.md; every value and where it comes from: caisson config show
+# \`caisson config show\` tells every value, and where it comes from.
 
 [workspace]
 name = "${workspace}"
