@@ -51,16 +51,19 @@ export async function readContents(zip: Zip, members: readonly ZipMember[], reco
 async function readContent(zip: Zip, member: ZipMember, row: RecordRow | undefined): Promise<Content> {
   const ours = createHash("sha256");
   const theirs = row?.hash === undefined || row.hash.algorithm === "sha256" ? undefined : createHash(row.hash.algorithm);
-  let head: Uint8Array | undefined;
+  let start: Uint8Array | undefined;
+  let at = 0;
   for await (const chunk of zip.open(member)) {
     ours.update(chunk);
     theirs?.update(chunk);
-    head ??= chunk;
+    start ??= roomFor(member, chunk);
+    if (start !== chunk && start.length === member.size) start.set(chunk, at);
+    at += chunk.length;
   }
+  start ??= new Uint8Array();
   if (row?.size !== undefined && row.size !== member.size) refuse("W8", `\`${member.name}\` has ${member.size} bytes, RECORD says ${row.size}`);
   const sum = ours.digest();
   if (row?.hash !== undefined && (theirs?.digest() ?? sum).toString("base64url") !== row.hash.value) refuse("W8", `the bytes of \`${member.name}\` are not those that RECORD vouches for`);
-  const start = head ?? new Uint8Array();
   const elf = beginsLikeElf(start) ? ((await readElf(rangesOf(zip, member, start), member.size)) ?? (isLoadable(start) ? "broken" : undefined)) : undefined;
   return {
     member,
@@ -69,6 +72,11 @@ async function readContent(zip: Zip, member: ZipMember, row: RecordRow | undefin
     namespace: isNamespace(member, start),
     ...(elf === undefined ? {} : { elf }),
   };
+}
+
+/** The first chunk, or room for everything where that is worth its memory: a library's tables lie all over it. */
+function roomFor({ size }: ZipMember, first: Uint8Array): Uint8Array {
+  return beginsLikeElf(first) && size > first.length && size <= KEPT_WHOLE ? Buffer.allocUnsafe(size) : first;
 }
 
 /** Declarations are short; what does not come in one piece is none. */
@@ -82,14 +90,11 @@ function isLoadable(start: Uint8Array): boolean {
   return type === 2 || type === 3;
 }
 
-/**
- * A member by ranges. What its first chunk holds costs nothing, which is all of a small member;
- * for the rest of a large one it is inflated again up to there, and the piece is kept, for its tables lie close together.
- */
-function rangesOf(zip: Zip, member: ZipMember, head: Uint8Array): (offset: number, length: number) => Promise<Uint8Array> {
-  let piece = { start: 0, bytes: head };
+/** A member by ranges. What lies beyond its kept start is inflated again up to there, and the piece is kept, for tables lie close together. */
+function rangesOf(zip: Zip, member: ZipMember, start: Uint8Array): (offset: number, length: number) => Promise<Uint8Array> {
+  let piece = { start: 0, bytes: start };
   return async (offset, length) => {
-    if (offset + length <= head.length) return head.subarray(offset, offset + length);
+    if (offset + length <= start.length) return start.subarray(offset, offset + length);
     if (offset < piece.start || offset + length > piece.start + piece.bytes.length) {
       const end = Math.min(member.size, Math.max(offset + length, offset + PIECE));
       piece = { start: offset, bytes: await readPiece(zip, member, offset, end) };
@@ -111,4 +116,6 @@ async function readPiece(zip: Zip, member: ZipMember, start: number, end: number
 
 /** Members in hand at a time: enough for the thread pool to inflate while this thread hashes. */
 const AT_ONCE = 4;
+/** Bytes of a library that is kept whole while it is read. */
+const KEPT_WHOLE = 64 << 20;
 const PIECE = 1 << 20;

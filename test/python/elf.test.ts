@@ -107,7 +107,7 @@ describe("what the ELF files of a wheel ask of a host", () => {
   });
 
   it("wheels T9: a library larger than what is kept in memory is read by ranges", async () => {
-    const elf = makeElf({ needed: ["libfar.so.3"], versions: ["GLIBC_2.30"], code: 20 << 20 });
+    const elf = makeElf({ needed: ["libfar.so.3"], versions: ["GLIBC_2.30"], code: 80 << 20 });
     const demo = await readMade({ files: { "demo/a.so": elf }, members: { "demo/a.so": { deflate: true } } });
     expect(demo.elf).toMatchObject({ glibc: "2.30", needed: ["libfar.so.3"] });
   });

@@ -113,7 +113,7 @@ it("wheels Z6: a large member with a wrong CRC never gives its last chunk", asyn
 });
 
 /** A directory entry whose numbers all stand in its zip64 field. */
-function wide(offset: number, size: number): NonNullable<RawMember["central"]> {
+function wideEntry(offset: number, size: number): NonNullable<RawMember["central"]> {
   return { offset: 0xffff_ffff, size: 0xffff_ffff, compressedSize: 0xffff_ffff, extra: extraField(1, longs(size, size, offset)) };
 }
 
@@ -121,7 +121,7 @@ it("wheels Z5: finds a member beyond 4 GB, without reading what lies before it",
   const far = 5_000_000_000;
   const content = "far away";
   const nearLocal = rawZip([{ name: "near", data: Buffer.alloc(0), local: { crc32: 0, size: 0xffff_ffff, compressedSize: 0xffff_ffff, extra: extraField(1, longs(far - 54, far - 54)) } }]).subarray(0, 54);
-  const tail = rawZip([{ name: "far", content, central: wide(far, content.length) }, { name: "near", hidden: "from-body", central: { ...wide(0, far - 54), crc32: 0 } }], {
+  const tail = rawZip([{ name: "far", content, central: wideEntry(far, content.length) }, { name: "near", hidden: "from-body", central: { ...wideEntry(0, far - 54), crc32: 0 } }], {
     zip64: (start, size, count) => zip64End(start + far, size, count),
     start: 0xffff_ffff,
   });
