@@ -98,7 +98,7 @@ async function readCommit(ctx: Context, repository: Repository, rev: string | un
         uncommitted: changed.some((path) => place.path === "" || path.startsWith(`${place.path}/`)),
         describe: () => describe(ctx, repository, found.commit.id),
         readText: async (name) => {
-          if (METADATA_FILES.includes(name)) return files.get(name);
+          if (METADATA_FILES.includes(name) || (!name.includes("/") && !namesIn(found.trees[index]).has(name))) return files.get(name);
           const [object] = await readObjects(ctx, repository.top, [`${found.commit.id}:${posix.join(place.path, name)}`]);
           return object?.type === "blob" ? object.content.toString("utf8") : undefined;
         },
@@ -144,6 +144,18 @@ function spellingsOf({ url }: Repository, rev: string): readonly string[] {
   if (rev.includes(":")) return [];
   if (rev === "HEAD") return [url === undefined ? rev : "refs/remotes/origin/HEAD"];
   return url === undefined ? [rev, `refs/remotes/origin/${rev}`] : [rev];
+}
+
+/** The names in a directory, as its tree object has them: a mode, a blank, the name, a zero byte, and the id in binary. */
+function namesIn(tree: GitObject | undefined): ReadonlySet<string> {
+  const names = new Set<string>();
+  if (tree === undefined) return names;
+  for (let at = 0; at < tree.content.length; ) {
+    const end = tree.content.indexOf(0, at);
+    names.add(tree.content.toString("utf8", tree.content.indexOf(" ", at) + 1, end));
+    at = end + 1 + tree.id.length / 2;
+  }
+  return names;
 }
 
 function commitTime({ content }: GitObject): EpochSeconds {

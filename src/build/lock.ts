@@ -1,0 +1,150 @@
+import { posix } from "node:path";
+import { CaissonError, fail, mediaTypes, normalizeName, type Descriptor, type Digest, type Json, type PackageName } from "../model/index.ts";
+import { parseLock, printLock, satisfies, type Lock } from "../python/index.ts";
+import type { Store } from "../store/index.ts";
+import { hashJson, sha256, type Context } from "../system/index.ts";
+import { withoutCredentials } from "./git.ts";
+import { indexSettings, type PackageIndex } from "./index-settings.ts";
+import { gatherNeeds, type ForeignNeeds, type LockRequest } from "./requirements.ts";
+import { resolve, uvPlatform } from "./resolve.ts";
+import { uvVersion } from "./tools.ts";
+
+export type { LockRequest } from "./requirements.ts";
+
+/** The lock that a build goes by. */
+export interface LockAnswer {
+  readonly lock: Lock;
+  /** Of its text. */
+  readonly digest: Digest;
+  /** Beside the package's pyproject.toml; in the store, from an earlier time; or found just now. */
+  readonly origin: "committed" | "remembered" | "resolved";
+  /** The directory in which relative paths of the lock start; made when it is asked for. */
+  readonly directory: () => Promise<string>;
+}
+
+/**
+ * The lock of a package for a platform: pylock.<platform>.toml or pylock.toml beside its pyproject.toml; else what was resolved before from the same; else uv resolves, and the store keeps the answer.
+ * @throws CaissonError `lock-stale` · `requirements-broken` · `index-unreachable` · `lock-missing` offline · `config-invalid`
+ */
+export async function lockPackage(ctx: Context, store: Store, request: LockRequest): Promise<LockAnswer> {
+  const committed = await readCommitted(request);
+  if (committed !== undefined) return await checkFresh(request, committed);
+  const index = await indexSettings(ctx, request.workspace.index);
+  const key = await inputsKey(ctx, request, index, await gatherNeeds(request, false));
+  const known = await recall(store, key);
+  if (known !== undefined) return known;
+  const needs = await gatherNeeds(request, true);
+  const found = (await recall(store, await inputsKey(ctx, request, index, { ...needs, computed: [] }))) ?? (await resolveAnew(ctx, store, request, index, needs));
+  await remember(store, key, found.text);
+  return found;
+}
+
+/**
+ * What decides the lock of a package, as one word: the lock file's content, or what would be asked of uv. Neither uv nor the network is used.
+ * @throws CaissonError `config-invalid` · `wheel-unfit`
+ */
+export async function lockKey(ctx: Context, request: LockRequest): Promise<string> {
+  const committed = await readCommitted(request);
+  if (committed !== undefined) return `committed ${sha256(committed.text)}`;
+  return await inputsKey(ctx, request, await indexSettings(ctx, request.workspace.index), await gatherNeeds(request, false));
+}
+
+/** Resolve whatever is kept or committed; for whoever wants newer versions. The text is what belongs into the lock file. */
+export async function relockPackage(ctx: Context, store: Store, request: LockRequest): Promise<LockAnswer & { readonly text: string }> {
+  const index = await indexSettings(ctx, request.workspace.index);
+  return await resolveAnew(ctx, store, request, index, await gatherNeeds(request, true));
+}
+
+interface Committed {
+  /** As a user would type it, from the workspace. */
+  readonly file: string;
+  readonly text: string;
+}
+
+async function readCommitted({ package: pkg, platform, source }: LockRequest): Promise<Committed | undefined> {
+  const own = source(pkg);
+  if (own === undefined) return undefined;
+  const names = [`pylock.${platform.label}.toml`, "pylock.toml"];
+  const texts = await Promise.all(names.map((name) => own.readText(name)));
+  const at = texts.findIndex((text) => text !== undefined);
+  const name = names[at];
+  const text = texts[at];
+  return name === undefined || text === undefined ? undefined : { file: "path" in pkg.source ? posix.join(pkg.source.path, name) : name, text };
+}
+
+/** A lock that lacks what its package asks for was made before that was asked for. */
+async function checkFresh(request: LockRequest, { file, text }: Committed): Promise<LockAnswer> {
+  const { package: pkg, platform, source } = request;
+  const lock = parseLock(file, text);
+  const { needs } = await gatherNeeds(request, false);
+  const versions = new Map<PackageName, string | undefined>(lock.packages.map(({ name, version }) => [name, version]));
+  const many = new Set(lock.packages.map(({ name }) => name).filter((name, at, all) => all.indexOf(name) !== at));
+  const stale = needs.find(({ name, specifier }) => {
+    const version = versions.get(name);
+    return !versions.has(name) || (version !== undefined && !many.has(name) && !satisfies(version, specifier, { prereleases: true }));
+  });
+  if (stale !== undefined) {
+    const has = versions.has(stale.name) ? `it has \`${stale.name}\` ${versions.get(stale.name) ?? ""}` : `it lacks \`${stale.name}\``;
+    fail({ code: "lock-stale", file, message: `\`${file}\` is older than the dependencies of \`${pkg.written}\`: ${has}, and \`${stale.by}\` asks for \`${stale.text}\``, hint: `caisson lock ${pkg.written} --platform ${platform.label}` });
+  }
+  return { lock, digest: sha256(text), origin: "committed", directory: async () => (await source(pkg)?.checkout()) ?? "/" };
+}
+
+async function inputsKey(ctx: Context, { package: pkg, platform, workspace }: LockRequest, index: PackageIndex, { needs, computed }: ForeignNeeds): Promise<string> {
+  const inputs = {
+    schema: "caisson.lock/1",
+    needs: [...new Set(needs.map(({ text }) => text))],
+    computed: computed.map(({ package: { name }, tree, extras }) => ({ name, tree, extras })),
+    members: memberNames(workspace.packages, pkg.name),
+    platform: { label: platform.label, uv: uvPlatform(platform), python: platform.python.full ?? platform.python.version, tags: sha256(platform.tags.join(" ")) },
+    index: [index.url, ...index.extra, ...index.findLinks].map(withoutCredentials),
+    onlyLinks: index.disabled,
+    uv: await uvVersion(ctx),
+  };
+  return hashJson(inputs).slice("sha256:".length);
+}
+
+/** No index may answer for a package of the workspace, nor for the package itself. */
+function memberNames(packages: LockRequest["workspace"]["packages"], own: PackageName): readonly PackageName[] {
+  return [...new Set([own, ...packages.filter(({ kind }) => kind === "python").map(({ name }) => normalizeName(name))])].toSorted();
+}
+
+type Kept = LockAnswer & { readonly text: string };
+
+async function recall(store: Store, key: string): Promise<Kept | undefined> {
+  const ref = await store.readRef("locks", key);
+  const blob = (ref?.value as { readonly lock?: Descriptor } | undefined)?.lock;
+  if (blob === undefined || !(await store.has(blob.digest))) return undefined;
+  const text = await readText(store, blob.digest);
+  if (text === undefined) return undefined;
+  return { lock: parseLock("pylock.toml", text), text, digest: blob.digest, origin: "remembered", directory: () => Promise.resolve("/") };
+}
+
+/** A damaged answer is none: it can be found out again. */
+async function readText(store: Store, blob: Digest): Promise<string | undefined> {
+  const chunks: Uint8Array[] = [];
+  try {
+    for await (const chunk of store.read(blob)) chunks.push(chunk);
+  } catch (error) {
+    if (error instanceof CaissonError) return undefined;
+    throw error;
+  }
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+async function remember(store: Store, key: string, text: string): Promise<void> {
+  const lock = await store.write(text, undefined, mediaTypes.bytes);
+  const before = await store.readRef("locks", key);
+  await store.writeRef("locks", key, { lock } as unknown as Json, before?.generation ?? 0);
+}
+
+async function resolveAnew(ctx: Context, store: Store, request: LockRequest, index: PackageIndex, needs: ForeignNeeds): Promise<Kept> {
+  const { package: pkg, platform, workspace, offline } = request;
+  const lock: Lock =
+    needs.needs.length === 0
+      ? { file: "pylock.toml", lockVersion: "1.0", createdBy: "caisson", environments: [], extras: [], dependencyGroups: [], defaultGroups: [], packages: [], warnings: [] }
+      : await resolve(ctx, { written: pkg.written, needs: needs.needs, members: memberNames(workspace.packages, pkg.name), platform, index, settings: workspace.index, offline });
+  const text = printLock(lock);
+  await remember(store, await inputsKey(ctx, request, index, { ...needs, computed: [] }), text);
+  return { lock, text, digest: sha256(text), origin: "resolved", directory: () => Promise.resolve("/") };
+}

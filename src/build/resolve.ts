@@ -1,0 +1,150 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { CaissonError, fail, type IndexSettings, type PackageName, type Platform, type Problem } from "../model/index.ts";
+import { compareVersions, parseLock, select, type Lock } from "../python/index.ts";
+import { temporaryDirectory, type Context } from "../system/index.ts";
+import { withoutCredentials } from "./git.ts";
+import { indexClient } from "./http.ts";
+import { readIndexPage } from "./index-page.ts";
+import { uvEnvironment, type PackageIndex } from "./index-settings.ts";
+import type { ForeignNeed } from "./requirements.ts";
+import { findUv } from "./tools.ts";
+
+/** What uv is asked to solve. */
+export interface Question {
+  /** The package that it is for, as messages call it. */
+  readonly written: string;
+  readonly needs: readonly ForeignNeed[];
+  /** Names that no index may answer for. */
+  readonly members: readonly PackageName[];
+  readonly platform: Platform;
+  readonly index: PackageIndex;
+  /** What the workspace itself says of the index; one that it names can be added to. */
+  readonly settings: IndexSettings;
+  readonly offline: boolean;
+}
+
+/**
+ * Ask uv which distributions satisfy all needs on a platform: the newest that have a wheel there, an sdist only of what has no wheel at all.
+ * @throws CaissonError `requirements-broken` · `index-unreachable` · `lock-missing` offline · `tool-missing`
+ */
+export async function resolve(ctx: Context, question: Question): Promise<Lock> {
+  const what = `lock ${question.written} ${question.platform.label}`;
+  ctx.report({ type: "started", what });
+  try {
+    await using scratch = await temporaryDirectory("caisson-lock");
+    const uv = await findUv(ctx, question.settings, { offline: question.offline });
+    const compile = await prepare(ctx, question, uv.path, scratch.path);
+    const wheelsOnly = await compile([":all:"]);
+    if (wheelsOnly.status === 0) return readAnswer(wheelsOnly, question);
+    // 1 says that there is no solution, anything else that uv could not look for one.
+    const withSdists = wheelsOnly.status === 1 ? await compile([]) : wheelsOnly;
+    if (withSdists.status !== 0) return await explain(ctx, question, withSdists);
+    return await preferWheels(question, compile, readAnswer(withSdists, question));
+  } finally {
+    ctx.report({ type: "finished", what });
+  }
+}
+
+interface Answer {
+  readonly status: number;
+  readonly text: string;
+  readonly stderr: string;
+}
+
+/** Asks uv with the packages that must come as wheels. */
+type Compile = (onlyBinary: readonly string[]) => Promise<Answer>;
+
+async function prepare(ctx: Context, { needs, members, platform, index, offline }: Question, uv: string, scratch: string): Promise<Compile> {
+  const [requirements, excludes, home] = ["requirements.in", "excludes.txt", "home"].map((name) => join(scratch, name)) as [string, string, string];
+  await Promise.all([writeFile(requirements, needs.map(({ text }) => `${text}\n`).join("")), writeFile(excludes, members.map((name) => `${name}\n`).join("")), mkdir(home)]);
+  const where = ["--python-platform", uvPlatform(platform), "--python-version", platform.python.full ?? platform.python.version, "--no-python-downloads"];
+  const argv = [uv, "pip", "compile", requirements, "--excludes", excludes, ...where, ...(offline ? ["--offline"] : []), "--format", "pylock.toml", "--no-header", "--no-annotate", "--quiet", "--color", "never"];
+  const env = { ...uvEnvironment(ctx, index), PATH: ctx.env["PATH"] ?? "/usr/bin:/bin", HOME: home, LC_ALL: "C.UTF-8" };
+  return async (onlyBinary) => {
+    const { status, stdout, stderr } = await ctx.run([...argv, ...onlyBinary.flatMap((name) => ["--only-binary", name])], { cwd: scratch, env });
+    return { status, text: Buffer.from(stdout).toString("utf8"), stderr };
+  };
+}
+
+/** The glibc versions that uv has a name for. */
+const GLIBC = ["2.17", "2.28", "2.31", "2.32", "2.33", "2.34", "2.35", "2.36", "2.37", "2.38", "2.39", "2.40"];
+
+/**
+ * uv's name for a platform, of the nearest lower glibc: what is locked fits, and the choice of files is made by the platform's own tags.
+ * @throws CaissonError `platform-unknown` below glibc 2.17
+ */
+export function uvPlatform({ label, arch, libc }: Platform): string {
+  if (libc.family === "musl") return `${arch}-unknown-linux-musl`;
+  const nearest = GLIBC.findLast((version) => compareVersions(version, libc.version) <= 0);
+  if (nearest === undefined) return fail({ code: "platform-unknown", message: `uv can lock for glibc 2.17 and later, and ${label} has ${libc.version}`, hint: "write its lock by hand, as pylock.toml beside pyproject.toml" });
+  return `${arch}-manylinux_${nearest.replace(".", "_")}`;
+}
+
+function readAnswer({ text }: Answer, { members }: Question): Lock {
+  const lock = parseLock("pylock.toml", text);
+  return {
+    ...lock,
+    createdBy: "caisson",
+    packages: lock.packages
+      .filter(({ name }) => !members.includes(name))
+      .map((locked) => ({
+        ...locked,
+        ...(locked.index === undefined ? {} : { index: withoutCredentials(locked.index) }),
+        files: locked.files.map((file) => (file.url === undefined ? file : { ...file, url: withoutCredentials(file.url) })),
+      })),
+  };
+}
+
+/** uv takes the newest version even where only an older one has a wheel; so each that came without is asked for again, as a wheel or not at all. */
+async function preferWheels(question: Question, compile: Compile, first: Lock): Promise<Lock> {
+  const wheels: PackageName[] = [];
+  const tried = new Set<PackageName>();
+  let lock = first;
+  for (let next = unbuilt(lock, question, tried); next !== undefined; next = unbuilt(lock, question, tried)) {
+    tried.add(next);
+    const answer = await compile([...wheels, next]);
+    if (answer.status !== 0) continue;
+    wheels.push(next);
+    lock = readAnswer(answer, question);
+  }
+  return lock;
+}
+
+function unbuilt(lock: Lock, { platform }: Question, tried: ReadonlySet<PackageName>): PackageName | undefined {
+  const selected = select(lock, platform);
+  return "choices" in selected ? selected.choices.find(({ name, build }) => build && !tried.has(name))?.name : undefined;
+}
+
+/** Say who asks for what, and leave the why to uv's own words. */
+async function explain(ctx: Context, question: Question, { status, stderr }: Answer): Promise<never> {
+  const { written, platform, needs, offline, index } = question;
+  const words = withoutCredentials(stderr.trim()).replace(/^error: /, "").split("\n").slice(-20).join("\n");
+  const what = `\`${written}\` on ${platform.label}`;
+  if (offline) throw new CaissonError([{ code: "lock-missing", message: `nothing is locked for ${what}, and the network is not to be used`, hint: "run it once without --offline, or commit a lock: caisson lock" }], new Error(words));
+  const unknown = await findUnknown(ctx, question, stderr);
+  if (unknown.length > 0) throw new CaissonError(unknown as [Problem, ...Problem[]], new Error(words));
+  if (status !== 1) throw new CaissonError([{ code: "requirements-broken", message: `uv could not lock ${what}`, hint: `the index is \`${withoutCredentials(index.url)}\` (from ${index.from})` }], new Error(words));
+  const named = needs.filter(({ name }) => new RegExp(`(?<![\\w.-])${name.replaceAll("-", "[-_.]")}(?![\\w-])`, "i").test(words));
+  const asks = named.map(({ by, text }) => `\`${by}\` asks for \`${text}\``);
+  throw new CaissonError([{ code: "requirements-broken", message: `no set of versions satisfies what ${what} asks for`, ...(asks.length === 0 ? {} : { hint: asks.join("; ") }) }], new Error(words));
+}
+
+/**
+ * Packages that no index has.
+ * @throws CaissonError `index-unreachable`
+ */
+async function findUnknown(ctx: Context, { written, needs, index, settings, members }: Question, stderr: string): Promise<readonly Problem[]> {
+  if (index.disabled) return [];
+  const get = indexClient(ctx, index);
+  // uv names them; whether they really are unknown is the index's to say.
+  const named = [...stderr.matchAll(/\b([a-z0-9][a-z0-9-]*) was not found/g)].map(([, name = ""]) => name);
+  const suspects = [...new Set([...named, ...(named.length === 0 ? needs.slice(0, 1).map(({ name }) => name) : [])])].filter((name) => !members.includes(name as PackageName)).slice(0, 10);
+  const pages = await Promise.all(suspects.map(async (name) => ({ name, known: (await Promise.all([...index.extra, index.url].map((address) => readIndexPage(get, address, name)))).some((page) => page !== undefined) })));
+  return pages
+    .filter(({ name, known }) => !known && named.includes(name))
+    .map(({ name }) => {
+      const by = needs.find((need) => need.name === name)?.by ?? written;
+      return { code: "requirements-broken", message: `\`${by}\` needs \`${name}\`, which the index \`${withoutCredentials(index.url)}\` does not have`, hint: settings.url !== undefined ? `caisson index add ${name}` : "check its spelling, or name another index under [index] in caisson.toml" };
+    });
+}
