@@ -1,7 +1,7 @@
 /** The public library. */
 export * from "./model/index.ts";
 export { createContext, type Context } from "./system/index.ts";
-export { artifactFileName, formats, packBundle, parseFormat, unpackBundle, writeBundleDirectory, type Format } from "./formats/index.ts";
+export { artifactFileName, formats, packBundle, parseFormat, unpackBundle, type Format } from "./formats/index.ts";
 export { parseTarget, planInit, printConfigReference, readWorkspace, showConfig, writeInit, type InitPlan, type Setting } from "./config/index.ts";
 
 export { collect, defaultStoreDirectory, findArtifacts, listArtifacts, openStore, verify, type Collected, type Store, type Verified } from "./store/index.ts";
@@ -10,4 +10,4 @@ export { addToStack, addVersionToStack, createStack, diffStacks, freezeStack, ha
 export { buildPackages, machinePlatform, orderPackages, type BuildRequest, type BuildResult, type BuiltArtifact } from "./build/index.ts";
 export { platformPreset, platformPresets } from "./python/index.ts";
 
-export { defaultRoot, exitStatus, findDefaultBundle, findWanted, prepareDeploy, preparePlan, preparePrune, prepareRollback, printPlan, printSize, readHistory, readPlan, readStatus, statusExit, up, type Change, type HostHistory, type HostResult, type HostStatus, type Running, type Wanted } from "./deploy/index.ts";
+export { exitStatus, findDefaultBundle, findWanted, prepareDeploy, preparePlan, preparePrune, prepareRollback, printPlan, printSize, readHistory, readPlan, readStatus, statusExit, up, type Change, type HostHistory, type HostResult, type HostStatus, type Running, type Wanted } from "./deploy/index.ts";

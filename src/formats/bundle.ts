@@ -36,7 +36,7 @@ export async function* bundleFiles(payload: Payload, read: BlobReader): AsyncIte
 }
 
 /** What `info.json` says, for people and their scripts. */
-export function bundleInfo(payload: Payload): Readonly<Record<string, unknown>> {
+function bundleInfo(payload: Payload): Readonly<Record<string, unknown>> {
   return {
     format: bundleFormatNumber,
     name: payload.written,

@@ -1,5 +1,6 @@
-import { open, stat } from "node:fs/promises";
 import { createReadStream } from "node:fs";
+import { open, stat } from "node:fs/promises";
+import { resolve } from "node:path";
 import { digestHex, mediaTypes, printCanonicalJson, printKeyPath, type BlobWriter, type Bytes, type Descriptor, type Digest, type Mismatch, type Payload } from "../model/index.ts";
 import { errorCode, sha256, treeId, type Context } from "../system/index.ts";
 import { readBzip2 } from "./archive/bzip2.ts";
@@ -34,8 +35,9 @@ interface Container {
   readonly inFolder: boolean;
 }
 
-async function openContainer(ctx: Context, path: string): Promise<Container> {
-  const kind = await stat(path).catch((error: unknown) => invalid(errorCode(error) === "ENOENT" ? `there is no bundle \`${path}\`` : `cannot read \`${path}\``, error, "`caisson build` makes one"));
+async function openContainer(ctx: Context, given: string): Promise<Container> {
+  const path = resolve(ctx.cwd, given);
+  const kind = await stat(path).catch((error: unknown) => invalid(errorCode(error) === "ENOENT" ? `there is no bundle \`${given}\`` : `cannot read \`${given}\``, error, "`caisson build` makes one"));
   if (kind.isDirectory()) return { members: readDirectory(path), inFolder: false };
   const file = readFile(path);
   const start = await readStart(path);
@@ -43,7 +45,7 @@ async function openContainer(ctx: Context, path: string): Promise<Container> {
   if (start.startsWith("BZh")) return { members: readTar(readBzip2(ctx, file)), inFolder: true };
   if (start.startsWith("PK\u0003\u0004")) return { members: readZip(path), inFolder: true };
   if (start.startsWith("ustar", 257)) return { members: readTar(file), inFolder: true };
-  return invalid(`\`${path}\` is not a bundle: neither tar, gzip, bzip2 nor zip`);
+  return invalid(`\`${given}\` is not a bundle: neither tar, gzip, bzip2 nor zip`);
 }
 
 async function* readFile(path: string): Bytes {

@@ -7,7 +7,7 @@ import { writeGzip } from "../../src/formats/archive/gzip.ts";
 import type { NewMember } from "../../src/formats/archive/member.ts";
 import { writeTar } from "../../src/formats/archive/tar.ts";
 import { writeZip } from "../../src/formats/archive/zip.ts";
-import { artifactFileName, formats, packBundle, parseFormat, unpackBundle, writeBundleDirectory } from "../../src/formats/index.ts";
+import { artifactFileName, formats, packBundle, parseFormat, unpackBundle } from "../../src/formats/index.ts";
 import { digestHex, mediaTypes, printCanonicalJson, type Bytes, type FormatName, type Payload } from "../../src/model/index.ts";
 import { openStore } from "../../src/store/index.ts";
 import { createContext, ownPath, temporaryDirectory, type Context } from "../../src/system/index.ts";
@@ -15,6 +15,7 @@ import { has } from "../support/machine.ts";
 import { gather, memoryBlobs, type MemoryBlobs } from "../support/memory-blobs.ts";
 import { makeTwice } from "../support/make-twice.ts";
 import { samplePayload } from "./sample-payload.ts";
+import { writeBundleDirectory } from "./write-directory.ts";
 
 const ctx: Context = createContext({ cwd: "/", env: process.env, report: () => undefined, signal: new AbortController().signal });
 const files = formats.map(({ name }) => name).filter((name): name is Exclude<FormatName, "dir"> => name !== "dir");
@@ -168,15 +169,6 @@ it("writes a zip that Python finds sound, with times of 1980 at the earliest", a
   const path = await writeBundle(payload, "zip", blobs, scratch.path);
   const script = "import sys, zipfile; z = zipfile.ZipFile(sys.argv[1]); print(z.testzip(), {i.date_time for i in z.infolist()}, {i.create_system for i in z.infolist()})";
   expect(execFileSync("python3", ["-c", script, path], { encoding: "utf8" }).trim()).toBe("None {(1980, 1, 1, 0, 0, 0)} {3}");
-});
-
-it("refuses to write a directory where something is, and leaves nothing beside it", async () => {
-  const blobs = memoryBlobs();
-  const payload = await samplePayload(blobs);
-  await using scratch = await temporaryDirectory("bundle test");
-  const path = await writeBundle(payload, "dir", blobs, scratch.path);
-  await expect(writeBundleDirectory(payload, blobs, path)).rejects.toMatchObject({ code: "ref-exists" });
-  expect(readdirSync(scratch.path)).toEqual(["Hello-1.0rc1-debian-12"]);
 });
 
 it("compresses with python3 where bzip2 is missing, to the same bytes, and says what is missing where both are", async () => {

@@ -3,11 +3,12 @@ import { mkdirSync, readFileSync, symlinkSync, truncateSync, writeFileSync } fro
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { expect, it } from "vitest";
-import { packBundle, unpackBundle, writeBundleDirectory } from "../../src/formats/index.ts";
+import { packBundle, unpackBundle } from "../../src/formats/index.ts";
 import { CaissonError, printCanonicalJson, type Payload } from "../../src/model/index.ts";
 import { createContext, temporaryDirectory, type Context } from "../../src/system/index.ts";
 import { gather, memoryBlobs, type MemoryBlobs } from "../support/memory-blobs.ts";
 import { samplePayload } from "./sample-payload.ts";
+import { writeBundleDirectory } from "./write-directory.ts";
 
 const ctx: Context = createContext({ cwd: "/", env: process.env, report: () => undefined, signal: new AbortController().signal });
 const folder = "Hello-1.0rc1-debian-12";
