@@ -4,6 +4,7 @@ import { mapConcurrently, type Context } from "../system/index.ts";
 import type { Agent, Answer } from "../transport/index.ts";
 import { cancelled, orAborted } from "./abort.ts";
 import type { OpenHost } from "./apply.ts";
+import { checkOwn, isForeign } from "./check.ts";
 import type { HostResult } from "./outcome.ts";
 
 /** What starts and stops processes where the caller is the service manager. */
@@ -83,7 +84,7 @@ async function switchOver(ctx: Context, agent: Agent, host: HostPlan, steps: rea
       // A switch or a confirmation takes no time, and its answer is worth having; all else may be left.
       const short = step.step === "activate" || step.step === "confirm";
       if (step.step === "activate") switched = true;
-      const asked = carryOut(agent, step, starter);
+      const asked = carryOut(ctx, agent, host.host.name, step, starter);
       const answer = short ? await asked : await orAborted(ctx.signal, asked);
       if (answer.done) continue;
       if (step.step === "activate") return { outcome: "not-done", now: host.from, problem: refusal(answer) };
@@ -102,11 +103,13 @@ async function switchOver(ctx: Context, agent: Agent, host: HostPlan, steps: rea
   }
 }
 
-async function carryOut(agent: Agent, step: Step, starter: Starter | undefined): Promise<Answer> {
-  if (starter === undefined) return await agent.ask(step);
-  if (step.step === "restart") return await starter.restart(step.release);
+async function carryOut(ctx: Context, agent: Agent, host: string, step: Step, starter: Starter | undefined): Promise<Answer> {
+  if (starter !== undefined && step.step === "restart") return await starter.restart(step.release);
   if (step.step !== "check") return await agent.ask(step);
-  return await Promise.race([agent.ask(step), starter.failed.then((problem): Answer => ({ done: false, code: problem.code, detail: problem.message }))]);
+  if (starter !== undefined) return await checkOwn(agent, step, starter.failed);
+  const answer = await agent.ask(step);
+  if (isForeign(answer)) ctx.report({ type: "warning", host, problem: { code: "unhealthy", message: `${step.health.url ?? ""} answers well, but from a process that does not run from release \`${step.release}\``, hint: "is there a proxy in front of it, or did the old process keep running?" } });
+  return answer;
 }
 
 async function goBack(agent: Agent, host: HostPlan, problem: Problem, open: OpenHost): Promise<Switched> {

@@ -16,4 +16,5 @@ export { readHistory, type HostHistory } from "./history.ts";
 export { findWanted, readPlan } from "./find-wanted.ts";
 export { findDefaultBundle } from "./default-bundle.ts";
 export type { Wanted } from "./wanted.ts";
-export { defaultRoot, up, type Running } from "./up.ts";
+export { runStack, type Running } from "./run-stack.ts";
+export { up } from "./up.ts";

@@ -51,6 +51,10 @@ function current(root = "app"): string {
   return readlinkSync(join(bench.directory, root, "versions/current"));
 }
 
+function everyPath(): readonly string[] {
+  return readdirSync(bench.directory, { recursive: true, encoding: "utf8" }).toSorted((a, b) => (a < b ? -1 : 1));
+}
+
 describe("deploy", () => {
   it("row P9: switches a first, a second and a third time, and keeps what was current before", async () => {
     const outcomes: unknown[] = [];
@@ -69,10 +73,10 @@ describe("deploy", () => {
   it("row P11: does nothing where the stack is current, and leaves no temporary file here or there", async () => {
     const wanted = await makeStack(bench.store, version("1.0"));
     await deploy(wanted);
-    const before = readdirSync(bench.directory, { recursive: true }).toSorted();
+    const before = everyPath();
     expect(await deploy(wanted)).toMatchObject([{ outcome: "unchanged", from: "1.0", now: "1.0" }]);
-    expect(readdirSync(bench.directory, { recursive: true }).toSorted()).toEqual(before);
-    expect(before.map(String).filter((path) => /\.(?:tmp|new|trash|part)|incoming/.test(path))).toEqual([]);
+    expect(everyPath()).toEqual(before);
+    expect(before.filter((path) => /\.(?:tmp|new|trash|part)|incoming/.test(path))).toEqual([]);
   });
 
   it("row P11: leaves nothing behind when it fails", async () => {
@@ -80,8 +84,7 @@ describe("deploy", () => {
     const bad = await makeStack(bench.store, version("1.1", { files: { "bin/hello": "#!/bin/sh\nexit 3\n" }, health: { argv: ["hello"] } }));
     expect(await deploy(bad)).toMatchObject([{ outcome: "undone", from: "1.0", now: "1.0", problem: { code: "unhealthy" } }]);
     expect(current()).toBe("1.0");
-    const left = readdirSync(bench.directory, { recursive: true }).map(String);
-    expect(left.filter((path) => /\.(?:tmp|new|trash|part|current-)|incoming/.test(path))).toEqual([]);
+    expect(everyPath().filter((path) => /\.(?:tmp|new|trash|part|current-)|incoming/.test(path))).toEqual([]);
   });
 
   it("takes the first release away again when it is unhealthy", async () => {
@@ -115,9 +118,8 @@ describe("deploy", () => {
   });
 
   it("goes back when the owner's command fails, and says what it said", async () => {
-    const service = (restart: string): Service => ({ kind: "command", restart });
-    await deploy(await makeStack(bench.store, version("1.0")), target(service("true")));
-    const [result] = await deploy(await makeStack(bench.store, version("1.1")), target(service("case $CAISSON_RELEASE in *1.1) echo no such unit >&2; exit 5;; esac")));
+    await deploy(await makeStack(bench.store, version("1.0")), target({ kind: "command", restart: "true" }));
+    const [result] = await deploy(await makeStack(bench.store, version("1.1")), target({ kind: "command", restart: "case $CAISSON_RELEASE in *1.1) echo no such unit >&2; exit 5;; esac" }));
     expect(result).toMatchObject({ outcome: "undone", now: "1.0", problem: { code: "process-failed" } });
     expect(result?.problem?.message).toContain("no such unit");
   });
