@@ -1,4 +1,4 @@
-import { spawnSync } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { open } from "node:fs/promises";
@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { mediaTypes, type Distribution } from "../../src/model/index.ts";
 import { bytesSource, readWheel } from "../../src/python/index.ts";
 import { hashFile, ownPath } from "../../src/system/index.ts";
+import { once } from "./once.ts";
 import { oraclePython } from "./python-oracle.ts";
 
 const LIST = ownPath("test/python/real-wheels.txt");
@@ -15,14 +16,26 @@ const PLATFORMS = ["any", "manylinux1_x86_64", "manylinux_2_5_x86_64", "manylinu
 /** A directory with the wheels of `test/python/real-wheels.txt`, downloaded once; undefined where there is no network and never was. */
 export function realWheels(): string | undefined {
   const directory = ownPath(`.cache/real-wheels-${createHash("sha256").update(readFileSync(LIST)).digest("hex").slice(0, 12)}`);
-  if (existsSync(directory)) return directory;
+  let failed = false;
+  once(`${directory}.lock`, () => failed || existsSync(directory), () => {
+    failed = !download(directory);
+  });
+  if (failed) console.warn("the real wheels cannot be downloaded; tests that need them are skipped");
+  return failed ? undefined : directory;
+}
+
+function download(directory: string): boolean {
   const temporary = `${directory}.tmp-${process.pid}`;
   mkdirSync(temporary, { recursive: true });
-  const { status } = spawnSync(pip(), ["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary", ":all:", "--python-version", "3.11", "--implementation", "cp", ...["cp311", "abi3", "none"].flatMap((abi) => ["--abi", abi]), ...PLATFORMS.flatMap((platform) => ["--platform", platform]), "--dest", temporary, "--requirement", LIST], { stdio: "inherit" });
-  if (status === 0) renameSync(temporary, directory);
-  rmSync(temporary, { recursive: true, force: true });
-  if (status !== 0) console.warn("the real wheels cannot be downloaded; tests that need them are skipped");
-  return status === 0 ? directory : undefined;
+  try {
+    execFileSync(pip(), ["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary", ":all:", "--python-version", "3.11", "--implementation", "cp", ...["cp311", "abi3", "none"].flatMap((abi) => ["--abi", abi]), ...PLATFORMS.flatMap((platform) => ["--platform", platform]), "--dest", temporary, "--requirement", LIST], { stdio: "inherit" });
+    renameSync(temporary, directory);
+    return true;
+  } catch {
+    return false;
+  } finally {
+    rmSync(temporary, { recursive: true, force: true });
+  }
 }
 
 /** A Python with a pip of one version, whose `--python` installs into others. */
