@@ -1,4 +1,4 @@
-import type { BlobReader, Bytes, FormatName, Payload } from "../model/index.ts";
+import { fail, type BlobReader, type Bytes, type FormatName, type Payload } from "../model/index.ts";
 import type { Context } from "../system/index.ts";
 import { writeBzip2 } from "./archive/bzip2.ts";
 import { writeGzip } from "./archive/gzip.ts";
@@ -15,13 +15,17 @@ import { topFolder } from "./format.ts";
  */
 export function packBundle(ctx: Context, payload: Payload, format: Exclude<FormatName, "dir">, read: BlobReader): Bytes {
   const { time } = payload.revision;
-  const members = inFolder(topFolder(payload), payload, read);
+  const members = inFolder(ctx, payload, read);
   if (format === "zip") return writeZip(members, time);
   const tar = writeTar(members, time);
   if (format === "tar") return tar;
   return format === "tar.gz" ? writeGzip(tar) : writeBzip2(ctx, tar);
 }
 
-async function* inFolder(folder: string, payload: Payload, read: BlobReader): AsyncIterable<NewMember> {
-  for await (const file of bundleFiles(payload, read)) yield { ...file, path: `${folder}/${file.path}` };
+async function* inFolder(ctx: Context, payload: Payload, read: BlobReader): AsyncIterable<NewMember> {
+  const folder = topFolder(payload);
+  for await (const file of bundleFiles(payload, read)) {
+    if (ctx.signal.aborted) fail({ code: "cancelled", message: "stopped on request" });
+    yield { ...file, path: `${folder}/${file.path}` };
+  }
 }

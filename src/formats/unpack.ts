@@ -1,7 +1,7 @@
 import { createReadStream } from "node:fs";
 import { open, stat } from "node:fs/promises";
 import { resolve } from "node:path";
-import { digestHex, mediaTypes, printCanonicalJson, printKeyPath, type BlobWriter, type Bytes, type Descriptor, type Digest, type Mismatch, type Payload } from "../model/index.ts";
+import { digestHex, fail, mediaTypes, printCanonicalJson, printKeyPath, type BlobWriter, type Bytes, type Descriptor, type Digest, type Mismatch, type Payload } from "../model/index.ts";
 import { errorCode, sha256, treeId, type Context } from "../system/index.ts";
 import { readBzip2 } from "./archive/bzip2.ts";
 import { readDirectory } from "./archive/directory.ts";
@@ -16,10 +16,10 @@ import { readPayload, readTree } from "./payload-shape.ts";
 /**
  * Take a bundle in: any container, told by its content and not by its name. Nothing in it is believed: every blob is hashed, every tree's
  * id computed anew, every member must be one that the payload asks for. The payload is written last, after everything it refers to.
- * @throws CaissonError `bundle-invalid` · `tool-missing` for bzip2 · as `write`
+ * @throws CaissonError `bundle-invalid` · `tool-missing` for bzip2 · `cancelled` · as `write`
  */
 export async function unpackBundle(ctx: Context, path: string, write: BlobWriter): Promise<{ readonly payload: Payload; readonly descriptor: Descriptor }> {
-  const found = await takeMembers(await openContainer(ctx, path), write);
+  const found = await takeMembers(ctx, await openContainer(ctx, path), write);
   checkFormat(found);
   const bytes = found.texts.get("data/payload.json") ?? Buffer.alloc(0);
   const payload = parsePayload(bytes);
@@ -79,7 +79,7 @@ const DIRECTORIES: readonly string[] = ["", "data", "data/blobs", "data/trees", 
 /** The most bytes of a document that is read into memory. */
 const LARGEST_DOCUMENT = 256 * 2 ** 20;
 
-async function takeMembers({ members, inFolder }: Container, write: BlobWriter): Promise<Found> {
+async function takeMembers(ctx: Context, { members, inFolder }: Container, write: BlobWriter): Promise<Found> {
   const texts = new Map<string, Buffer>();
   const blobs = new Map<string, Descriptor>();
   const sources = new Map<Digest, string>();
@@ -87,6 +87,7 @@ async function takeMembers({ members, inFolder }: Container, write: BlobWriter):
   let folder: string | undefined;
   let strange: string | undefined;
   for await (const member of members) {
+    if (ctx.signal.aborted) fail({ code: "cancelled", message: "stopped on request" });
     const slash = inFolder ? member.path.indexOf("/") : -1;
     const top = slash < 0 ? member.path : member.path.slice(0, slash);
     const path = !inFolder ? member.path : slash < 0 ? "" : member.path.slice(slash + 1);

@@ -183,3 +183,13 @@ it("compresses with python3 where bzip2 is missing, to the same bytes, and says 
   expect((await unpackBundle(only(python), join(scratch.path, "b"), memoryBlobs())).payload).toEqual(payload);
   await expect(gather(packBundle(only(scratch.path), payload, "tar.bz2", blobs))).rejects.toMatchObject({ code: "tool-missing", message: "the format `tar.bz2` needs the program `bzip2`" });
 });
+
+it("stops when it is told to, packing and unpacking", async () => {
+  const blobs = memoryBlobs();
+  const payload = await samplePayload(blobs);
+  await using scratch = await temporaryDirectory("bundle test");
+  const path = await writeBundle(payload, "tar.gz", blobs, scratch.path);
+  const stopped = createContext({ cwd: "/", env: {}, report: () => undefined, signal: AbortSignal.abort() });
+  await expect(gather(packBundle(stopped, payload, "tar.gz", blobs))).rejects.toMatchObject({ code: "cancelled" });
+  await expect(unpackBundle(stopped, path, memoryBlobs())).rejects.toMatchObject({ code: "cancelled" });
+});
