@@ -21,8 +21,13 @@ export async function readWorkspace(ctx: Context, directory: string): Promise<Wo
   const workspace = await readParts(ctx, place, config, mistakes);
   const { file } = place;
   const problems = mistakes.map((mistake): Problem => (file === undefined ? { code: "config-invalid", message: mistake.message } : problemIn(file, place.below, mistake)));
-  failAll(problems.toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0)));
+  failAll(problems.length === 1 ? problems : problems.toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0)).map(withHintInside));
   return workspace;
+}
+
+/** Among many mistakes a hint helps only beside its own. */
+function withHintInside({ hint, ...problem }: Problem): Problem {
+  return hint === undefined ? problem : { ...problem, message: `${problem.message}; ${hint}` };
 }
 
 /** Parts that have mistakes already are left out; the others are looked at further, so that people see everything at once. */
