@@ -1,4 +1,5 @@
 import type { Command } from "../command.ts";
+import { build } from "./build.ts";
 import { configShow } from "./config-show.ts";
 import { deploy } from "./deploy.ts";
 import { history } from "./history.ts";
@@ -18,7 +19,7 @@ import { up } from "./up.ts";
 
 /** Every command there is, in the order of the help. */
 export const commands: readonly Command[] = [
-  init, up, configShow,
+  init, up, build, configShow,
   stackCreate, stackAdd, stackShow, stackList, stackDiff, stackFreeze,
   deploy, rollback, status, history, prune,
   storeVerify, storeGc,

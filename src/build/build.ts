@@ -1,0 +1,76 @@
+import { resolve } from "node:path";
+import { fail, failAll, type Artifact, type FormatName, type Package, type PackageName, type Platform, type Workspace } from "../model/index.ts";
+import type { Store } from "../store/index.ts";
+import type { Context } from "../system/index.ts";
+import { gather } from "./gather.ts";
+import { machinePlatform } from "./machine.ts";
+import { orderPackages, siblingsOf } from "./order.ts";
+import { placeArtifact } from "./output.ts";
+import { buildPackage } from "./package.ts";
+import { openSession } from "./session.ts";
+
+export interface BuildRequest {
+  /** All of the workspace where absent. */
+  readonly packages?: readonly PackageName[];
+  /** Those of the workspace where absent, and this machine's where it names none. */
+  readonly platforms?: readonly Platform[];
+  /** A tag, branch or commit; HEAD where absent. */
+  readonly rev?: string;
+  /** The files as they lie on disk, committed or not. */
+  readonly onDisk?: boolean;
+  readonly formats: readonly FormatName[];
+  readonly offline: boolean;
+  /** Where the files go, relative to the caller; `dist` where absent. */
+  readonly output?: string;
+}
+
+export interface BuildResult {
+  readonly package: PackageName;
+  readonly version: string;
+  readonly platform: Platform;
+  /** One for each format that was asked for, in that order. */
+  readonly artifacts: readonly BuiltArtifact[];
+  /** Files on disk differ from what was built. */
+  readonly uncommitted: boolean;
+}
+
+export interface BuiltArtifact {
+  readonly artifact: Artifact;
+  readonly state: "built" | "unchanged";
+  /** Absolute. */
+  readonly path: string;
+}
+
+/**
+ * Build packages for platforms, in the order in which they need each other. What was built before from the same is taken from the store.
+ * Nothing is put in place unless all succeed; what did succeed stays in the store for the next time.
+ * @throws CaissonError with the problems of all packages and platforms
+ */
+export async function buildPackages(ctx: Context, store: Store, workspace: Workspace, request: BuildRequest): Promise<readonly BuildResult[]> {
+  const packages = choosePackages(workspace, request.packages);
+  const needed = workspace.packages.filter((pkg) => packages.some((wanted) => wanted === pkg || siblingsOf(wanted, workspace.packages).includes(pkg)));
+  const [session, platforms] = await gather([openSession(ctx, store, workspace, needed, request), choosePlatforms(ctx, workspace, request.platforms)]);
+  await using _ = session;
+  const made = await gather(packages.flatMap((pkg) => platforms.map((platform) => buildPackage(session, pkg, platform, request.formats))));
+  const directory = resolve(ctx.cwd, request.output ?? "dist");
+  const results: BuildResult[] = [];
+  for (const { artifacts, ...result } of made) {
+    const placed: BuiltArtifact[] = [];
+    for (const each of artifacts) placed.push({ ...each, path: (await placeArtifact(store, each.artifact, directory)).path });
+    results.push({ ...result, artifacts: placed });
+  }
+  return results;
+}
+
+async function choosePlatforms(ctx: Context, workspace: Workspace, wanted: readonly Platform[] | undefined): Promise<readonly Platform[]> {
+  if (wanted !== undefined) return wanted;
+  return workspace.platforms.length > 0 ? workspace.platforms : [await machinePlatform(ctx)];
+}
+
+function choosePackages(workspace: Workspace, names: readonly PackageName[] | undefined): readonly Package[] {
+  const ordered = orderPackages(workspace.packages);
+  if ("cycle" in ordered) return fail({ code: "config-invalid", message: `packages need each other in a circle: ${[...ordered.cycle, ...ordered.cycle.slice(0, 1)].map((name) => `\`${name}\``).join(" -> ")}`, hint: "take one of these needs away" });
+  failAll((names ?? []).filter((name) => !ordered.order.some((pkg) => pkg.name === name)).map((name) => ({ code: "package-unknown", message: `there is no package \`${name}\` in this workspace`, hint: `packages here: ${ordered.order.map((pkg) => pkg.name).join(", ")}` })));
+  return ordered.order.filter(({ name }) => names === undefined || names.includes(name));
+}
+

@@ -1,0 +1,148 @@
+import { join } from "node:path";
+import { parse } from "smol-toml";
+import { CaissonError, fail, failAll, type Descriptor, type Package, type Platform } from "../model/index.ts";
+import { select, type Choice } from "../python/index.ts";
+import { fetchFiles } from "./fetch.ts";
+import { readFilesPackage } from "./files.ts";
+import { gather } from "./gather.ts";
+import { lockPackage, type LockRequest } from "./lock.ts";
+import { siblingsOf } from "./order.ts";
+import type { Content, InstalledDistribution } from "./payload.ts";
+import type { Session } from "./session.ts";
+import { readSourceVersion } from "./source-version.ts";
+import type { Source } from "./source.ts";
+import type { WheelSource } from "./wheel.ts";
+
+/** 1980-01-01, the oldest time a zip can hold. */
+const EPOCH = 315_532_800;
+
+export interface ReadContent {
+  readonly version: string;
+  readonly content: Content;
+  /** Something in it is decided by the commit and not by the files alone, as a version from a tag is. */
+  readonly dependsOnCommit: boolean;
+}
+
+/** Everything that a package consists of on a platform: built, fetched and read. */
+export async function readContent(session: Session, pkg: Package, platform: Platform): Promise<ReadContent> {
+  const { kind } = pkg;
+  if (kind === "files") return await readFiles(session, pkg);
+  if (kind === "python") return await readPython(session, pkg, platform);
+  kind satisfies "turret";
+  return fail({ code: "config-invalid", message: `\`${pkg.written}\` is a turret, and only packages of kind \`python\` and \`files\` are built here` });
+}
+
+async function readFiles(session: Session, pkg: Package): Promise<ReadContent> {
+  const source = session.source(pkg);
+  const reading = source.checkout().then((directory) => readFilesPackage(session.store, pkg, directory));
+  const [content, version] = await gather([reading, readSourceVersion(pkg, source)]);
+  return { content, ...version };
+}
+
+async function readPython(session: Session, pkg: Package, platform: Platform): Promise<ReadContent> {
+  const siblings = siblingsOf(pkg, session.workspace.packages).filter(({ kind }) => kind === "python");
+  const [own, theirs, dependencies] = await gather([
+    buildOwn(session, pkg, platform),
+    gather(siblings.map((sibling) => buildSibling(session, pkg, sibling, platform))),
+    readDependencies(session, pkg, siblings, platform),
+  ]);
+  const installed = own.installed === undefined ? {} : { own: own.installed };
+  const version = own.installed?.distribution.version ?? (await readSourceVersion(pkg, session.source(pkg))).version;
+  return {
+    version,
+    content: { kind: "python", dependencies, siblings: theirs.flatMap((sibling) => sibling.installed ?? []), ...installed },
+    dependsOnCommit: [own, ...theirs].some(({ dependsOnCommit }) => dependsOnCommit),
+  };
+}
+
+interface Own {
+  /** Absent where there is nothing to build, only requirements. */
+  readonly installed?: InstalledDistribution;
+  readonly dependsOnCommit: boolean;
+}
+
+async function buildOwn(session: Session, pkg: Package, platform: Platform): Promise<Own> {
+  const source = session.source(pkg);
+  const project = await readProject(source);
+  if (project === "requirements only") return { dependsOnCommit: (await source.readText("VERSION")) === undefined };
+  const dependsOnCommit = project === "version from elsewhere";
+  const wheel: WheelSource = {
+    name: pkg.name,
+    written: pkg.written,
+    key: { tree: source.treeKey, ...(dependsOnCommit ? { commit: source.revision.id, describe: (await source.describe()) ?? "" } : {}) },
+    path: (scratch) => source.checkoutInto(scratch),
+    // What is keyed by its files alone may know no time but one that is always the same.
+    time: dependsOnCommit ? source.revision.time : EPOCH,
+  };
+  return { installed: await session.wheel(wheel, platform), dependsOnCommit };
+}
+
+/** Whether a wheel's version stands in pyproject.toml, or may come from anywhere: a tag, a file, a program. */
+async function readProject(source: Source): Promise<"version in pyproject.toml" | "version from elsewhere" | "requirements only"> {
+  const [text, setupPy, setupCfg] = await Promise.all(["pyproject.toml", "setup.py", "setup.cfg"].map((name) => source.readText(name)));
+  const { project, "build-system": buildSystem, tool } = text === undefined ? {} : (parseOrEmpty(text) as { project?: { version?: string }; "build-system"?: { "build-backend"?: string }; tool?: { poetry?: { version?: string } } });
+  if (project === undefined && buildSystem === undefined && setupPy === undefined && setupCfg === undefined) return "requirements only";
+  const isPlainPoetry = buildSystem?.["build-backend"] === "poetry.core.masonry.api" && tool?.poetry?.version !== undefined;
+  return project?.version !== undefined || isPlainPoetry ? "version in pyproject.toml" : "version from elsewhere";
+}
+
+/** The back end says better than we what is wrong with a file that is no TOML. */
+function parseOrEmpty(text: string): unknown {
+  try {
+    return parse(text);
+  } catch {
+    return { "build-system": {} };
+  }
+}
+
+async function buildSibling(session: Session, pkg: Package, sibling: Package, platform: Platform): Promise<Own> {
+  try {
+    return await buildOwn(session, sibling, platform);
+  } catch (error) {
+    if (!(error instanceof CaissonError)) throw error;
+    throw new CaissonError([...error.problems, { code: "build-failed", message: `\`${pkg.written}\` is not built, because it needs \`${sibling.written}\`` }], error.cause);
+  }
+}
+
+async function readDependencies(session: Session, pkg: Package, siblings: readonly Package[], platform: Platform): Promise<readonly InstalledDistribution[]> {
+  const { lock, directory } = await lockPackage(session.ctx, session.store, lockRequest(session, pkg, platform));
+  const selected = select(lock, platform, { extras: pkg.extras, provided: [pkg.name, ...siblings.map(({ name }) => name)] });
+  if ("problems" in selected) {
+    failAll(selected.problems);
+    return [];
+  }
+  const files = await fetchFiles(session.ctx, session.store, selected.choices, { index: await session.index(), directory, offline: session.offline });
+  return await gather(selected.choices.map((choice) => readDependency(session, choice, files.get(choice.file.fileName), platform)));
+}
+
+/** What decides which distributions a package gets; some back ends have to be asked what they need. */
+export function lockRequest(session: Session, pkg: Package, platform: Platform): LockRequest {
+  return {
+    workspace: session.workspace,
+    package: pkg,
+    platform,
+    source: session.source,
+    requires: async (member) => (await buildOwn(session, member, platform)).installed?.distribution.requires ?? [],
+    offline: session.offline,
+  };
+}
+
+async function readDependency(session: Session, choice: Choice, file: Descriptor | undefined, platform: Platform): Promise<InstalledDistribution> {
+  const { name, version, file: { fileName } } = choice;
+  if (file === undefined) throw new Error(`\`${fileName}\` was chosen and not fetched`);
+  if (!choice.build) return await session.read(fileName, file);
+  const source: WheelSource = {
+    name,
+    written: name,
+    ...(version === undefined ? {} : { version }),
+    key: { sdist: file.digest },
+    path: async (scratch) => {
+      // A back end is chosen by what is in the archive, but uv looks at its name.
+      const path = join(scratch, fileName);
+      await session.store.copyTo(file.digest, path);
+      return path;
+    },
+    time: EPOCH,
+  };
+  return await session.wheel(source, platform);
+}

@@ -1,0 +1,103 @@
+import { availableParallelism } from "node:os";
+import type { Descriptor, Digest, Package, Platform, Workspace } from "../model/index.ts";
+import type { Store } from "../store/index.ts";
+import { hashFile, hashJson, ownPath, type Context } from "../system/index.ts";
+import { readDistribution } from "./distributions.ts";
+import { indexSettings, uvEnvironment, type PackageIndex } from "./index-settings.ts";
+import { askInterpreter, findInterpreter, findOnPath, type InterpreterFacts } from "./interpreter.ts";
+import { machinePlatform } from "./machine.ts";
+import type { InstalledDistribution } from "./payload.ts";
+import { createQueue, once } from "./queue.ts";
+import { readRevisions } from "./revision.ts";
+import type { RevisionRequest, Source } from "./source.ts";
+import { findUv } from "./tools.ts";
+import { buildWheel, type BuiltWheel, type WheelSource } from "./wheel.ts";
+
+/** What the packages and platforms of one build share; each is looked for when it is first needed, and once. */
+export interface Session extends AsyncDisposable {
+  readonly ctx: Context;
+  readonly store: Store;
+  readonly workspace: Workspace;
+  readonly offline: boolean;
+  readonly machine: () => Promise<Platform>;
+  /** The digest of all of ours that gets into artifacts or decides what does. */
+  readonly ownDigest: () => Promise<Digest>;
+  /** A package's source at the revision that is being built. */
+  readonly source: (pkg: Package) => Source;
+  readonly index: () => Promise<PackageIndex>;
+  /** What a wheel in the store is. */
+  readonly read: (fileName: string, wheel: Descriptor) => Promise<InstalledDistribution>;
+  /** The wheel of a source for a platform, built or remembered, and read. */
+  readonly wheel: (source: WheelSource, platform: Platform) => Promise<InstalledDistribution>;
+}
+
+export interface SessionOptions {
+  readonly rev?: string;
+  readonly onDisk?: boolean;
+  readonly offline: boolean;
+}
+
+/** Wheels that are read at one time: enough to keep the disk busy, few enough to keep open. */
+const READERS = 8;
+
+/**
+ * Read the sources of packages, and get ready for the rest.
+ * @throws CaissonError as `readRevisions`
+ */
+export async function openSession(ctx: Context, store: Store, workspace: Workspace, packages: readonly Package[], options: SessionOptions): Promise<Session> {
+  const { rev, onDisk, offline } = options;
+  const request: RevisionRequest = onDisk === true ? { onDisk } : { offline, ...(rev === undefined ? {} : { rev }) };
+  const sources = await readRevisions(ctx, workspace.directory, packages.map(({ source }) => source), request);
+  const byName = new Map(packages.map(({ name }, at) => [name, sources[at] as Source]));
+  const wheels = once<InstalledDistribution>();
+  const enqueueRead = createQueue(READERS);
+  const read = (fileName: string, wheel: Descriptor): Promise<InstalledDistribution> => wheels(`${wheel.digest} ${fileName}`, () => enqueueRead(() => readDistribution(store, fileName, wheel)));
+  const interpreters = once<InterpreterFacts | undefined>();
+  const machines = once<Platform>();
+  const machine = (): Promise<Platform> => machines("", () => machinePlatform(ctx));
+  const index = lazily(() => indexSettings(ctx, workspace.index));
+  const workshop = {
+    uv: lazily(() => findUv(ctx, workspace.index, { offline })),
+    uvEnvironment: async () => uvEnvironment(ctx, await index()),
+    interpreter: (minor?: string) => interpreters(minor ?? "", () => (minor === undefined ? askDefault(ctx) : findInterpreter(ctx, minor))),
+    machine,
+    enqueue: createQueue(availableParallelism()),
+    making: once<BuiltWheel>(),
+    offline,
+  };
+  return {
+    ctx,
+    store,
+    workspace,
+    offline,
+    machine,
+    index,
+    ownDigest: lazily(hashOwnFiles),
+    read,
+    source: ({ name }) => byName.get(name) as Source,
+    wheel: (source, platform) =>
+      wheels(JSON.stringify([source.key, source.name, platform.label]), async () => {
+        const { fileName, wheel } = await buildWheel(ctx, store, workshop, source, platform);
+        return await read(fileName, wheel);
+      }),
+    [Symbol.asyncDispose]: async () => {
+      for (const source of sources) await source[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** The agent and install.sh go into every bundle; the version stands for the code that writes it. */
+async function hashOwnFiles(): Promise<Digest> {
+  const files = await Promise.all(["agent/agent.py", "agent/install.sh", "package.json"].map((name) => hashFile(ownPath(name))));
+  return hashJson(files.map(({ digest }) => digest));
+}
+
+function lazily<Result>(work: () => Promise<Result>): () => Promise<Result> {
+  const recall = once<Result>();
+  return () => recall("", work);
+}
+
+async function askDefault(ctx: Context): Promise<InterpreterFacts | undefined> {
+  const [python] = await findOnPath(ctx, "python3");
+  return python === undefined ? undefined : await askInterpreter(ctx, python);
+}
