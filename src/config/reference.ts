@@ -10,7 +10,7 @@ export function printConfigReference(): string {
 The same keys may stand in a pyproject.toml below \`[tool.caisson]\`. Everything has a default: a directory with just a pyproject.toml or setup.py is a workspace of one package, and one with \`[tool.uv.workspace]\` has its members as packages.
 \`caisson config show\` tells every value and where it comes from. Unknown keys are mistakes, and all mistakes of a file are shown at once.
 `;
-  return `${intro}${sectionsOf(configKeys(), "").join("\n")}`;
+  return `${intro}${sectionsOf(configKeys(), "").join("")}`;
 }
 
 /** A section for each table, its own keys before the tables in it. */

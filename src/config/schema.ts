@@ -70,10 +70,10 @@ const { documented, either, integer, list, object, oneOf, optional, record, text
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
 const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
-const nonEmpty = text("a text that is not empty", (word) => word.trim() !== "");
+const filled = (expected: string): Shape<string> => text(expected, (word) => word.trim() !== "");
 const httpUrl = text("an address that begins with http:// or https://", (word) => /^https?:\/\/[^\s/]/.test(word));
 const duration = either(text("a duration such as \"10s\", \"2m\"", (word) => /^\d{1,6}[smh]$/.test(word)), integer("a number of seconds"));
-const command = text("a command", (word) => word.trim() !== "");
+const command = filled("a command");
 const variables = (expected: string): Shape<Readonly<Record<string, string>>> => record(text(), expected, (name) => VARIABLE.test(name));
 
 const processTable = object({
@@ -95,9 +95,9 @@ const healthTable = object({
 
 const packageTable = object({
   kind: documented(optional(oneOf("python", "files")), "What it is: a Python project, or files that are installed as they are.", "\"python\""),
-  path: documented(optional(nonEmpty), "Its directory, in the workspace; with `git`, in that repository.", "\".\""),
-  git: documented(optional(nonEmpty), "Address of the repository that it comes from, instead of this workspace."),
-  ref: documented(optional(nonEmpty), "With `git`: branch, tag or commit; its HEAD where left out."),
+  path: documented(optional(filled("a directory")), "Its directory, in the workspace; with `git`, in that repository.", "\".\""),
+  git: documented(optional(filled("an address")), "Address of the repository that it comes from, instead of this workspace."),
+  ref: documented(optional(filled("a branch, tag or commit")), "With `git`: branch, tag or commit; its HEAD where left out."),
   prefix: documented(optional(text("a relative path", (word) => /^[^/\0]+(\/[^/\0]+)*$/.test(word) && !word.split("/").some((part) => part === ".." || part === "."))), "Kind `files`: the directory of a release that they are put in, `etc/shop`; its top where left out."),
   extras: documented(optional(list(text("an extra's name", (word) => NAME.test(word)))), "Kind `python`: extras that are installed with it."),
   link: documented(optional(oneOf("auto", "copy")), "Whether a release links to installed wheels, or copies them where programs write beside their own code.", "\"auto\""),
@@ -120,12 +120,12 @@ const roleTable = object({
 });
 
 const targetTable = object({
-  root: documented(optional(nonEmpty), "The directory that releases are put in; relative to the workspace."),
-  platform: documented(optional(nonEmpty), "The platform of its hosts; left out, the only one of the stack."),
+  root: documented(optional(filled("a directory")), "The directory that releases are put in; relative to the workspace."),
+  platform: documented(optional(filled("a platform's label")), "The platform of its hosts; left out, the only one of the stack."),
   hosts: documented(optional(list(text("`local`, or `local:` and a directory"), "a list of hosts")), "Where it is: `local` is `root` on this machine, `local:DIR` another directory.", "[\"local\"]"),
   service: documented(optional(oneOf("none", "command")), "What starts processes: nothing, or your own commands.", "\"none\""),
-  restart: documented(optional(nonEmpty), "Service `command`: run by sh on the host after a switch, with CAISSON_RELEASE and CAISSON_STATE."),
-  stop: documented(optional(nonEmpty), "Service `command`: run by sh before a release goes away."),
+  restart: documented(optional(command), "Service `command`: run by sh on the host after a switch, with CAISSON_RELEASE and CAISSON_STATE."),
+  stop: documented(optional(command), "Service `command`: run by sh before a release goes away."),
   roles: documented(optional(record(roleTable, "a table of roles", (name) => NAME.test(name))), "Which packages go to which hosts; left out, all to all."),
   rollout: documented(optional(rolloutTable), "How a deploy goes over several hosts."),
   keep: documented(optional(integer()), "Releases that `prune` keeps besides the current and the previous one.", "5"),
@@ -142,7 +142,7 @@ const configShape = object({
   packages: optional(record(packageTable, "a table of packages", (name) => NAME.test(name))),
   index: optional(object({
     url: documented(optional(httpUrl), "The package index.", "uv's and pip's own settings"),
-    "find-links": documented(optional(list(nonEmpty, "a list of directories")), "Directories of wheels and sdists that are looked at besides; relative to the workspace."),
+    "find-links": documented(optional(list(filled("a directory"), "a list of directories")), "Directories of wheels and sdists that are looked at besides; relative to the workspace."),
   })),
   targets: optional(record(targetTable, "a table of targets", (name) => NAME.test(name))),
 });
