@@ -16,6 +16,7 @@ export interface Answer {
   /** After redirections; relative links start here. */
   readonly url: string;
   readonly mediaType: string;
+  /** Empty where the status is no success; else it must be read, or the connection stays open for a while. */
   readonly body: Bytes;
 }
 
@@ -85,8 +86,11 @@ async function request(ctx: Context, send: typeof fetch, url: string, headers: R
   bare.hash = "";
   try {
     const response = await send(bare.href, { headers, signal: watch.signal, redirect: "follow" });
-    const body = response.body === null ? Readable.from([]) : Readable.fromWeb(response.body);
-    return { status: response.status, url: response.url, mediaType: (response.headers.get("content-type") ?? "").split(";")[0]?.trim().toLowerCase() ?? "", body: watched(ctx, url, body, watch) };
+    const answer = { status: response.status, url: response.url, mediaType: (response.headers.get("content-type") ?? "").split(";")[0]?.trim().toLowerCase() ?? "" };
+    if (response.ok && response.body !== null) return { ...answer, body: watched(ctx, url, response.body, watch) };
+    watch.end();
+    await response.body?.cancel();
+    return { ...answer, body: Readable.from([]) };
   } catch (error) {
     watch.end();
     return unreachable(ctx, url, `cannot reach \`${hostOf(url)}\``, error);
