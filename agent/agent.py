@@ -1,6 +1,7 @@
 """Caisson's program on a host: keeps trees, makes releases of links into them, switches from one to another.
 
 `agent.py ROOT --marker HEX` answers requests on its input until that ends; PROTOCOL.md describes them.
+`agent.py install BUNDLE DST` puts one unpacked bundle at DST; install.sh calls it.
 
 One file, standard library, no syntax newer than Python 3.4; CPython 3.6 and newer run it. No threads: one
 process talks to the controller, forked workers do what takes long. The rules of the wheel are none of its
@@ -32,9 +33,9 @@ CHUNK = 1 << 20
 HEADER_LIMIT = 1 << 26
 
 AREAS = ("site", "bin", "data", "include", "root")
-LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+!~-]{0,127}\Z")
-PACKAGE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*\Z")
-DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
+LABEL = r"[A-Za-z0-9][A-Za-z0-9._+!~-]{0,127}\Z"
+PACKAGE = r"[a-z0-9]+(-[a-z0-9]+)*\Z"
+DIGEST = r"sha256:[0-9a-f]{64}\Z"
 
 
 class Refused(Exception):
@@ -54,9 +55,7 @@ def explained(error):
         words = "%s: `%s`" % (error.strerror, error.filename) if error.filename else str(error.strerror or error)
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             return Refused("disk-full", words)
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            return Refused("permission", words)
-        return Refused("process-failed", words)
+        return Refused("permission" if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS) else "process-failed", words)
     sys.excepthook(type(error), error, error.__traceback__)
     return Refused("process-failed", "the agent failed: %s: %s" % (type(error).__name__, error))
 
@@ -66,10 +65,9 @@ def fault(step, moment):
     wanted = os.environ.get("CAISSON_FAULT", "").split(":")
     if wanted[:2] != [step, moment]:
         return
-    if wanted[2:] == ["pause"]:
-        log("paused at %s:%s" % (step, moment))
-        while True:
-            signal.pause()
+    log("fault at %s:%s" % (step, moment))
+    while wanted[2:] == ["pause"]:
+        signal.pause()
     for process in (Worker.parent, os.getpid()):
         if process is not None:
             os.kill(process, signal.SIGKILL)
@@ -89,27 +87,19 @@ def canonical_json(value):
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
 
 
-def sha256(data):
-    return "sha256:" + hashlib.sha256(data).hexdigest()
-
-
-def digest_hex(digest):
-    """The hex digits of a digest, which become a file name."""
-    if not isinstance(digest, str) or not DIGEST.match(digest):
-        raise Refused("bundle-invalid", "`%s` is not a digest" % (digest,))
-    return digest[len("sha256:"):]
+def checked(text, shape, what):
+    """Text from outside that will become a part of a path."""
+    if not isinstance(text, str) or not re.match(shape, text):
+        raise Refused("name-invalid", "`%s` is no %s" % (text, what))
+    return text
 
 
 def checked_label(label):
-    if not isinstance(label, str) or not LABEL.match(label):
-        raise Refused("name-invalid", "`%s` is not a legal release name" % (label,))
-    return label
+    return checked(label, LABEL, "legal release name")
 
 
-def checked_package(name):
-    if not isinstance(name, str) or not PACKAGE.match(name):
-        raise Refused("name-invalid", "`%s` is not a package name in normal form" % (name,))
-    return name
+def digest_hex(digest):
+    return checked(digest, DIGEST, "digest")[len("sha256:"):]
 
 
 def checked_path(path):
@@ -134,14 +124,8 @@ def random_word():
     return binascii.hexlify(os.urandom(6)).decode("ascii")
 
 
-def normalized(name):
-    """A distribution's name in PEP 503 normal form."""
-    return re.sub("[-_.]+", "-", name).lower()
-
-
-def version_numbers(text):
-    """`2.36` as (2, 36), so that 2.9 comes before 2.17."""
-    return tuple(int(number) for number in re.findall(r"\d+", text))
+def minor_of(version):
+    return ".".join(version.split(".")[:2])
 
 
 # ---- files
@@ -156,25 +140,41 @@ def read_json(path):
     return json.loads(read_bytes(path).decode("utf-8"))
 
 
+def tried(read, path, otherwise=None):
+    """What `read` makes of a path; `otherwise` where it is not there, not ours to look at, or not what it should be."""
+    try:
+        return read(path)
+    except (OSError, ValueError):
+        return otherwise
+
+
+def read_link(path):
+    """Where a link leads; None where there is no link."""
+    return tried(os.readlink, path)
+
+
+def pieces_of(path):
+    with open(path, "rb") as file:
+        piece = file.read(CHUNK)
+        while piece:
+            yield piece
+            piece = file.read(CHUNK)
+
+
 def write_all(descriptor, data):
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view):]
 
 
-def write_new(path, data, mode=0o644):
-    """A file that was not there; it may be made read-only and still be written this once."""
+def write_new(path, pieces, mode=0o644):
+    """A file that was not there, durable with the next sync; made read-only, it is still written this once."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
-        write_all(descriptor, data)
+        for piece in pieces:
+            write_all(descriptor, piece)
     finally:
         os.close(descriptor)
-
-
-def make_directories(path, mode=0o755):
-    """The directory and those above it, where they are missing."""
-    if not os.path.isdir(path):
-        os.makedirs(path, mode, exist_ok=True)
 
 
 def sync_path(path):
@@ -202,61 +202,46 @@ def sync_filesystem(path):
         os.close(descriptor)
 
 
-def reserve(descriptor, offset, length):
-    """Blocks for what will be appended, without a change of the file's size. Where the file system cannot, so be it."""
+def reserve(descriptor, length):
+    """Blocks for what will be appended to a file, which keeps its size. Where the file system cannot, so be it."""
     import ctypes
-    library = libc()
-    keep_size = 1
-    if hasattr(library, "fallocate64"):
-        library.fallocate64(descriptor, keep_size, ctypes.c_int64(offset), ctypes.c_int64(length))
+    keep_size, end = 1, os.fstat(descriptor).st_size
+    if hasattr(libc(), "fallocate64"):
+        libc().fallocate64(descriptor, keep_size, ctypes.c_int64(end), ctypes.c_int64(length))
 
 
 def exchange(one, other):
     """Two names change places in one atomic step, which needs no free inode. False where the kernel cannot."""
     import ctypes
-    number = {"x86_64": 316, "aarch64": 276}.get(os.uname().machine)
-    if number is None:
+    here, swap, renameat2 = -100, 2, {"x86_64": 316, "aarch64": 276}.get(os.uname().machine)
+    if renameat2 is None:
         return False
-    here, swap = -100, 2
-    return libc().syscall(ctypes.c_long(number), here, os.fsencode(one), here, os.fsencode(other), ctypes.c_uint(swap)) == 0
+    return libc().syscall(ctypes.c_long(renameat2), here, os.fsencode(one), here, os.fsencode(other), ctypes.c_uint(swap)) == 0
 
 
 def remove_tree(path):
-    """A directory with everything in it, also where its directories are read-only; links are not followed."""
+    """A file, or a directory with everything in it, also where its directories are read-only; links are not followed."""
     if not stat.S_ISDIR(os.lstat(path).st_mode):
         os.unlink(path)
         return
     os.chmod(path, 0o700)
     for name in os.listdir(path):
-        below = os.path.join(path, name)
-        try:
-            os.unlink(below)
-        except OSError as error:
-            if error.errno not in (errno.EISDIR, errno.EPERM):
-                raise
-            remove_tree(below)
+        remove_tree(os.path.join(path, name))
     os.rmdir(path)
 
 
-def read_link(path):
-    """Where a link points to, or None where there is no link."""
-    try:
-        return os.readlink(path)
-    except OSError as error:
-        if error.errno in (errno.ENOENT, errno.EINVAL, errno.ENOTDIR):
-            return None
-        raise
-
-
-def last_lines(path, count=5):
+def last_lines(path, count):
     """The end of a log as one line."""
-    try:
+    def read(path):
         with open(path, "rb") as file:
             file.seek(max(0, os.fstat(file.fileno()).st_size - 8192))
-            lines = file.read().decode("utf-8", "replace").splitlines()
-    except OSError:
-        return ""
-    return " | ".join([line.strip() for line in lines if line.strip()][-count:])
+            return file.read()
+    return shortened(tried(read, path, b""), count)
+
+
+def shortened(output, count):
+    """The last lines of what a program printed, as one."""
+    return " | ".join([line.strip() for line in output.decode("utf-8", "replace").splitlines() if line.strip()][-count:])
 
 
 # ---- workers
@@ -267,28 +252,34 @@ class Worker:
 
     parent = None  # in a worker: the process that forked it
 
-    def __init__(self, work, subject=None):
+    def __init__(self, work, subject):
         self.subject = subject
         self.output, writing = os.pipe()
         self.heard = bytearray()
         parent = os.getpid()
         self.pid = os.fork()
         if self.pid == 0:
-            Worker.parent = parent
-            self._work(work, writing)
+            try:
+                Worker.parent = parent
+                self.detach()
+                write_all(writing, json.dumps(answer_of(work)).encode("ascii"))
+            finally:
+                os._exit(0)
         os.close(writing)
-        set_group(self.pid)
 
-    def _work(self, work, writing):
-        """In the new process: do it, say how it went, end."""
-        try:
-            set_group(0)
-            die_with_parent()
-            detach_from_channel()
-            outcome = answer_of(work)
-            write_all(writing, json.dumps(outcome).encode("ascii"))
-        finally:
-            os._exit(0)
+    def detach(self):
+        """A group of its own, to be killed as a whole; not a moment longer than the agent, whose lock it shares; and no part of the channel."""
+        os.setpgid(0, 0)
+        parent_death_signal = 1
+        libc().prctl(parent_death_signal, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != Worker.parent:
+            os._exit(1)
+        nothing = os.open(os.devnull, os.O_RDWR)
+        os.dup2(nothing, 0)
+        os.dup2(nothing, 1)
+        signal.set_wakeup_fd(-1)
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+            signal.signal(number, signal.SIG_DFL)
 
     def listen(self):
         """Read what has come. True at the end."""
@@ -303,15 +294,16 @@ class Worker:
         try:
             return json.loads(self.heard.decode("ascii"))
         except ValueError:
-            how = "signal %d" % os.WTERMSIG(status) if os.WIFSIGNALED(status) else "nothing said"
+            how = "signal %d" % os.WTERMSIG(status) if os.WIFSIGNALED(status) else "no word"
             return {"ok": False, "code": "process-failed", "detail": "a worker of the agent ended with %s" % how}
 
     def kill(self):
         """End it and everything it started."""
-        try:
-            os.killpg(self.pid, signal.SIGKILL)
-        except OSError:
-            os.kill(self.pid, signal.SIGKILL)
+        for kill in (os.killpg, os.kill):
+            try:
+                kill(self.pid, signal.SIGKILL)
+            except OSError:
+                pass  # it has no group of its own yet, or has ended
         os.waitpid(self.pid, 0)
         os.close(self.output)
 
@@ -321,42 +313,16 @@ def answer_of(work):
     try:
         changed, facts = work()
         return {"ok": True, "changed": changed, "facts": facts}
-    except Exception as error:  # whatever it was, the controller must hear of it
+    except Exception as error:
         refused = explained(error)
         return {"ok": False, "code": refused.code, "detail": refused.detail}
-
-
-def set_group(pid):
-    """A process group of its own for a worker; said by both sides, since either may come first."""
-    try:
-        os.setpgid(pid, pid)
-    except OSError:
-        pass
-
-
-def die_with_parent():
-    """A worker must not outlive the agent: it would hold the host's lock."""
-    set_parent_death_signal = 1
-    libc().prctl(set_parent_death_signal, signal.SIGKILL, 0, 0, 0)
-    if Worker.parent is not None and os.getppid() != Worker.parent:
-        os._exit(1)
-
-
-def detach_from_channel():
-    """The channel belongs to the agent alone, and its signals mean nothing to a worker."""
-    nothing = os.open(os.devnull, os.O_RDWR)
-    os.dup2(nothing, 0)
-    os.dup2(nothing, 1)
-    signal.set_wakeup_fd(-1)
-    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-        signal.signal(number, signal.SIG_DFL)
 
 
 def core_count():
     return max(1, len(os.sched_getaffinity(0)))
 
 
-# ---- wheels, as far as a tree's document names members of them
+# ---- trees
 
 
 class Wheel:
@@ -366,50 +332,41 @@ class Wheel:
         with open(path, "rb") as file:
             self.bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         self.view = memoryview(self.bytes)
-        self.members = dict(self._directory())
+        self.members = dict(self.directory())
 
     def chunks(self, name):
         """The member's bytes, unpacked, in pieces."""
         if name not in self.members:
             raise Refused("blob-missing", "a wheel has no member `%s`" % name)
         method, size, offset = self.members[name]
-        name_length, extra_length = struct.unpack_from("<2H", self.bytes, offset + 26)
-        start = offset + 30 + name_length + extra_length
+        start = offset + 30 + sum(struct.unpack_from("<2H", self.bytes, offset + 26))
         packed = (self.view[at:min(at + CHUNK, start + size)] for at in range(start, start + size, CHUNK))
         return packed if method == 0 else inflated(packed)
 
-    def _directory(self):
+    def directory(self):
         """Each member of the central directory: name, (method, packed size, offset of its header)."""
-        count, at = self._directory_place()
+        end = self.bytes.rfind(b"PK\5\6")
+        if end < 0:
+            raise Refused("wheel-invalid", "a wheel is not a zip file")
+        count, at = struct.unpack_from("<10xH4xI", self.bytes, end)
+        if end >= 20 and self.bytes[end - 20:end - 16] == b"PK\6\7":
+            count, at = struct.unpack_from("<32xQ8xQ", self.bytes, struct.unpack_from("<8xQ", self.bytes, end - 20)[0])
         for _ in range(count):
-            (method, packed, size, name_length, extra_length, comment_length, offset) = struct.unpack_from("<10xH8xII3H8xI", self.bytes, at)
+            method, packed, size, name_length, extra_length, comment_length, offset = struct.unpack_from("<10xH8xII3H8xI", self.bytes, at)
             name_end = at + 46 + name_length
             if 0xFFFFFFFF in (packed, size, offset):
-                packed, offset = self._wide(name_end, extra_length, size, packed, offset)
+                packed, offset = self.wide(name_end, name_end + extra_length, size, packed, offset)
             yield self.bytes[at + 46:name_end].decode("utf-8", "replace"), (method, packed, offset)
             at = name_end + extra_length + comment_length
 
-    def _directory_place(self):
-        """How many members there are, and where the list of them begins."""
-        end = self.bytes.rfind(b"PK\5\6", max(0, len(self.bytes) - 65557))
-        if end < 0:
-            raise Refused("wheel-invalid", "a wheel is not a zip file")
-        count, offset = struct.unpack_from("<10xH4xI", self.bytes, end)
-        if end >= 20 and self.bytes[end - 20:end - 16] == b"PK\6\7":
-            wide = struct.unpack_from("<8xQ", self.bytes, end - 20)[0]
-            count, offset = struct.unpack_from("<32xQ8xQ", self.bytes, wide)
-        return count, offset
-
-    def _wide(self, at, length, size, packed, offset):
+    def wide(self, at, end, size, packed, offset):
         """Packed size and offset from the zip64 extra field, which holds only what did not fit, in this order."""
-        end = at + length
         while at + 4 <= end:
             kind, room = struct.unpack_from("<2H", self.bytes, at)
-            at += 4
             if kind == 1:
-                values = list(struct.unpack_from("<%dQ" % (room // 8), self.bytes, at))
+                values = list(struct.unpack_from("<%dQ" % (room // 8), self.bytes, at + 4))
                 _, packed, offset = [values.pop(0) if value == 0xFFFFFFFF else value for value in (size, packed, offset)]
-            at += room
+            at += 4 + room
         return packed, offset
 
 
@@ -420,11 +377,8 @@ def inflated(pieces):
     yield decompressor.flush()
 
 
-# ---- trees
-
-
 class Blobs:
-    """Received bytes by digest; `place` says which file holds those of some hex digits."""
+    """The bytes that files of trees come from; `place` says in which file those of some hex digits lie."""
 
     def __init__(self, place):
         self.place = place
@@ -433,37 +387,24 @@ class Blobs:
     def path(self, digest):
         path = self.place(digest_hex(digest))
         if not os.path.isfile(path):
-            raise Refused("blob-missing", "the blob `%s` has not been received" % digest)
+            raise Refused("blob-missing", "the blob `%s` is not here" % digest)
         return path
 
     def chunks(self, source):
-        """The bytes that a file of a tree comes from."""
         if source["from"] == "inline":
             return [source["text"].encode("utf-8")]
         if source["from"] == "blob":
             return pieces_of(self.path(source["blob"]))
-        wheel = self.wheels.get(source["blob"])
-        if wheel is None:
-            wheel = self.wheels[source["blob"]] = Wheel(self.path(source["blob"]))
-        return wheel.chunks(source["member"])
-
-
-def pieces_of(path):
-    with open(path, "rb") as file:
-        while True:
-            piece = file.read(CHUNK)
-            if not piece:
-                return
-            yield piece
+        if source["blob"] not in self.wheels:
+            self.wheels[source["blob"]] = Wheel(self.path(source["blob"]))
+        return self.wheels[source["blob"]].chunks(source["member"])
 
 
 def read_tree(document, tree):
     """The entries of a tree's document, which must be those that its id is the hash of."""
     value = read_json(document)
-    if value.get("schema") != "caisson.tree/1":
-        raise Refused("bundle-invalid", "a tree's document has the schema `%s`" % value.get("schema"))
     identity = [{key: entry[key] for key in entry if key != "source"} for entry in value["entries"]]
-    if sha256(canonical_json(identity)) != tree:
+    if value["schema"] != "caisson.tree/1" or hashlib.sha256(canonical_json(identity)).hexdigest() != digest_hex(tree):
         raise Refused("digest-mismatch", "the document of tree `%s` describes another tree" % tree)
     for entry in value["entries"]:
         checked_path(entry["path"])
@@ -479,33 +420,37 @@ def make_tree(entries, blobs, directory, python):
     for entry in entries:
         if entry["kind"] == "directory":
             directory_for(native(entry["path"]), directories)
-    for entry in entries:
-        if entry["kind"] == "file":
-            parent, name = os.path.split(native(entry["path"]))
-            write_checked("%s/%s" % (directory_for(parent, directories), name), entry, blobs.chunks(entry["source"]))
+        elif entry["kind"] == "file":
+            write_checked(place_for(entry, directories), entry, blobs.chunks(entry["source"]))
     # Last, so that nothing is ever written through one.
     for entry in entries:
         if entry["kind"] == "link":
-            make_tree_link(entry, directories)
+            inside = os.path.normpath(os.path.join(os.path.dirname(entry["path"]), entry["target"]))
+            if inside.split("/", 1)[0] not in AREAS:
+                raise Refused("bundle-invalid", "the link `%s` leaves its tree" % entry["path"])
+            os.symlink(native(entry["target"]), place_for(entry, directories))
     fault("tree", "middle")
     if python is not None:
         compile_tree(entries, directory, python)
 
 
+def place_for(entry, directories):
+    parent, name = os.path.split(native(entry["path"]))
+    return "%s/%s" % (directory_for(parent, directories), name)
+
+
 def directory_for(path, directories):
     """The directory of a tree's own at `path`, made with those above it where it is new."""
-    found = directories.get(path)
-    if found is None:
+    if path not in directories:
         parent, name = os.path.split(path)
-        found = directories[path] = "%s/%s" % (directory_for(parent, directories), name)
-        os.mkdir(found)
-    return found
+        directories[path] = "%s/%s" % (directory_for(parent, directories), name)
+        os.mkdir(directories[path])
+    return directories[path]
 
 
 def write_checked(path, entry, chunks):
     """One file, read-only from the start, whose bytes must be those that the document promises."""
-    hasher = hashlib.sha256()
-    size = 0
+    hasher, size = hashlib.sha256(), 0
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o555 if entry["mode"] & 0o100 else 0o444)
     try:
         for chunk in chunks:
@@ -518,27 +463,18 @@ def write_checked(path, entry, chunks):
         raise Refused("digest-mismatch", "`%s` is not what its tree's document says" % entry["path"])
 
 
-def make_tree_link(entry, directories):
-    parent, name = os.path.split(native(entry["path"]))
-    target = entry["target"]
-    inside = os.path.normpath(os.path.join(os.path.dirname(entry["path"]), target))
-    if target.startswith("/") or inside.split("/", 1)[0] not in AREAS:
-        raise Refused("bundle-invalid", "the link `%s` leaves its tree" % entry["path"])
-    os.symlink(native(target), "%s/%s" % (directory_for(parent, directories), name))
-
-
-def seal(directory, mode):
-    """Give the directories of a tree their final mode, from the inside out."""
+def seal(directory):
+    """Directories of a tree may not be written to, from the inside out."""
     for name in os.listdir(directory):
         below = "%s/%s" % (directory, name)
         if stat.S_ISDIR(os.lstat(below).st_mode):
-            seal(below, mode)
-    os.chmod(directory, mode)
+            seal(below)
+    os.chmod(directory, 0o555)
 
 
 def compile_tree(entries, directory, python):
     """Bytecode for the tree's modules, made by `python` in a process of its own: what it makes must not depend on what it made before."""
-    modules = [entry["path"].encode("utf-8") for entry in entries if entry["kind"] == "file" and entry["path"].startswith("site/") and entry["path"].endswith(".py")]
+    modules = [entry["path"].encode("utf-8") for entry in entries if entry["kind"] == "file" and re.match(r"site/.*\.py\Z", entry["path"], re.DOTALL)]
     if not modules:
         return
     # Not -I nor -E: they would ignore the hash seed, and the order of a frozenset's members with it.
@@ -573,12 +509,11 @@ def compile_modules():
             check = moment.to_bytes(4, "little") + (len(source) & 0xFFFFFFFF).to_bytes(4, "little")
             os.utime(path, (moment, moment))
         folder, name = os.path.split(path)
-        folder += b"/__pycache__"
         try:
-            os.mkdir(folder)
+            os.mkdir(folder + b"/__pycache__")
         except FileExistsError:
             pass
-        target = os.open(folder + b"/" + name[:-3] + suffix, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o444)
+        target = os.open(folder + b"/__pycache__/" + name[:-3] + suffix, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o444)
         with open(target, "wb") as file:
             file.write(util.MAGIC_NUMBER + check + marshal.dumps(code))
 
@@ -606,18 +541,14 @@ def describe_interpreter():
     }
 
 
-def ask_interpreter(words):
-    """What the interpreter that `words` starts says of itself; None where it is none, or a manager's script with nothing behind it."""
-    program = "import json\n" + own_source("describe_interpreter") + "print(json.dumps(describe_interpreter()))"
+def ask_program(words, function):
+    """What one of our functions returns in another interpreter; None where that is none, or a version manager's script with nothing behind it."""
+    program = "import json\n" + own_source(function) + "print(json.dumps(%s()))" % function
     try:
         process = subprocess.Popen(words + ["-I", "-c", program], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        return json.loads(process.communicate(timeout=20)[0].decode("utf-8"))
+        return json.loads(process.communicate(timeout=30)[0].decode("utf-8"))
     except (OSError, ValueError, subprocess.TimeoutExpired):
         return None
-
-
-def minor_of(version):
-    return ".".join(version.split(".")[:2])
 
 
 def find_interpreter(minor):
@@ -625,74 +556,61 @@ def find_interpreter(minor):
     own = describe_interpreter()
     if minor_of(own["version"]) == minor:
         return own
-    found = ask_interpreter(["python" + minor]) if re.match(r"3\.\d+\Z", minor) else None
-    return found if found is not None and minor_of(found["version"]) == minor else None
+    return ask_program(["python" + checked(minor, r"3\.\d+\Z", "version of Python")], "describe_interpreter")
 
 
-def checked_interpreter(payload, found, name):
-    """The interpreter that was found, when the payload can run on it."""
-    wanted = payload["interpreter"]
-    needed = "this needs CPython %s" % wanted["version"]
+def checked_interpreter(wanted, found, name, subject):
+    """The interpreter that was found, when a release can run on it."""
+    needed = "%s needs CPython %s" % (subject, wanted["version"])
     if found is None:
         raise Refused("interpreter-unfit", "%s, and there is no %s here" % (needed, name))
-    if found["implementation"] != "cpython" or minor_of(found["version"]) != wanted["version"]:
-        raise Refused("interpreter-unfit", "%s, and %s is %s %s" % (needed, name, found["implementation"], found["version"]))
+    if found["implementation"] != "cpython":
+        raise Refused("interpreter-unfit", "%s, and %s is %s" % (needed, name, found["implementation"]))
+    if minor_of(found["version"]) != wanted["version"]:
+        raise Refused("interpreter-unfit", "%s, %s is %s" % (needed, name, minor_of(found["version"])))
     if wanted.get("soabi") not in (None, found["soabi"]):
         raise Refused("interpreter-unfit", "%s with the ABI %s, and that of %s is %s" % (needed, wanted["soabi"], name, found["soabi"]))
     return found
 
 
-def checked_machine(platform):
+def check_machine(platform, subject):
     """Refuse a platform whose programs cannot run here."""
-    here = os.uname().machine
-    if platform["arch"] != here:
-        raise Refused("host-unfit", "this is for %s, and the machine is %s" % (platform["arch"], here))
-    wanted, found = platform["libc"], libc_facts()
-    if wanted["family"] != found["family"]:
-        raise Refused("host-unfit", "this is for %s, and the machine has %s" % (wanted["family"], found["family"]))
-    if found["version"] and version_numbers(found["version"]) < version_numbers(wanted["version"]):
-        raise Refused("host-unfit", "this is for %s (%s %s), and the machine has %s %s" % (platform["label"], wanted["family"], wanted["version"], found["family"], found["version"]))
+    def numbers(version):
+        return [int(number) for number in re.findall(r"\d+", version)]
+    wanted, found, arch = platform["libc"], libc_facts(), os.uname().machine
+    if platform["arch"] != arch:
+        raise Refused("host-unfit", "%s is for %s, and this machine is %s" % (subject, platform["arch"], arch))
+    if wanted["family"] != found["family"] or (found["version"] and numbers(found["version"]) < numbers(wanted["version"])):
+        raise Refused("host-unfit", "%s is for %s (%s %s or newer), and this machine has %s %s" % (subject, platform["label"], wanted["family"], wanted["version"], found["family"], found["version"]))
 
 
 def libc_facts():
-    try:
-        words = (os.confstr("CS_GNU_LIBC_VERSION") or "").split()
-    except (ValueError, OSError):
-        words = []
+    words = (tried(os.confstr, "CS_GNU_LIBC_VERSION") or "").split()
     if len(words) == 2:
         return {"family": "glibc", "version": words[1]}
-    for name in sorted(os.listdir("/lib")):
-        if name.startswith("ld-musl-"):
-            said = subprocess.Popen(["/lib/" + name], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE).communicate()[1]
-            version = re.search(r"Version (\S+)", said.decode("utf-8", "replace"))
-            return {"family": "musl", "version": version.group(1) if version else ""}
-    return {"family": "musl", "version": ""}
+    loaders = [name for name in sorted(os.listdir("/lib")) if name.startswith("ld-musl-")]
+    said = subprocess.Popen(["/lib/" + loaders[0]], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE).communicate()[1] if loaders else b""
+    version = re.search(br"Version (\S+)", said)
+    return {"family": "musl", "version": version.group(1).decode("ascii") if version else ""}
 
 
 def os_facts():
     """ID and VERSION_ID of os-release."""
-    for path in ("/etc/os-release", "/usr/lib/os-release"):
-        if os.path.isfile(path):
-            pairs = dict(re.findall(r"^(ID|VERSION_ID)=[\"']?(.*?)[\"']?$", read_bytes(path).decode("utf-8", "replace"), re.MULTILINE))
-            return {"id": pairs.get("ID", "linux"), "release": pairs.get("VERSION_ID", "")}
-    return {"id": "linux", "release": ""}
+    text = tried(read_bytes, "/etc/os-release") or tried(read_bytes, "/usr/lib/os-release", b"")
+    pairs = dict(re.findall(r"^(ID|VERSION_ID)=[\"']?(.*?)[\"']?$", text.decode("utf-8", "replace"), re.MULTILINE))
+    return {"id": pairs.get("ID", "linux"), "release": pairs.get("VERSION_ID", "")}
 
 
 def python_facts():
-    """CPython minors on PATH with the path of each: our own, and programs named for their minor. Scripts of version managers take a tenth of a second each and are asked when one is needed."""
+    """CPython minors on PATH with the path of each: our own, and ELF programs named for their minor. A version manager's scripts take a tenth of a second each, and are asked when one is needed."""
     own = describe_interpreter()
     found = {minor_of(own["version"]): own["path"]}
     for directory in os.environ.get("PATH", os.defpath).split(os.pathsep):
-        for minor in range(6, 30):
-            path = os.path.realpath(os.path.join(directory, "python3.%d" % minor))
-            if "3.%d" % minor not in found and os.access(path, os.X_OK) and is_program(path):
-                found["3.%d" % minor] = path
+        for minor in ["3.%d" % number for number in range(6, 30)]:
+            path = os.path.join(directory, "python" + minor)
+            if minor not in found and os.access(path, os.X_OK) and next(pieces_of(path), b"").startswith(b"\x7fELF"):
+                found[minor] = os.path.realpath(path)
     return found
-
-
-def is_program(path):
-    with open(path, "rb") as file:
-        return file.read(4) == b"\x7fELF"
 
 
 def host_facts(root):
@@ -721,35 +639,39 @@ class Part:
         self.up = up  # and how its links name that place from its top
 
     def make(self, interpreter):
-        """Everything of the part; `interpreter` is (its path or link, its home, its version), None where there is none."""
+        """Everything of the part; `interpreter` as `choose_interpreter` says."""
         for tree in self.payload["trees"]:
             if not os.path.isdir(self.tree_path(tree["id"])):
                 raise Refused("blob-missing", "the tree `%s` is not here" % tree["id"])
-        os.mkdir(self.directory)
+        os.makedirs(self.directory, exist_ok=True)
         for link in self.payload["links"]:
-            self.place(link, interpreter)
+            self.place(link, os.path.join(self.directory, checked_path(link["path"])), interpreter)
         if interpreter is not None:
             self.place_interpreter(interpreter)
-        self.touch_site_packages()
+        site = os.path.join(self.directory, "lib", "python" + self.payload["platform"]["python"]["version"], "site-packages")
+        if os.path.isdir(site):
+            os.utime(site)  # W25: import caches go by a directory's time, and links made within one tick of the clock would escape them
 
     def tree_path(self, tree, path=None):
         top = os.path.join(self.trees, digest_hex(tree))
         return top if path is None else os.path.join(top, checked_path(path))
 
-    def place(self, link, interpreter):
-        path = os.path.join(self.directory, checked_path(link["path"]))
+    def place(self, link, path, interpreter):
         if link["how"] == "directory":
             os.mkdir(path)
-        elif link["how"] == "render":
-            write_new(path, pyvenv_text(interpreter).encode("utf-8"))
-        elif not os.path.lexists(self.tree_path(link["tree"], link["to"])):
+            return
+        if link["how"] == "render":
+            write_new(path, [pyvenv_text(interpreter).encode("utf-8")])
+            return
+        source = self.tree_path(link["tree"], link["to"])
+        if not os.path.lexists(source):
             raise Refused("blob-missing", "the tree `%s` has no `%s`" % (link["tree"], link["to"]))
-        elif link["how"] == "symlink":
+        if link["how"] == "symlink":
             os.symlink(self.from_depth(link["path"].count("/"), link["tree"], link["to"]), path)
-        elif link["how"] == "hardlink":
-            link_or_copy(self.tree_path(link["tree"], link["to"]), path)
         else:
-            raise Refused("bundle-invalid", "`%s` is no way to link" % link["how"])
+            link_or_copy(source, path)
+        if link["path"].endswith(".py"):
+            place_bytecode(source, path)
 
     def from_depth(self, depth, tree, path):
         """A relative link from `depth` directories below the part's top."""
@@ -757,16 +679,19 @@ class Part:
 
     def place_interpreter(self, interpreter):
         """bin/python, bin/python3 and bin/python3.X: the first a link to the interpreter, the others links to the first."""
-        make_directories(os.path.join(self.directory, "bin"))
-        os.symlink(interpreter[0], os.path.join(self.directory, "bin", "python"))
-        for name in ("python3", "python" + minor_of(interpreter[2])):
-            os.symlink("python", os.path.join(self.directory, "bin", name))
+        os.makedirs(os.path.join(self.directory, "bin"), exist_ok=True)
+        for name, target in (("python", interpreter[0]), ("python3", "python"), ("python" + minor_of(interpreter[2]), "python")):
+            os.symlink(target, os.path.join(self.directory, "bin", name))
 
-    def touch_site_packages(self):
-        """W25: import caches go by a directory's time, and links made within one tick of the clock would escape them."""
-        site = os.path.join(self.directory, "lib", "python" + self.payload["platform"]["python"]["version"], "site-packages")
-        if os.path.isdir(site):
-            os.utime(site)
+
+def place_bytecode(source, path):
+    """A module that was linked by itself is looked for with its bytecode beside the link, not beside the file."""
+    folder, name = os.path.split(source)
+    cache = os.path.join(os.path.dirname(path), "__pycache__")
+    for made in tried(os.listdir, folder + "/__pycache__", []):
+        if re.match(re.escape(name[:-3]) + r"\.[^.]+\.pyc\Z", made):
+            os.makedirs(cache, exist_ok=True)
+            link_or_copy("%s/__pycache__/%s" % (folder, made), os.path.join(cache, made))
 
 
 def pyvenv_text(interpreter):
@@ -790,24 +715,19 @@ def link_or_copy(source, target):
         except OSError as error:
             if error.errno not in (errno.EXDEV, errno.EMLINK, errno.EPERM):
                 raise
-            descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, stat.S_IMODE(kind))
-            with open(descriptor, "wb") as file:
-                file.writelines(pieces_of(source))
+            write_new(target, pieces_of(source), stat.S_IMODE(kind))
 
 
-def choose_interpreter(part, find):
-    """What the part's bin/python will be, and pyvenv.cfg's home and version. `find` returns (interpreter, its name in messages) for a minor."""
+def choose_interpreter(part, found, name, subject):
+    """What the part's bin/python leads to, pyvenv.cfg's home, and the version; None for a part without. `found` is the host's interpreter of the wanted minor."""
     wanted = part.payload.get("interpreter")
     if wanted is None:
         return None
     if wanted["from"] == "tree":
-        place = os.path.realpath(part.tree_path(wanted["tree"], wanted["executable"]))
-        if not os.access(place, os.X_OK):
-            raise Refused("interpreter-unfit", "the interpreter's tree has no program `%s`" % wanted["executable"])
+        program = os.path.realpath(part.tree_path(wanted["tree"], wanted["executable"]))
         version = part.payload["platform"]["python"]
-        return part.from_depth(1, wanted["tree"], wanted["executable"]), os.path.dirname(place), version.get("full", version["version"])
-    found, name = find(wanted["version"])
-    checked_interpreter(part.payload, found, name)
+        return part.from_depth(1, wanted["tree"], wanted["executable"]), os.path.dirname(program), version.get("full", version["version"])
+    checked_interpreter(wanted, found, name, subject)
     return found["path"], os.path.dirname(found["path"]), found["version"]
 
 
@@ -830,90 +750,62 @@ class Root:
         return self.at(".incoming", name)
 
     def received(self, descriptor):
-        """A received JSON document."""
+        """Where a received document lies."""
         path = self.incoming(digest_hex(descriptor["digest"]))
         if not os.path.isfile(path):
             raise Refused("blob-missing", "the document `%s` has not been received" % descriptor["digest"])
-        return read_json(path)
+        return path
 
     # What stands there
 
     def check(self):
         """Refuse a root that something else has made, and say what to do about it. Nothing foreign is ever removed."""
-        if os.path.lexists(self.path) and not os.path.isdir(self.path):
-            raise Refused("host-unfit", "`%s` is not a directory; choose another root, or move that away" % self.path)
-        for name in ("versions", "trees", "shared"):
-            if os.path.lexists(self.at(name)) and not os.path.isdir(self.at(name)):
-                raise Refused("host-unfit", "`%s` is not a directory; move it away" % self.at(name))
+        for place in (self.path, self.at("versions"), self.at("trees"), self.at("shared")):
+            if os.path.lexists(place) and not os.path.isdir(place):
+                raise Refused("host-unfit", "`%s` is not a directory; move it away, or choose another root" % place)
         current = self.at("versions", "current")
-        if not os.path.lexists(current):
-            return
         target = read_link(current)
-        if target is None:
+        if target is None and os.path.lexists(current):
             raise Refused("host-unfit", "`%s` is not a link; move it away, the next deploy makes it anew" % current)
-        if not LABEL.match(target):
-            raise Refused("host-unfit", "`%s` leads to `%s`, not to a release beside it; remove that link" % (current, target))
-        if not os.path.isdir(current):
-            raise Refused("host-unfit", "`%s` leads to `%s`, which is not there; remove that link" % (current, target))
+        if target is not None and not (re.match(LABEL, target) and os.path.isdir(current)):
+            raise Refused("host-unfit", "`%s` leads to `%s`, which is no release beside it; remove that link" % (current, target))
 
     def linked(self, name):
         """The release that `current` or `previous` leads to."""
         target = read_link(self.at("versions", name))
         return target if target is not None and os.path.isdir(self.at("versions", target)) else None
 
-    def manifests(self):
-        """Every whole release's manifest by label."""
-        found = {}
-        for label in self.names("versions"):
-            manifest = self.manifest(label) if LABEL.match(label) else None
-            if manifest is not None and not os.path.islink(self.at("versions", label)):
-                found[label] = manifest
-        return found
-
-    def manifest(self, label):
-        try:
-            return read_json(self.at("versions", label, "manifest.json"))
-        except (OSError, ValueError):
-            return None
+    def names(self, directory):
+        return sorted(os.listdir(self.at(directory))) if os.path.isdir(self.at(directory)) else []
 
     def trees(self):
         """The hex digits of every tree's id."""
-        return sorted(name for name in self.names("trees") if re.match(r"[0-9a-f]{64}\Z", name))
+        return [name for name in self.names("trees") if re.match(r"[0-9a-f]{64}\Z", name)]
 
-    def names(self, directory):
-        try:
-            return sorted(os.listdir(self.at(directory)))
-        except OSError as error:
-            if error.errno == errno.ENOENT:
-                return []
-            raise
+    def manifest(self, label):
+        """What a release says of itself; None where it is none of ours."""
+        return None if os.path.islink(self.at("versions", label)) else tried(read_json, self.at("versions", label, "manifest.json"))
+
+    def manifests(self):
+        """Every release's manifest by label, oldest first."""
+        found = [(label, self.manifest(label)) for label in self.names("versions") if re.match(LABEL, label)]
+        return sorted([pair for pair in found if pair[1] is not None], key=lambda pair: (pair[1]["generation"], pair[0]))
 
     def stored_generation(self):
-        try:
-            return int(read_bytes(self.at(".generation")))
-        except (OSError, ValueError):
-            return 0
+        return tried(lambda path: int(read_bytes(path)), self.at(".generation"), 0)
 
     # The journal
 
     def journal(self):
-        """Every whole line, oldest first. A torn last one is what a crash leaves; it was never promised to anybody."""
-        try:
-            lines = read_bytes(self.at("journal.jsonl")).split(b"\n")
-        except OSError:
-            return []
-        entries = []
-        for line in lines:
-            try:
-                entries.append(json.loads(line.decode("utf-8")))
-            except ValueError:
-                continue
+        """Every whole line, oldest first. A torn one is what a crash leaves; it was never promised to anybody."""
+        lines = tried(read_bytes, self.at("journal.jsonl"), b"").split(b"\n")
+        entries = [tried(lambda text: json.loads(text.decode("utf-8")), line) for line in lines if line]
         return [entry for entry in entries if isinstance(entry, dict) and "event" in entry]
 
-    def note(self, event, from_label, to_label, **more):
+    def note(self, event, old, new, **more):
         """One line, one write, durable."""
         entry = dict(more, generation=self.generation, time=int(time.time()), event=event, by=self.by)
-        entry.update({"from": from_label, "to": to_label})
+        entry.update({"from": old, "to": new})
         line = json.dumps({key: entry[key] for key in entry if key in ("from", "to") or entry[key] is not None}, sort_keys=True)
         descriptor = os.open(self.at("journal.jsonl"), os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
         try:
@@ -926,12 +818,8 @@ class Root:
 
     def unsettled(self):
         """The switch that nobody has confirmed or undone, as its journal line; None where all is settled."""
-        for entry in reversed(self.journal()):
-            if entry["event"] in ("switching", "activated"):
-                return entry
-            if entry["event"] in ("confirmed", "undone", "recovered"):
-                return None
-        return None
+        switches = [entry for entry in self.journal() if entry["event"] in ("switching", "activated", "confirmed", "undone", "recovered")]
+        return switches[-1] if switches and switches[-1]["event"] in ("switching", "activated") else None
 
     # The lock, and the number of a run
 
@@ -941,31 +829,23 @@ class Root:
         try:
             fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return True
-        except OSError as error:
+        except BlockingIOError:
             self.release_lock()
-            if error.errno in (errno.EACCES, errno.EAGAIN):
-                return False
-            raise
+            return False
 
     def release_lock(self):
         os.close(self.lock)
         self.lock = None
 
-    def holder(self):
-        """Who holds the lock and since when, as they wrote it down."""
-        try:
-            written = json.loads(read_bytes(self.at(".lock")).decode("utf-8"))
-            return "`%s` has been changing this host since %s (process %d)" % (written["by"], time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(written["since"])), written["process"])
-        except (OSError, ValueError, KeyError):
-            return "another run is changing this host"
-
     def begin(self, generation, by):
         """Take the host for a run that saw it at `generation` - 1; settle what an earlier run left. Nothing else has been done before."""
         self.check()
-        for directory in ("", "trees", "versions", "shared", ".incoming"):
-            make_directories(self.at(directory))
+        for directory in ("trees", "versions", "shared"):
+            os.makedirs(self.at(directory), exist_ok=True)
         if not self.take_lock():
-            raise Refused("host-busy", self.holder())
+            holder = tried(read_json, self.at(".lock"), {})
+            since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(holder.get("since")))
+            raise Refused("host-busy", "`%s` has been changing this host since %s (process %s)" % (holder.get("by"), since, holder.get("process")))
         try:
             self.by = by
             self.recover()
@@ -973,7 +853,9 @@ class Root:
             if stored != generation - 1:
                 raise Refused("host-changed", "this host has been changed since it was looked at (generation %d, expected %d)" % (stored, generation - 1))
             self.claim(generation)
+            os.mkdir(self.at(".incoming"), 0o700)
         except Exception:
+            self.generation = None
             self.release_lock()
             raise
 
@@ -981,17 +863,14 @@ class Root:
         """Write down that this generation has begun, and by whom."""
         self.generation = generation
         number = os.open(self.at(".generation"), os.O_RDWR | os.O_CREAT, 0o644)
+        journal = os.open(self.at("journal.jsonl"), os.O_RDWR | os.O_CREAT, 0o644)
         try:
             os.pwrite(number, ("%020d\n" % generation).encode("ascii"), 0)
             os.fsync(number)
+            os.pwrite(self.lock, json.dumps({"by": self.by, "since": int(time.time()), "process": os.getpid()}).ljust(512).encode("ascii"), 0)
+            reserve(journal, JOURNAL_RESERVE)
         finally:
             os.close(number)
-        who = json.dumps({"by": self.by, "since": int(time.time()), "process": os.getpid()})
-        os.pwrite(self.lock, who.ljust(512).encode("ascii"), 0)
-        journal = os.open(self.at("journal.jsonl"), os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            reserve(journal, os.fstat(journal).st_size, JOURNAL_RESERVE)
-        finally:
             os.close(journal)
         sync_path(self.path)
 
@@ -999,28 +878,22 @@ class Root:
 
     def switch(self, label):
         """Let `current` lead to `label`. The link that led to the old release stays under another name, so that the way back needs no free inode."""
-        versions, current = self.at("versions"), self.at("versions", "current")
+        current = self.at("versions", "current")
         if label is None:
-            if os.path.lexists(current):
-                os.unlink(current)
+            os.unlink(current)
         else:
             spare = self.spare(label)
             if not os.path.lexists(current) or not exchange(spare, current):
-                if os.path.basename(spare) == "previous":
-                    spare = self.new_spare(label)
                 os.rename(spare, current)
             if read_link(current) != label:
                 raise Refused("process-failed", "`%s` does not lead to `%s` after the switch" % (current, label))
-        sync_path(versions)
+        sync_path(self.at("versions"))
 
     def spare(self, label):
         """A link beside `current` that leads to `label`: `previous`, one that a switch left, or a new one."""
         for name in ["previous"] + self.spares():
             if read_link(self.at("versions", name)) == label:
                 return self.at("versions", name)
-        return self.new_spare(label)
-
-    def new_spare(self, label):
         path = self.at("versions", ".current-%s" % random_word())
         os.symlink(label, path)
         return path
@@ -1029,19 +902,16 @@ class Root:
         return [name for name in self.names("versions") if name.startswith(".current-")]
 
     def keep_previous(self, label):
-        """Let `previous` lead to the release that was current before; the link that the switch left becomes it."""
+        """Let `previous` lead to the release that was current before: the link that the switch left becomes it."""
         previous = self.at("versions", "previous")
         if label is not None and read_link(previous) != label:
             os.rename(self.spare(label), previous)
-        self.drop_spares()
-        sync_path(self.at("versions"))
-
-    def drop_spares(self):
         for name in self.spares():
             os.unlink(self.at("versions", name))
+        sync_path(self.at("versions"))
 
     def settle(self, event, detail):
-        """Take back a switch that nobody confirmed: the link first, then the service, then the journal. Returns its line, None where there is none."""
+        """Take back a switch that nobody confirmed: the link first, then the service, then the journal. Returns what was settled, None where nothing was."""
         entry = self.unsettled()
         if entry is None:
             return None
@@ -1049,39 +919,33 @@ class Root:
         if current == new:
             self.switch(old)
         elif current != old:
-            detail += "; `current` led to %s and was left alone" % current
+            detail += "; `current` led to `%s` and was left alone" % current
         if current == new or entry["event"] == "activated":
-            trouble = self.serve_again(old, new, entry.get("service"))
-            detail += "; %s" % trouble if trouble else ""
+            detail += self.serve_again(old, new, entry.get("service") or {"kind": "none"})
         self.note(event, old, new, detail=detail)
-        self.drop_spares()
-        sync_path(self.at("versions"))
+        self.keep_previous(None)
         return {"from": old, "to": new, "detail": detail}
 
     def serve_again(self, old, new, service):
         """After a switch back: start the old release, or stop the new one where there was none before. Returns what went wrong."""
-        if service is None or service.get("kind") != "command":
-            return None
+        command = service.get("stop") if old is None else service.get("restart")
         try:
-            if old is not None:
-                run_service(self, old, service["restart"])
-            elif service.get("stop"):
-                run_service(self, new, service["stop"])
-            return None
+            if service["kind"] == "command" and command:
+                run_service(self, new if old is None else old, command)
+            return ""
         except Refused as refused:
-            return refused.detail
+            return "; " + refused.detail
 
     def recover(self):
         """Bring what an earlier run left half-done to an end. Only with the lock. Returns what was settled."""
         settled = None
         if self.unsettled() is not None:
-            self.generation = self.stored_generation()
-            self.claim(self.generation + 1)
+            self.claim(self.stored_generation() + 1)
             settled = self.settle("recovered", "the run that switched it ended before it was confirmed")
         elif self.spares():
             # Confirmed in the journal, and cut off before `previous` was moved.
-            last = [entry for entry in self.journal() if entry["event"] == "confirmed"][-1:]
-            self.keep_previous(last[0]["from"] if last and last[0]["to"] == self.linked("current") else None)
+            confirmed = [entry for entry in self.journal() if entry["event"] == "confirmed"][-1:]
+            self.keep_previous(confirmed[0]["from"] if confirmed and confirmed[0]["to"] == self.linked("current") else None)
         self.sweep()
         return settled
 
@@ -1089,10 +953,10 @@ class Root:
         """Remove what was never published. Everything of ours that is half-made has one of these names."""
         for directory in ("trees", "versions"):
             for name in self.names(directory):
-                if name.startswith((".new-", ".trash-", ".tmp-")):
+                if name.startswith((".new-", ".trash-")):
                     remove_tree(self.at(directory, name))
-        for name in self.names(".incoming"):
-            remove_tree(self.incoming(name))
+        if os.path.isdir(self.at(".incoming")):
+            remove_tree(self.at(".incoming"))
 
 
 # ---- steps: each takes the root and its request, and returns (changed, facts)
@@ -1100,110 +964,111 @@ class Root:
 
 def step_stage(root, request):
     """Make a release's directory: everything under a name that nobody sees, its manifest last, then one rename."""
-    label = checked_label(request["release"])
-    payloads = [root.received(descriptor) for descriptor in request["payloads"]]
-    digests = [descriptor["digest"] for descriptor in request["payloads"]]
-    if stands_already(root, label, request["stack"], digests):
+    label, stack = checked_label(request["release"]), request["stack"]
+    payloads = [read_json(root.received(descriptor)) for descriptor in request["payloads"]]
+    manifest = {
+        "schema": "caisson.release/1", "label": label, "name": stack["name"], "stack": stack["digest"], "generation": root.generation, "time": int(time.time()),
+        "payloads": [{"package": payload["package"], "version": payload["version"], "kind": payload["kind"], "payload": descriptor["digest"]} for payload, descriptor in zip(payloads, request["payloads"])],
+        "trees": sorted({tree["id"] for payload in payloads for tree in payload["trees"]}),
+    }
+    if stands_already(root, label, manifest):
         return False, None
     new = root.at("versions", ".new-%s-%s" % (label, random_word()))
-    parts = [Part(payload, os.path.join(new, checked_package(payload["package"])), root.at("trees"), "../../../trees") for payload in payloads]
-    interpreters = [choose_interpreter(part, lambda minor: (find_interpreter(minor), "`python%s`" % minor)) for part in parts]
-    for payload in payloads:
-        if payload["kind"] == "python":
-            checked_machine(payload["platform"])
-    os.mkdir(new)
+    parts = [Part(payload, os.path.join(new, checked(payload["package"], PACKAGE, "package name")), root.at("trees"), "../../../trees") for payload in payloads]
+    interpreters = [interpreter_on_host(part) for part in parts]
     try:
+        os.mkdir(new)
         for part, interpreter in zip(parts, interpreters):
             part.make(interpreter)
         place_shared(new, payloads)
         fault("stage", "middle")
-        manifest = {
-            "schema": "caisson.release/1", "label": label, "name": request["stack"]["name"], "stack": request["stack"]["digest"],
-            "generation": root.generation, "time": int(time.time()),
-            "payloads": [{"package": payload["package"], "version": payload["version"], "kind": payload["kind"], "payload": digest} for payload, digest in zip(payloads, digests)],
-            "trees": sorted({tree["id"] for payload in payloads for tree in payload["trees"]}),
-        }
-        write_new(os.path.join(new, "manifest.json"), canonical_json(manifest), 0o444)
+        write_new(os.path.join(new, "manifest.json"), [canonical_json(manifest)], 0o444)
         sync_filesystem(new)
         os.rename(new, root.at("versions", label))
         sync_path(root.at("versions"))
     except Exception:
-        remove_tree(new)
+        tried(remove_tree, new)
         raise
     root.note("staged", None, label)
     return True, None
 
 
-def stands_already(root, label, stack, digests):
+def stands_already(root, label, manifest):
     """Whether this very release stands there; refuse where another one has its name, or the root belongs to another stack."""
-    for other in root.manifests().values():
-        if other["name"] != stack["name"]:
-            raise Refused("host-unfit", "this root belongs to the stack `%s`; choose another root for `%s`" % (other["name"], stack["name"]))
-    if not os.path.lexists(root.at("versions", label)):
-        return False
-    manifest = root.manifest(label)
-    if manifest is None:
+    for _, other in root.manifests():
+        if other["name"] != manifest["name"]:
+            raise Refused("host-unfit", "this root belongs to the stack `%s`; choose another root for `%s`" % (other["name"], manifest["name"]))
+    found = root.manifest(label)
+    if found is None and os.path.lexists(root.at("versions", label)):
         raise Refused("host-unfit", "`%s` is not one of Caisson's releases; move it away" % root.at("versions", label))
-    if manifest["stack"] != stack["digest"]:
+    if found is not None and (found["stack"], found["payloads"]) != (manifest["stack"], manifest["payloads"]):
         raise Refused("host-changed", "the release `%s` stands here with other content" % label)
-    if [part["payload"] for part in manifest["payloads"]] != digests:
-        raise Refused("host-changed", "the release `%s` stands here with other packages of its stack" % label)
-    return True
+    return found is not None
+
+
+def interpreter_on_host(part):
+    """The part's interpreter, and with it whether a Python package can run on this machine at all."""
+    wanted = part.payload.get("interpreter")
+    if wanted is None:
+        return None
+    subject = "`%s`" % part.payload["package"]
+    check_machine(part.payload["platform"], subject)
+    found = find_interpreter(wanted["version"]) if wanted["from"] == "host" else None
+    return choose_interpreter(part, found, "`python%s`" % wanted.get("version"), subject)
 
 
 def place_shared(release, payloads):
     """The release's own bin/, links into those of its packages; with one Python package also what makes it an environment of its own."""
-    shared = os.path.join(release, "bin")
-    os.mkdir(shared)
-    owners = {}
-    for payload in payloads:
-        package = payload["package"]
-        if package in ("bin", "lib"):
-            raise Refused("collision", "a package named `%s` has no place in a release" % package)
-        place = os.path.join(release, package, "bin")
-        for name in sorted(os.listdir(place)) if os.path.isdir(place) else []:
-            if re.match(r"python[0-9.]*\Z", name) and "interpreter" in payload:
-                continue
+    os.mkdir(os.path.join(release, "bin"))
+    owners = {"bin": "the release", "lib": "the release"}
+    for package in [payload["package"] for payload in payloads]:
+        names = [package] + ["bin/" + name for name in tried(os.listdir, os.path.join(release, package, "bin"), []) if not re.match(r"python[0-9.]*\Z", name)]
+        for name in names:
             if name in owners:
-                raise Refused("collision", "`%s` and `%s` both have a program `%s`" % (owners[name], package, portable(name)))
+                raise Refused("collision", "`%s` and `%s` both have `%s`" % (owners[name], package, portable(name)))
             owners[name] = package
-            os.symlink("../%s/bin/%s" % (package, name), os.path.join(shared, name))
+            if name != package:
+                os.symlink("../%s/%s" % (package, name), os.path.join(release, name))
     pythons = [payload for payload in payloads if "interpreter" in payload]
     if len(pythons) == 1:
-        package = pythons[0]["package"]
         for name in ("python", "python3", "python" + pythons[0]["platform"]["python"]["version"]):
-            os.symlink("../%s/bin/python" % package, os.path.join(shared, name))
+            os.symlink("../%s/bin/python" % pythons[0]["package"], os.path.join(release, "bin", name))
         for name in ("lib", "pyvenv.cfg"):
-            os.symlink("%s/%s" % (package, name), os.path.join(release, name))
+            os.symlink("%s/%s" % (pythons[0]["package"], name), os.path.join(release, name))
 
 
 def step_activate(root, request):
     """Let `current` lead to a staged release; until `confirm` it may be taken back at any time, and will be when the controller is lost."""
-    label, saw = checked_label(request["release"]), request["saw"]
-    current = root.linked("current")
+    label, current, service = checked_label(request["release"]), root.linked("current"), request.get("service")
     if current == label:
         return False, None
-    if current != saw:
-        raise Refused("host-changed", "`current` leads to %s and not to %s" % (current, saw))
-    if root.unsettled() is not None:
-        raise Refused("host-changed", "the switch to `%s` is neither confirmed nor undone" % root.unsettled()["to"])
+    if current != request["saw"] or root.unsettled() is not None:
+        raise Refused("host-changed", "`current` leads to %s%s, expected %s" % (current, " and is not confirmed" if root.unsettled() else "", request["saw"]))
     manifest = root.manifest(label)
     if manifest is None or not {digest_hex(tree) for tree in manifest["trees"]} <= set(root.trees()):
         raise Refused("host-unfit", "there is no whole release `%s` here" % label)
-    root.note("switching", current, label, service=request.get("service"))
+    root.note("switching", current, label, service=service)
     fault("activate", "middle")
     root.switch(label)
-    root.note("activated", current, label, service=request.get("service"))
-    return True, {"from": current}
+    root.note("activated", current, label, service=service)
+    return True, None
+
+
+def waiting_switch(root, label):
+    """The switch to `label` that waits for its end; None where that has come already, with `current` as it should then be."""
+    entry = root.unsettled()
+    if entry is not None and entry["to"] != label:
+        raise Refused("host-changed", "the switch that waits to be confirmed is one to `%s`" % entry["to"])
+    return entry
 
 
 def step_confirm(root, request):
-    entry = root.unsettled()
     label = checked_label(request["release"])
-    if entry is None and root.linked("current") == label:
+    entry = waiting_switch(root, label)
+    if entry is None:
+        if root.linked("current") != label:
+            raise Refused("host-changed", "`%s` is not current, so it cannot be confirmed" % label)
         return False, None
-    if entry is None or entry["to"] != label:
-        raise Refused("host-changed", "`%s` is not waiting to be confirmed" % label)
     root.note("confirmed", entry["from"], label)
     fault("confirm", "middle")
     root.keep_previous(entry["from"])
@@ -1211,34 +1076,31 @@ def step_confirm(root, request):
 
 
 def step_undo(root, request):
-    entry = root.unsettled()
     label = checked_label(request["release"])
-    if entry is None and root.linked("current") != label:
+    if waiting_switch(root, label) is None:
+        if root.linked("current") == label:
+            raise Refused("host-changed", "`%s` is confirmed and no longer undone; a rollback activates another release" % label)
         return False, None
-    if entry is None or entry["to"] != label:
-        raise Refused("host-changed", "`%s` is confirmed, so it is no longer undone; a rollback activates another release" % label)
     return True, root.settle("undone", request.get("detail") or "asked to")
 
 
 def step_restart(root, request):
-    service = request["service"]
-    label = checked_label(request["release"])
-    if service["kind"] == "none":
+    if request["service"]["kind"] == "none":
         return False, None
-    run_service(root, label, service["restart"])
+    run_service(root, checked_label(request["release"]), request["service"]["restart"])
     return True, None
+
+
+def service_environment(root, release):
+    return dict(os.environ, CAISSON_RELEASE=release, CAISSON_STATE=os.path.realpath(root.at("shared")))
 
 
 def run_service(root, label, command):
     """The owner's command, in the release's real directory. What it prints goes to service.log: a pipe would keep us waiting for a daemon that it leaves behind."""
     release = os.path.realpath(root.at("versions", label))
-    output = os.open(root.at("service.log"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o640)
-    try:
-        words = ["/bin/sh", "-c", command]
-        environment = dict(os.environ, CAISSON_RELEASE=release, CAISSON_STATE=os.path.realpath(root.at("shared")))
-        process = subprocess.Popen(words, cwd=release, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
-    finally:
-        os.close(output)
+    with open(root.at("service.log"), "ab") as output:
+        output.truncate(0)
+        process = subprocess.Popen(["/bin/sh", "-c", command], cwd=release, env=service_environment(root, release), stdin=subprocess.DEVNULL, stdout=output, stderr=output)
     try:
         status = process.wait(SERVICE_LIMIT)
     except subprocess.TimeoutExpired:
@@ -1246,7 +1108,7 @@ def run_service(root, label, command):
         process.wait()
         raise Refused("process-failed", "`%s` had not ended after %d s" % (command, SERVICE_LIMIT))
     if status != 0:
-        said = last_lines(root.at("service.log"))
+        said = last_lines(root.at("service.log"), 5)
         raise Refused("process-failed", "`%s` ended with %d%s" % (command, status, ": " + said if said else ""))
 
 
@@ -1255,49 +1117,32 @@ def run_service(root, label, command):
 
 def step_check(root, request):
     """Wait until the release answers well for `minHealthy` seconds, `deadline` seconds at most. Changes nothing and needs no lock."""
-    release = os.path.realpath(root.at("versions", checked_label(request["release"])))
-    health = request["health"]
-    began = time.monotonic()
-    well_since, problem = None, None
+    release, health = os.path.realpath(root.at("versions", checked_label(request["release"]))), request["health"]
+    subject = health.get("url") or "`%s`" % " ".join(health.get("argv") or [])
+    began, well_since, problem = time.monotonic(), None, None
     while True:
         asked = time.monotonic()
-        left = max(1.0, request["deadline"] - (asked - began))
-        problem = probe(root, release, request["package"], health, min(10.0, left))
+        limit = min(10.0, max(1.0, request["deadline"] - (asked - began)))
+        problem = probe_url(health["url"], limit) if health.get("url") else probe_program(root, release, request["package"], health["argv"], limit) if health.get("argv") else None
         now = time.monotonic()
-        well_since = None if problem is not None else (asked if well_since is None else well_since)
+        well_since = None if problem else asked if well_since is None else well_since
         if well_since is not None and now - well_since >= request["minHealthy"]:
-            return False, check_facts(health, release)
+            return False, listener_facts(health["url"], release) if health.get("url") else None
         if now - began >= request["deadline"]:
             break
         time.sleep(0.1 if now - began < 2 else 0.5)
-    raise Refused("unhealthy", unhealthy_detail(root, health, problem, request["deadline"]))
-
-
-def unhealthy_detail(root, health, problem, deadline):
-    subject = health.get("url") or "`%s`" % " ".join(health["argv"])
-    if problem is None:
-        return "%s did not answer well for long enough within %g s" % (subject, deadline)
-    for_so_long = " for %g s" % deadline if problem in ("refused", "did not answer") else ""
+    if problem in (None, "refused", "did not answer"):
+        problem = "%s for %g s" % (problem or "had not answered well", request["deadline"] if problem else request["minHealthy"])
     said = last_lines(root.at("service.log"), 1)
-    return "%s %s%s%s" % (subject, problem, for_so_long, "; last log: " + said if said else "")
-
-
-def probe(root, release, package, health, limit):
-    """Ask once. None where all is well, else what is wrong in a few words."""
-    if health.get("url"):
-        return probe_url(health["url"], limit)
-    if health.get("argv"):
-        return probe_program(root, release, package, health["argv"], limit)
-    return None
+    raise Refused("unhealthy", "%s %s%s" % (subject, problem, "; last log: " + said if said else ""))
 
 
 def probe_url(url, limit):
-    """A GET that must answer 2xx or 3xx; proxies of the environment play no part, and redirects are not followed."""
+    """A GET that must answer 2xx or 3xx; proxies of the environment play no part, and redirects are not followed. Returns what is wrong."""
     from http import client
     from urllib.parse import urlsplit
     where = urlsplit(url)
-    kind = client.HTTPSConnection if where.scheme == "https" else client.HTTPConnection
-    connection = kind(where.hostname, where.port, timeout=limit)
+    connection = (client.HTTPSConnection if where.scheme == "https" else client.HTTPConnection)(where.hostname, where.port, timeout=limit)
     try:
         connection.request("GET", (where.path or "/") + ("?" + where.query if where.query else ""), headers={"User-Agent": "caisson", "Connection": "close"})
         status = connection.getresponse().status
@@ -1305,106 +1150,59 @@ def probe_url(url, limit):
     except ConnectionRefusedError:
         return "refused"
     except (OSError, client.HTTPException) as error:
-        timed_out = isinstance(error, OSError) and "timed out" in str(error)
-        return "did not answer" if timed_out else "failed: %s" % (str(error) or type(error).__name__)
+        return "did not answer" if "timed out" in str(error) else "failed: %s" % (str(error) or type(error).__name__)
     finally:
         connection.close()
 
 
 def probe_program(root, release, package, argv, limit):
-    """A command of the package that must end with 0."""
-    own = os.path.join(release, checked_package(package), "bin", argv[0])
-    words = [own if os.path.isfile(own) else argv[0]] + argv[1:]
-    environment = dict(os.environ, CAISSON_RELEASE=release, CAISSON_STATE=os.path.realpath(root.at("shared")))
+    """A command that must end with 0, its first word looked for in the package's own bin/ first. Returns what is wrong."""
+    part = os.path.join(release, checked(package, PACKAGE, "package name"))
+    own = os.path.join(part, "bin", argv[0])
     try:
-        process = subprocess.Popen(words, cwd=os.path.join(release, package), env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        process = subprocess.Popen([own if os.path.isfile(own) else argv[0]] + argv[1:], cwd=part, env=service_environment(root, release), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        said = shortened(process.communicate(timeout=limit)[0], 3)
     except OSError as error:
         return "cannot be run: %s" % error.strerror
-    try:
-        said = process.communicate(timeout=limit)[0]
     except subprocess.TimeoutExpired:
         process.kill()
-        process.communicate()
+        process.wait()
         return "did not end within %g s" % limit
-    if process.returncode == 0:
-        return None
-    lines = [line.strip() for line in said.decode("utf-8", "replace").splitlines() if line.strip()]
-    return "ended with %d%s" % (process.returncode, ": " + " | ".join(lines[-3:]) if lines else "")
+    return None if process.returncode == 0 else "ended with %d%s" % (process.returncode, ": " + said if said else "")
 
 
-def check_facts(health, release):
-    """`verified`: whether the process that listens at the url runs from this release; left out where that cannot be seen."""
+def listener_facts(url, release):
+    """`verified`: whether a process that listens at the url runs from this release; None where that cannot be seen."""
     from urllib.parse import urlsplit
-    if not health.get("url"):
-        return None
-    where = urlsplit(health["url"])
-    owners = listeners(where.port or (443 if where.scheme == "https" else 80))
-    traces = [trace for trace in (traces_of(pid) for pid in owners) if trace is not None]
-    return {"verified": any(runs_from(trace, release) for trace in traces)} if traces else None
-
-
-def runs_from(trace, directory):
-    return re.search(re.escape(os.fsencode(directory)) + br"(?:[/\0\n ]|$)", trace) is not None
-
-
-def listeners(port):
-    """Processes that listen on a TCP port of this machine, as far as we may look."""
-    sockets = set()
-    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
-        try:
-            rows = read_bytes(table).decode("ascii").splitlines()[1:]
-        except OSError:
-            continue
-        for words in (row.split() for row in rows):
-            if words[3] == "0A" and int(words[1].rsplit(":", 1)[1], 16) == port:
-                sockets.add("socket:[%s]" % words[9])
-    return [pid for pid in processes() if any(target in sockets for target in open_files(pid))]
+    where = urlsplit(url)
+    port = "%04X" % (where.port or (443 if where.scheme == "https" else 80))
+    rows = b"\n".join(tried(read_bytes, table, b"") for table in ("/proc/net/tcp", "/proc/net/tcp6")).decode("ascii").splitlines()
+    sockets = {"socket:[%s]" % words[9] for words in (row.split() for row in rows) if words[1].endswith(":" + port) and words[3] == "0A"}
+    traces = [traces_of(pid) for pid in processes() if sockets & {read_link("/proc/%d/fd/%s" % (pid, name)) for name in tried(os.listdir, "/proc/%d/fd" % pid, [])}]
+    seen = [trace for trace in traces if trace]
+    return {"verified": any(re.search(re.escape(os.fsencode(release)) + br"([/\0\n ]|\Z)", trace) for trace in seen)} if seen else None
 
 
 def processes():
     return [int(name) for name in os.listdir("/proc") if name.isdigit()]
 
 
-def open_files(pid):
-    folder = "/proc/%d/fd" % pid
-    try:
-        names = os.listdir(folder)
-    except OSError:
-        return []
-    return [target for target in (gone_is_none(os.readlink, "%s/%s" % (folder, name)) for name in names) if target]
-
-
 def traces_of(pid):
-    """Every path that a process shows of itself, as bytes to search in. None for one that we may not look at, or that is gone."""
+    """Every path that a process shows of itself, as bytes to search in; nothing for one that we may not look at."""
     folder = "/proc/%d/" % pid
-    cwd = gone_is_none(os.readlink, folder + "cwd")
-    if cwd is None:
-        return None
-    links = [os.fsencode(gone_is_none(os.readlink, folder + name) or "") for name in ("exe", "root")]
-    texts = [gone_is_none(read_bytes, folder + name) or b"" for name in ("maps", "cmdline")]
-    environment = [pair for pair in (gone_is_none(read_bytes, folder + "environ") or b"").split(b"\0") if pair.startswith(b"CAISSON_RELEASE=")]
-    return b"\n".join([os.fsencode(cwd)] + links + texts + environment)
-
-
-def gone_is_none(read, path):
-    """What `read` returns; None where the process is gone, or is not ours to look at."""
-    try:
-        return read(path)
-    except OSError:
-        return None
+    links = [os.fsencode(read_link(folder + name) or "") for name in ("exe", "cwd", "root")]
+    texts = [tried(read_bytes, folder + name, b"") for name in ("maps", "cmdline")]
+    environment = [pair for pair in tried(read_bytes, folder + "environ", b"").split(b"\0") if pair.startswith(b"CAISSON_RELEASE=")]
+    return b"\n".join(links + texts + environment)
 
 
 # ---- prune, verify, observe
 
 
 def step_prune(root, request):
-    """Remove releases beyond the `keep` newest, and then the trees that no release links. Never current, previous, unsettled, or in use."""
-    manifests = root.manifests()
-    used = names_in_use(root)
-    removed, kept = [], []
-    newest = sorted(manifests, key=lambda label: (manifests[label]["generation"], label), reverse=True)
-    room = request["keep"]
-    for label in newest:
+    """Remove releases beyond the `keep` newest, and then the trees that no release links. Never current, previous, unconfirmed, or in use."""
+    used, room, removed, kept = names_in_use(root), request["keep"], [], []
+    for label, _ in reversed(root.manifests()):
         reason = protection(root, label, used)
         if reason is None and room > 0:
             reason, room = "newest", room - 1
@@ -1415,10 +1213,15 @@ def step_prune(root, request):
     for label in removed:
         discard(root, "versions", label)
     fault("prune", "middle")
-    trees = prune_trees(root, used)
+    linked = {digest_hex(tree) for _, manifest in root.manifests() for tree in manifest["trees"]}
+    loose = [name for name in root.trees() if name not in linked and "trees/" + name not in used]
+    for name in loose:
+        discard(root, "trees", name)
+    for name in [name for name in root.names("trees") if name.endswith(".json") and not os.path.isdir(root.at("trees", name[:-len(".json")]))]:
+        os.unlink(root.at("trees", name))
     if removed:
         root.note("pruned", None, None, detail=", ".join(removed))
-    return bool(removed or trees), {"removed": removed, "kept": kept, "trees": len(trees)}
+    return bool(removed or loose), {"removed": removed, "kept": kept, "trees": len(loose)}
 
 
 def protection(root, label, used):
@@ -1434,26 +1237,9 @@ def protection(root, label, used):
 
 def names_in_use(root):
     """Releases (`versions/124`) and trees (`trees/<hex>`) that a process shows a path into, each with such a process."""
-    tops = {os.fsencode(top) for top in (root.path, os.path.realpath(root.path))}
-    found = re.compile(b"(?:" + b"|".join(re.escape(top) for top in tops) + br")/((?:versions|trees)/[^/\0\n ]+)")
-    used = {}
-    for pid in processes():
-        for name in found.findall(traces_of(pid) or b"") if pid != os.getpid() else []:
-            used.setdefault(os.fsdecode(name), pid)
-    return used
-
-
-def prune_trees(root, used):
-    """Trees that no release links and no process shows, removed. Other documents of trees go with them."""
-    linked = {digest_hex(tree) for manifest in root.manifests().values() for tree in manifest["trees"]}
-    loose = [name for name in root.trees() if name not in linked and "trees/" + name not in used]
-    for name in loose:
-        discard(root, "trees", name)
-    whole = set(root.trees())
-    for name in root.names("trees"):
-        if name.endswith(".json") and name[:-len(".json")] not in whole:
-            os.unlink(root.at("trees", name))
-    return loose
+    tops = {re.escape(os.fsencode(top)) for top in (root.path, os.path.realpath(root.path))}
+    inside = re.compile(b"(?:" + b"|".join(tops) + br")/((?:versions|trees)/[^/\0\n ]+)")
+    return {os.fsdecode(name): pid for pid in processes() for name in inside.findall(traces_of(pid))}
 
 
 def discard(root, directory, name):
@@ -1467,31 +1253,27 @@ def discard(root, directory, name):
 def step_verify(root, _):
     """Read every file of every release again, and hold it against the documents of its trees."""
     root.check()
-    problems, files = [], 0
-    for tree in sorted({tree for manifest in root.manifests().values() for tree in manifest["trees"]}):
-        found, count = verify_tree(root, digest_hex(tree))
-        problems.extend(found)
+    problems, files, manifests = [], 0, root.manifests()
+    for tree in sorted({digest_hex(tree) for _, manifest in manifests for tree in manifest["trees"]}):
+        found, count = verify_tree(root, tree)
+        problems += [("trees/%s%s" % (tree, path), problem) for path, problem in found]
         files += count
-    for label in sorted(root.manifests()):
-        for path in paths_below(root.at("versions", label), ""):
-            if not os.path.exists(root.at("versions", label, path)):
-                problems.append({"path": "versions/%s/%s" % (label, portable(path)), "problem": "missing"})
-    return False, {"files": files, "problems": problems}
+    for label in [label for label, _ in manifests]:
+        problems += [("versions/%s/%s" % (label, path), "missing") for path in paths_below(root.at("versions", label), "") if not os.path.exists(root.at("versions", label, path))]
+    return False, {"files": files, "problems": [{"path": portable(path), "problem": problem} for path, problem in sorted(problems)]}
 
 
 def verify_tree(root, name):
-    """What is wrong with one tree (bad, missing, strange), and how many files were read. Bytecode is nobody's content."""
+    """What is wrong with which paths of a tree, and how many it has. Bytecode is nobody's content."""
     top = root.at("trees", name)
     try:
-        entries = read_tree(top + ".json", "sha256:" + name)
+        wanted = {native(entry["path"]): entry for entry in read_tree(top + ".json", "sha256:" + name)}
     except (OSError, ValueError, KeyError, Refused):
-        return [{"path": "trees/%s.json" % name, "problem": "bad"}], 0
-    wanted = {native(entry["path"]): entry for entry in entries}
+        return [(".json", "bad")], 0
     there = set(paths_below(top, ""))
-    problems = [(path, "strange") for path in there - set(wanted) if "/__pycache__/" not in path]
-    problems += [(path, "missing") for path in wanted if not os.path.lexists(os.path.join(top, path))]
-    problems += [(path, "bad") for path in there & set(wanted) if not is_intact(os.path.join(top, path), wanted[path])]
-    return [{"path": "trees/%s/%s" % (name, portable(path)), "problem": problem} for path, problem in sorted(problems)], len(there)
+    problems = [("/" + path, "strange") for path in there - set(wanted) if "/__pycache__/" not in path]
+    problems += [("/" + path, "bad" if os.path.lexists(os.path.join(top, path)) else "missing") for path in wanted if not is_intact(os.path.join(top, path), wanted[path])]
+    return problems, len(there)
 
 
 def is_intact(path, entry):
@@ -1499,21 +1281,18 @@ def is_intact(path, entry):
         return read_link(path) == native(entry["target"])
     if entry["kind"] == "directory":
         return os.path.isdir(path)
-    if not stat.S_ISREG(os.lstat(path).st_mode):
-        return False
     hasher = hashlib.sha256()
-    for piece in pieces_of(path):
-        hasher.update(piece)
-    return hasher.hexdigest() == digest_hex(entry["digest"])
+    try:
+        for piece in pieces_of(path):
+            hasher.update(piece)
+    except OSError:
+        return False
+    return hasher.hexdigest() == digest_hex(entry["digest"]) and not os.path.islink(path)
 
 
 def paths_below(directory, prefix):
     """Every file and link below, relative; directories only by what lies in them."""
-    try:
-        names = os.listdir(os.path.join(directory, prefix))
-    except OSError:
-        return
-    for name in names:
+    for name in tried(os.listdir, os.path.join(directory, prefix), []):
         path = prefix + name
         if stat.S_ISDIR(os.lstat(os.path.join(directory, path)).st_mode):
             yield from paths_below(directory, path + "/")
@@ -1525,16 +1304,21 @@ def step_observe(root, request):
     """What the root is like. Nobody else holding the lock, an unconfirmed switch of a dead run is settled first, and its leftovers are swept."""
     root.check()
     recovered = settle_for_observer(root, request.get("by"))
+    current, unsettled, journal = root.linked("current"), root.unsettled() or {}, root.journal()
+    confirmed = {entry["to"] for entry in journal if entry["event"] == "confirmed"}
+    releases = []
+    for label, manifest in root.manifests():
+        away = "retired" if label in confirmed else "staged"
+        state = away if label != current else "unconfirmed" if unsettled.get("to") == label else "active"
+        releases.append({"label": label, "stack": manifest["stack"], "name": manifest["name"], "state": state})
     state = {
-        "host": os.uname().nodename, "generation": root.stored_generation(),
-        "current": root.linked("current"), "previous": root.linked("previous"),
-        "releases": releases(root), "trees": ["sha256:" + name for name in root.trees()],
-        "facts": host_facts(root.path),
+        "host": os.uname().nodename, "generation": root.stored_generation(), "current": current, "previous": root.linked("previous"),
+        "releases": releases, "trees": ["sha256:" + name for name in root.trees()], "facts": host_facts(root.path),
     }
     if recovered is not None:
         state["recovered"] = recovered
     if request.get("journal"):
-        state["journal"] = [{key: entry[key] for key in entry if key != "service"} for entry in root.journal()[-request["journal"]:]]
+        state["journal"] = [{key: entry[key] for key in entry if key != "service"} for entry in journal[-request["journal"]:]]
     return False, state
 
 
@@ -1552,19 +1336,6 @@ def settle_for_observer(root, by):
         return root.recover()
     finally:
         root.release_lock()
-
-
-def releases(root):
-    current, unsettled = root.linked("current"), root.unsettled() or {}
-    confirmed = {entry.get("to") for entry in root.journal() if entry["event"] == "confirmed"}
-    found = []
-    for label, manifest in sorted(root.manifests().items(), key=lambda item: (item[1]["generation"], item[0])):
-        if label == current:
-            state = "unconfirmed" if unsettled.get("to") == label else "active"
-        else:
-            state = "retired" if label in confirmed else "staged"
-        found.append({"label": label, "stack": manifest["stack"], "name": manifest["name"], "state": state})
-    return found
 
 
 # ---- the conversation
@@ -1585,15 +1356,14 @@ class Session:
         self.bytecode = bytecode
         self.ended = None  # why, as soon as there is a reason
         self.silence = SILENCE
-        self.heard = time.monotonic()
-        self.beaten = time.monotonic()
+        self.heard = self.beaten = time.monotonic()
         self.input = bytearray()
         self.blob = None  # the one that is coming in
         self.output = bytearray()
-        self.trees = []  # requests for trees that may be made now, at once
-        self.queue = []  # requests behind them, in order
-        self.made = []  # trees that are made and not yet published: (request, name of the new directory)
-        self.made_at = None
+        self.queue = []  # requests in order, the trees at its front taken out
+        self.trees = []  # requests for trees, to be made side by side
+        self.made = []  # trees that are not published yet: [request, name of the new directory]
+        self.made_since = 0.0
         self.workers = {}  # by the descriptor that each talks to
         self.alone = False  # one of them is no tree, so it works alone
         self.interpreters = {}
@@ -1620,49 +1390,39 @@ class Session:
         if writable:
             self.write()
         now = time.monotonic()
-        # Silence is no words at a moment when we listen: our own disk may have kept us from listening.
+        # Silence is no word at a moment when we listen: our own disk may have kept us from listening.
         if 0 not in readable and now - self.heard > self.silence:
             self.ended = "controller silent for %g s" % self.silence
         if now - self.beaten >= BEAT:
             self.beaten = now
             self.send({"beat": int(now)})
 
-    # Input and output
+    # Words
 
     def read(self):
         data = os.read(0, CHUNK)
         self.heard = time.monotonic()
         if not data:
             self.ended = "controller lost"
-        view = memoryview(data)
-        while view:
-            if self.blob is not None:
-                view = self.take_bytes(view)
-            else:
-                self.input += view[:HEADER_LIMIT]
-                view = self.take_headers()
-
-    def take_headers(self):
-        """Deal with every whole header of what has come; returns bytes of a blob that came behind one."""
-        while len(self.input) >= 4:
-            length = struct.unpack_from(">I", self.input)[0]
-            if length > HEADER_LIMIT:
+        if self.blob is not None:
+            data = self.take_bytes(memoryview(data))
+        self.input += data
+        while len(self.input) >= 4 and self.blob is None:
+            end = 4 + struct.unpack_from(">I", self.input)[0]
+            if end > HEADER_LIMIT:
                 self.ended = "controller sent nonsense"
-            if len(self.input) < 4 + length:
-                break
-            header = json.loads(self.input[4:4 + length].decode("utf-8"))
-            del self.input[:4 + length]
-            self.take_request(header)
+            if len(self.input) < end:
+                return
+            request = json.loads(self.input[4:end].decode("utf-8"))
+            self.input = self.input[end:]
+            if "beat" not in request:
+                self.take_request(request)
             if self.blob is not None:
-                rest, self.input = self.input, bytearray()
-                return memoryview(rest)
-        return memoryview(b"")
+                self.input = bytearray(self.take_bytes(memoryview(self.input)))
 
     def take_request(self, request):
-        if "beat" in request:
-            return
-        step = request.get("step")
-        refused = None
+        """A request's header: it waits for its turn, or a blob's bytes follow it; or it is refused at once."""
+        step, refused = request.get("step"), None
         try:
             if step not in STEPS and step not in ("receive", "tree"):
                 raise Refused("usage", "this agent knows no step `%s`" % step)
@@ -1672,9 +1432,8 @@ class Session:
             refused = explained(error)
         if step == "receive" or request.get("size"):
             self.blob = Incoming(self.root, request, refused)
-            self.take_bytes(memoryview(b""))
         elif refused is not None:
-            self.refuse(request, refused)
+            self.answer(request, {"ok": False, "code": refused.code, "detail": refused.detail})
         else:
             self.queue.append(request)
 
@@ -1690,19 +1449,19 @@ class Session:
         rest = self.blob.take(view)
         if self.blob.missing == 0:
             blob, self.blob = self.blob, None
-            self.send(dict(answer_of(blob.finish), answer=blob.request["request"]))
+            self.answer(blob.request, answer_of(blob.finish))
         return rest
+
+    def answer(self, request, outcome):
+        self.send(dict(outcome, answer=request["request"]))
 
     def send(self, message):
         data = json.dumps(message).encode("ascii")
         self.output += struct.pack(">I", len(data)) + data
 
-    def refuse(self, request, refused):
-        self.send({"answer": request["request"], "ok": False, "code": refused.code, "detail": refused.detail})
-
     def write(self):
         try:
-            del self.output[:os.write(1, self.output[:CHUNK])]
+            self.output = self.output[os.write(1, self.output[:CHUNK]):]
         except BlockingIOError:
             pass
         except OSError:
@@ -1720,7 +1479,7 @@ class Session:
                 self.start_tree(self.trees.pop())
             elif self.workers or self.trees:
                 return
-            elif self.made and (self.queue or self.blob is None or time.monotonic() - self.made_at >= 2):
+            elif self.made and (self.queue or self.blob is None or time.monotonic() - self.made_since >= 2):
                 # One wait for the disk for all of them, and not while more are on their way.
                 batch, self.made = self.made, []
                 self.start_alone(publish, batch)
@@ -1740,61 +1499,42 @@ class Session:
         self.workers[worker.output] = worker
 
     def start_tree(self, request):
-        try:
-            if os.path.isdir(self.root.at("trees", digest_hex(request["id"]))):
-                self.send({"answer": request["request"], "ok": True, "changed": False, "facts": None})
-                return
-            python = self.compiler(request)
-        except Refused as refused:
-            self.refuse(request, refused)
+        if os.path.isdir(self.root.at("trees", request["id"][len("sha256:"):])):
+            self.answer(request, {"ok": True, "changed": False, "facts": None})
             return
-        self.start(lambda: new_tree(self.root, request, python), request)
+        minor = request.get("python")
+        if minor not in self.interpreters:
+            self.interpreters[minor] = describe_interpreter() if minor is None else find_interpreter(minor)
+        # Whether a release can run here is asked when it is staged; a missing interpreter only means no bytecode.
+        found = self.interpreters[minor] if self.bytecode and request.get("bytecode", True) else None
+        self.start(lambda: new_tree(self.root, request, found["path"] if found else None), request)
 
     def collect(self, worker):
         """A worker has ended: answer for it, or keep its tree until it is published."""
-        outcome = worker.outcome()
-        self.alone = False
-        request = worker.subject
+        outcome, request, self.alone = worker.outcome(), worker.subject, False
         if isinstance(request, list):
-            for each, one in zip(request, outcome["facts"] if outcome["ok"] else [outcome] * len(request)):
-                self.send(dict(one, answer=each[0]["request"]))
+            for number, (each, _) in enumerate(request):
+                self.answer(each, outcome["facts"][number] if outcome["ok"] else outcome)
         elif request["step"] == "tree" and outcome["ok"]:
-            self.made_at = time.monotonic() if not self.made else self.made_at
-            self.made.append((request, outcome["facts"]))
+            self.made_since = self.made_since if self.made else time.monotonic()
+            self.made.append([request, outcome["facts"]])
         else:
-            self.send(dict(outcome, answer=request["request"]))
-
-    def compiler(self, request):
-        """The interpreter whose bytecode a tree gets; None for none. Whether a release can run here is asked when it is staged."""
-        if not self.bytecode or request.get("bytecode") is False:
-            return None
-        minor = request.get("python")
-        if minor not in self.interpreters:
-            found = describe_interpreter() if minor is None else find_interpreter(minor)
-            self.interpreters[minor] = None if found is None else found["path"]
-        return self.interpreters[minor]
-
-    # The end
+            self.answer(request, outcome)
 
     def finish(self):
         """The dead-man: whatever ended the conversation, an unconfirmed switch is taken back, and nothing half-made stays."""
         for worker in self.workers.values():
             worker.kill()
-        if self.root.lock is not None:
-            if self.root.unsettled() is not None:
-                log("undoing the switch: %s" % self.ended)
-            self.root.settle("undone", self.ended)
+        if self.root.generation is not None:
+            settled = self.root.settle("undone", self.ended)
             self.root.sweep()
-            os.rmdir(self.root.at(".incoming"))
-        elif self.ended != "controller lost":
-            log(self.ended)
+            log("%s%s" % (self.ended, "; the switch to `%s` is undone" % settled["to"] if settled else ""))
 
 
 def wakeup_on_signals():
     """A descriptor that becomes readable when somebody wants us to stop."""
     reading, writing = os.pipe()
-    for descriptor in (reading, writing):
-        os.set_blocking(descriptor, False)  # novm
+    os.set_blocking(writing, False)  # novm
     signal.set_wakeup_fd(writing)
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(number, lambda *_: None)
@@ -1805,37 +1545,29 @@ class Incoming:
     """A blob on its way in. Whatever is wrong with it, its bytes are read to the end, for the next request stands behind them."""
 
     def __init__(self, root, request, refused):
-        self.root = root
         self.request = request
         self.refused = refused
         self.missing = request.get("size", 0)
         self.hasher = hashlib.sha256()
-        self.part = root.incoming(".part")
+        self.root = root
         self.file = None
-        if refused is None:
-            self.attempt(self.open)
-
-    def attempt(self, work, *words):
-        try:
-            work(*words)
-        except Exception as error:
-            self.refused = explained(error)
-
-    def open(self):
-        blob = self.request["blob"]
-        digest_hex(blob["digest"])
-        if blob["size"] != self.missing:
-            raise Refused("digest-mismatch", "the blob `%s` has %d bytes, and %d are announced" % (blob["digest"], blob["size"], self.missing))
-        self.file = os.open(self.part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
 
     def take(self, view):
         """Returns the bytes behind the blob."""
         mine, rest = view[:self.missing], view[self.missing:]
         self.missing -= len(mine)
-        if self.refused is None:
-            self.hasher.update(mine)
-            self.attempt(write_all, self.file, mine)
+        try:
+            if self.refused is None:
+                self.write(mine)
+        except Exception as error:
+            self.refused = explained(error)
         return rest
+
+    def write(self, view):
+        if self.file is None:
+            self.file = os.open(self.root.incoming(".part"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        self.hasher.update(view)
+        write_all(self.file, view)
 
     def finish(self):
         if self.file is not None:
@@ -1843,37 +1575,32 @@ class Incoming:
         if self.refused is not None:
             raise self.refused
         fault("receive", "middle")
-        digest = "sha256:" + self.hasher.hexdigest()
-        if digest != self.request["blob"]["digest"]:
-            raise Refused("digest-mismatch", "the blob `%s` arrived with the digest `%s`" % (self.request["blob"]["digest"], digest))
-        os.rename(self.part, self.root.incoming(digest_hex(digest)))
+        wanted, digest, size = self.request["blob"], "sha256:" + self.hasher.hexdigest(), self.request["size"]
+        if digest != wanted["digest"] or size != wanted["size"]:
+            raise Refused("digest-mismatch", "the blob `%s` of %d bytes arrived with %d bytes and the digest `%s`" % (wanted["digest"], wanted["size"], size, digest))
+        os.rename(self.root.incoming(".part"), self.root.incoming(digest_hex(digest)))
         return True, None
 
 
 def perform(root, request):
     """One step that is neither a blob nor a tree."""
-    step = request["step"]
-    fault(step, "before")
-    outcome = STEPS[step](root, request)
-    fault(step, "after")
+    fault(request["step"], "before")
+    outcome = STEPS[request["step"]](root, request)
+    fault(request["step"], "after")
     return outcome
 
 
 def new_tree(root, request, python):
     """Make a tree under a name that nobody sees. Returns that name."""
     fault("tree", "before")
-    tree = digest_hex(request["id"])
-    document = root.incoming(digest_hex(request["document"]["digest"]))
-    if not os.path.isfile(document):
-        raise Refused("blob-missing", "the document `%s` has not been received" % request["document"]["digest"])
-    new = root.at("trees", ".new-%s-%s" % (tree, random_word()))
+    document = root.received(request["document"])
+    new = root.at("trees", ".new-%s-%s" % (digest_hex(request["id"]), random_word()))
     try:
         make_tree(read_tree(document, request["id"]), Blobs(root.incoming), new, python)
-        seal(new, 0o555)
-        write_new(new + ".json", read_bytes(document), 0o444)
+        seal(new)
+        write_new(new + ".json", pieces_of(document), 0o444)
     except Exception:
-        if os.path.lexists(new):
-            remove_tree(new)
+        tried(remove_tree, new)
         raise
     return True, os.path.basename(new)
 
@@ -1884,17 +1611,120 @@ def publish(root, batch):
     answers = []
     for request, name in batch:
         new, final = root.at("trees", name), root.at("trees", digest_hex(request["id"]))
-        there = os.path.isdir(final)
-        if there:
-            remove_tree(new)
-            os.unlink(new + ".json")
-        else:
-            os.rename(new + ".json", final + ".json")
-            os.rename(new, final)
+        there = os.path.isdir(final)  # asked for twice
+        for suffix in (".json", ""):
+            if there:
+                remove_tree(new + suffix)
+            else:
+                os.rename(new + suffix, final + suffix)
         answers.append({"ok": True, "changed": not there, "facts": None})
     sync_path(root.at("trees"))
     fault("tree", "after")
     return True, answers
+
+
+# ---- a bundle put at one place by hand
+
+
+def install(words):
+    """`install BUNDLE DST [--python NAME] [--no-bytecode]`: returns the exit status. What fails leaves nothing."""
+    bundle, target = os.path.abspath(words[0]), os.path.abspath(words[1])
+    name = words[words.index("--python") + 1] if "--python" in words else "python3"
+    new = os.path.join(os.path.dirname(target), ".new-%s-%s" % (os.path.basename(target), random_word()))
+    said = []
+
+    def say(line):
+        said.append(line)
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+    try:
+        install_bundle(Bundle(bundle), target, new, name, "--no-bytecode" not in words, say)
+        return 0
+    except (Exception, KeyboardInterrupt) as error:
+        if os.path.lexists(new):
+            remove_tree(new)
+        detail = "stopped" if isinstance(error, KeyboardInterrupt) else explained(error).detail
+        sys.stderr.write("Error: %s%s\n" % (said[-1] + " failed: " if said else "", detail))
+        return 1
+
+
+class Bundle:
+    """An unpacked bundle: its payload, and where its trees' documents and blobs lie."""
+
+    def __init__(self, directory):
+        self.data = os.path.join(directory, "data")
+        self.payload = read_json(os.path.join(self.data, "payload.json"))
+        self.wheels = {part["wheel"]["digest"]: checked(part["fileName"], r"[^/]+\Z", "file name") for part in self.payload["distributions"]}
+
+    def blob(self, name):
+        wheel = self.wheels.get("sha256:" + name)
+        return os.path.join(self.data, "blobs", name) if wheel is None else os.path.join(self.data, "wheels", native(wheel))
+
+    def document(self, tree):
+        return os.path.join(self.data, "trees", digest_hex(tree) + ".json")
+
+
+def install_bundle(bundle, target, new, name, bytecode, say):
+    """The bundle's part, made beside `target` and renamed; its trees lie in it, so that it can be moved and removed as a whole."""
+    payload = bundle.payload
+    part = Part(payload, new, os.path.join(new, ".trees"), ".trees")
+    wanted, own = payload.get("interpreter"), describe_interpreter()
+    if os.path.lexists(target) and (not os.path.isdir(target) or os.listdir(target)):
+        raise Refused("host-unfit", "`%s` is there already and not an empty directory" % target)
+    if wanted is not None:
+        check_machine(payload["platform"], "this bundle")
+    if wanted is not None and wanted["from"] == "host":
+        checked_interpreter(wanted, own, "`%s`" % name, "this bundle")
+    say("Setting up virtualenv")
+    os.makedirs(part.trees)
+    say("Installing %s-%s" % (payload["written"], payload["version"]))
+    python = own["path"] if bytecode and wanted is not None and minor_of(own["version"]) == payload["platform"]["python"]["version"] else None
+    trees = sorted(payload["trees"], key=lambda tree: tree["document"]["size"])
+    side_by_side([lambda tree=tree["id"]: (True, make_tree(read_tree(bundle.document(tree), tree), Blobs(bundle.blob), part.tree_path(tree), python)) for tree in trees])
+    part.make(choose_interpreter(part, own, "`%s`" % name, "this bundle"))
+    say("Verifying install")
+    if wanted is not None:
+        verify_install(part)
+    sync_filesystem(new)
+    os.rename(new, target)
+    sync_path(os.path.dirname(target))
+    say("Done.")
+
+
+def side_by_side(jobs):
+    """Do all jobs, the last ones first, as many at once as there are cores. The first that fails ends it."""
+    workers = {}
+    try:
+        while jobs or workers:
+            while jobs and len(workers) < core_count():
+                worker = Worker(jobs.pop(), None)
+                workers[worker.output] = worker
+            for descriptor in select.select(list(workers), [], [])[0]:
+                outcome = workers.pop(descriptor).outcome() if workers[descriptor].listen() else {"ok": True}
+                if not outcome["ok"]:
+                    raise Refused(outcome["code"], outcome["detail"])
+    finally:
+        for worker in workers.values():
+            worker.kill()
+
+
+def verify_install(part):
+    """The environment's own Python must start, be that environment, and find every distribution. What they need of each other was checked when the bundle was built."""
+    answer = ask_program([os.path.join(part.directory, "bin", "python")], "describe_environment")
+    if answer is None or not os.path.samefile(answer["prefix"], part.directory):
+        raise Refused("interpreter-unfit", "`bin/python` does not start as an environment of its own")
+    missing = sorted({wanted["name"] for wanted in part.payload["distributions"]} - set(answer["distributions"]))
+    if missing:
+        raise Refused("requirements-broken", "the environment does not find %s" % ", ".join("`%s`" % name for name in missing))
+
+
+def describe_environment():
+    """Where the running environment is, and the names of the distributions that it finds."""
+    import os
+    import re
+    import sys
+    names = [re.split("-", name)[0] for place in sys.path if os.path.isdir(place) for name in os.listdir(place) if os.path.isfile(os.path.join(place, name, "METADATA"))]
+    return {"prefix": sys.prefix, "distributions": [re.sub("[-_.]+", "-", name).lower() for name in names]}
 
 
 # ---- the two ways to be started
@@ -1902,9 +1732,9 @@ def publish(root, batch):
 
 def main(words):
     os.umask(0o022)
-    root, marker, options = words[0], words[words.index("--marker") + 1], words
-    path = os.path.normpath(os.path.join("/", root))
-    Session(Root(path), "--no-bytecode" not in options).run(marker)
+    if words[:1] == ["install"]:
+        return install(words[1:])
+    Session(Root(os.path.normpath(os.path.join("/", words[0]))), "--no-bytecode" not in words).run(words[words.index("--marker") + 1])
     return 0
 
 
