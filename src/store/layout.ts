@@ -47,21 +47,33 @@ function checkedHex(blob: Digest): string {
   return digestHex(blob);
 }
 
-/** A file of ours that nobody else knows, on the file system of the blobs. The owner's id tells a later run whether it is still being written. */
-export function temporaryPath(store: string): string {
-  return join(store, "tmp", `${process.pid}-${randomBytes(16).toString("hex")}`);
+function temporaryDirectory(store: string): string {
+  return join(store, "tmp");
 }
 
-/** Make a store's directories where they are missing, and their names durable. */
+/** A file of ours that nobody else knows, on the file system of the blobs. The owner's id tells a later run whether it is still being written. */
+export function temporaryPath(store: string): string {
+  return join(temporaryDirectory(store), `${process.pid}-${randomBytes(16).toString("hex")}`);
+}
+
+/** Make a store's directories where they are missing, and their names durable. `tmp` is made last: where it is, the others are safe. */
 export async function makeLayout(store: string): Promise<void> {
-  const directories = [blobsDirectory(store), ...refKinds.map((kind) => refsDirectory(store, kind)), join(store, "tmp"), trashDirectory(store)];
-  const above = new Set<string>();
-  for (const directory of directories) {
-    const first = await mkdir(directory, { recursive: true });
-    if (first === undefined) continue;
-    for (let made = directory; made.length >= first.length; made = dirname(made)) above.add(dirname(made));
+  const directories = [blobsDirectory(store), ...refKinds.map((kind) => refsDirectory(store, kind)), trashDirectory(store)];
+  const made = (await Promise.all(directories.map((directory) => mkdir(directory, { recursive: true })))).filter((first) => first !== undefined);
+  if (made.length > 0 || !(await isThere(temporaryDirectory(store)))) {
+    const top = [store, ...made.map(dirname)].reduce((shortest, path) => (path.length < shortest.length ? path : shortest));
+    for (const directory of new Set(directories.flatMap((path) => ancestors(path, top)))) await syncPath(directory);
   }
-  for (const directory of above) await syncPath(directory);
+  await mkdir(temporaryDirectory(store), { recursive: true });
+}
+
+/** The directories from the one that holds `path` up to `top`. */
+function ancestors(path: string, top: string): readonly string[] {
+  return path === top ? [] : [dirname(path), ...ancestors(dirname(path), top)];
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return (await modified(path, Infinity)) !== Infinity;
 }
 
 /** A writer that died leaves its file in `tmp/`; a living one changes it within the hour. */
@@ -69,7 +81,7 @@ const ABANDONED_AFTER = 3600;
 
 /** Remove what dead writers left behind. */
 export async function sweepTemporary(store: string, now: EpochSeconds): Promise<void> {
-  const directory = join(store, "tmp");
+  const directory = temporaryDirectory(store);
   for (const name of await readdir(directory)) {
     const path = join(directory, name);
     const age = now - (await modified(path, now));
