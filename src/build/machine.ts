@@ -1,6 +1,6 @@
 import { mkdir, open, readFile, realpath, stat } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
-import { fail, type Platform } from "../model/index.ts";
+import { basename, dirname, join, resolve } from "node:path";
+import { fail, type Json, type Platform } from "../model/index.ts";
 import { platformFromFacts, platformPreset } from "../python/index.ts";
 import { hashJson, writeDurably, type Context } from "../system/index.ts";
 import { cacheDirectory } from "./cache.ts";
@@ -21,38 +21,57 @@ export async function machinePlatform(ctx: Context): Promise<Platform> {
   return preset?.libc.version === own.libc.version ? { ...preset, evidence: "ran" } : own;
 }
 
-/**
- * The facts of PATH's python3. Those of a real interpreter are kept under its identity, because asking costs a start of Python;
- * a version manager's script may mean another one tomorrow, so it is asked each time.
- */
+/** The facts of PATH's python3, kept under what decides them, because asking costs a start of Python. */
 async function machinePython(ctx: Context, os: Platform["os"]): Promise<InterpreterFacts> {
   const [python] = await findOnPath(ctx, "python3");
   if (python === undefined) return fail({ code: "tool-missing", message: "there is no python3 on PATH", hint: "install Python 3, or name a platform with --platform" });
-  const proper = await realpath(python);
-  if (!(await isInterpreter(proper))) return await askOrFail(ctx, python);
-  const { mtimeMs, size } = await stat(proper);
-  const cache = join(cacheDirectory(ctx), "interpreters", `${hashJson([proper, Math.trunc(mtimeMs), size, os]).slice("sha256:".length)}.json`);
-  const known = await readFacts(cache);
-  if (known !== undefined) return known;
+  const identity = (await identifyInterpreter(await realpath(python))) ?? (await identifyPyenv(ctx, python));
+  if (identity === undefined) return await askOrFail(ctx, python);
+  const kept = join(cacheDirectory(ctx), "interpreters", `${hashJson([identity, os]).slice("sha256:".length)}.json`);
+  const known = await readFacts(kept);
+  if (known !== undefined && (await identifyInterpreter(known.executable)) !== undefined) return known;
   const facts = await askOrFail(ctx, python);
-  await mkdir(dirname(cache), { recursive: true });
-  await writeDurably(cache, `${JSON.stringify(facts)}\n`);
+  await mkdir(dirname(kept), { recursive: true });
+  await writeDurably(kept, `${JSON.stringify(facts)}\n`);
   return facts;
 }
 
-/** Some version managers put a program of their own under the name `python3`, so the name of the file proper counts too. */
-async function isInterpreter(path: string): Promise<boolean> {
-  if (!/^python3?(\.\d+)?$/.test(basename(path))) return false;
-  const file = await open(path, "r");
+/** A program that is Python itself, as that very file. Some version managers put a program of their own under that name, so the name of the file proper counts too. */
+async function identifyInterpreter(proper: string): Promise<Json | undefined> {
+  if (!/^python3?(\.\d+)?$/.test(basename(proper))) return undefined;
+  const file = await open(proper, "r").catch(() => undefined);
   try {
-    const { buffer } = await file.read(Buffer.alloc(4), 0, 4, 0);
-    return buffer.equals(ELF);
+    if (file === undefined || !(await file.read(Buffer.alloc(4), 0, 4, 0)).buffer.equals(ELF)) return undefined;
+    const { mtimeMs, size } = await file.stat();
+    return ["file", proper, Math.trunc(mtimeMs), size];
   } finally {
-    await file.close();
+    await file?.close();
   }
 }
 
 const ELF = Buffer.from([0x7f, 0x45, 0x4c, 0x46]);
+
+/** A script of pyenv, as all that pyenv decides by: a variable, files from here upwards, its own file, and the versions there are. Any other manager's script is asked each time. */
+async function identifyPyenv(ctx: Context, python: string): Promise<Json | undefined> {
+  const root = dirname(dirname(python));
+  const versions = await stat(join(root, "versions")).catch(() => undefined);
+  if (basename(dirname(python)) !== "shims" || versions === undefined || !(await readText(python)).includes("pyenv")) return undefined;
+  const { PYENV_VERSION: variable = "", PYENV_DIR: start = "" } = ctx.env;
+  const places = [...upwards(resolve(ctx.cwd, start)), ...upwards(ctx.cwd)];
+  const files = await Promise.all([...places.map((directory) => join(directory, ".python-version")), join(root, "version"), python].map(readText));
+  return ["pyenv", root, variable, files, Math.trunc(versions.mtimeMs)];
+}
+
+function* upwards(directory: string): Iterable<string> {
+  for (let at = directory; ; at = dirname(at)) {
+    yield at;
+    if (at === dirname(at)) return;
+  }
+}
+
+async function readText(path: string): Promise<string> {
+  return await readFile(path, "utf8").catch(() => "");
+}
 
 async function readFacts(path: string): Promise<InterpreterFacts | undefined> {
   try {

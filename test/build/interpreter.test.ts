@@ -45,6 +45,27 @@ describe("machinePlatform", () => {
     expect(await readFile(join(scratch.path, "asked"), "utf8")).toBe("asked\nasked\n");
   });
 
+  it("asks pyenv's script again when what it decides by has changed, and not before", async () => {
+    await using scratch = await temporaryDirectory("caisson-machine");
+    const asked = join(scratch.path, "asked");
+    await program(join(scratch.path, "pyenv/shims/python3"), `#!/bin/sh\n# pyenv exec\necho asked >> '${asked}'\nexec '${proper?.path}' "$@"\n`);
+    await mkdir(join(scratch.path, "pyenv/versions"));
+    const ctx = context(scratch.path, { PATH: `${join(scratch.path, "pyenv/shims")}:/usr/bin:/bin` });
+    const lines: number[] = [];
+    const ask = async (env: Readonly<Record<string, string>>): Promise<void> => {
+      await machinePlatform({ ...ctx, env: { ...ctx.env, ...env } });
+      lines.push((await readFile(asked, "utf8")).split("\n").length - 1);
+    };
+    await ask({});
+    await ask({});
+    await writeFile(join(scratch.path, ".python-version"), "3.12\n");
+    await ask({});
+    await ask({ PYENV_VERSION: "3.10" });
+    await mkdir(join(scratch.path, "pyenv/versions/3.13.0"));
+    await ask({});
+    expect(lines).toEqual([1, 1, 2, 3, 4]);
+  });
+
   it("says what is missing without python3", async () => {
     await using scratch = await temporaryDirectory("caisson-machine");
     await expect(machinePlatform(context(scratch.path, { PATH: scratch.path }))).rejects.toMatchObject({ code: "tool-missing", hint: "install Python 3, or name a platform with --platform" });
