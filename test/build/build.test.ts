@@ -212,13 +212,13 @@ describe("buildPackages", () => {
     await expect(workshop.build()).rejects.toMatchObject({ code: "config-invalid", message: "packages need each other in a circle: `a` -> `b` -> `a`" });
   });
 
-  it("row P16: other content under the same version is the next build of it, and is said so", async () => {
+  it("row P16: other content under the same version is its next generation, and that is said", async () => {
     const workshop = await workshopWith(hello);
     await workshop.build();
     workshop.write({ "hello.py": '"""Says hello."""\ndef main():\n    print("hullo")\n' });
     workshop.commit();
     const [result] = await workshop.build();
-    expect(workshop.events).toContainEqual({ type: "notice", message: `\`hello\` 1.0 for ${result!.platform.label} has other content than before (its 2. build)` });
+    expect(workshop.events).toContainEqual({ type: "notice", message: `\`hello\` 1.0 for ${result!.platform.label} has other content than before (generation 2)` });
   });
 
   it("leaves nothing behind in the temporary directory, also when it fails", async () => {

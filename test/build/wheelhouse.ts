@@ -59,7 +59,8 @@ function tarHeader(path: string, size: number): Buffer {
   put(`${size.toString(8).padStart(11, "0")}\0`, 124);
   put("00000000000\0", 136);
   put("        ", 148);
-  put("0ustar\x0000", 156);
+  put("0", 156);
+  put("ustar\x0000", 257);
   put(`${header.reduce((sum, byte) => sum + byte, 0).toString(8).padStart(6, "0")}\0 `, 148);
   return header;
 }

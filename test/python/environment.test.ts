@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { compareBytewise, normalizeName, type Distribution, type Link, type Tree, type TreeEntry } from "../../src/model/index.ts";
 import { planFiles, planLinks, platformFromFacts } from "../../src/python/index.ts";
-import { declaresNamespace } from "../../src/python/namespace.ts";
+import { declaresNamespace } from "../../src/python/wheel/namespace.ts";
 import { sha256, treeId } from "../../src/system/index.ts";
 
 const platform = platformFromFacts({ os: { id: "debian", release: "12" }, arch: "x86_64", libc: { family: "glibc", version: "2.36" }, python: "3.11.7" }, "ran");

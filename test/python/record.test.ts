@@ -2,8 +2,8 @@ import { execFileSync } from "node:child_process";
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { compareBytewise } from "../../src/model/index.ts";
-import { parseEntryPoints } from "../../src/python/entry-points.ts";
-import { parseRecord, printRecord, type RecordRow } from "../../src/python/record.ts";
+import { parseEntryPoints } from "../../src/python/wheel/entry-points.ts";
+import { parseRecord, printRecord, type RecordRow } from "../../src/python/wheel/record.ts";
 
 function python(program: string, questions: unknown): unknown {
   return JSON.parse(execFileSync("python3", ["-I", "-c", `import json, sys\nquestions = json.load(sys.stdin)\nanswers = []\n${program}\njson.dump(answers, sys.stdout)`], { input: JSON.stringify(questions), encoding: "utf8", maxBuffer: 1 << 28 }));
