@@ -128,5 +128,5 @@ async function isSaved(session: Session, artifact: Artifact): Promise<boolean> {
 
 async function save({ ctx, store }: Session, artifact: Artifact): Promise<void> {
   const { generation, changed } = await saveArtifact(store, artifact);
-  if (changed && generation > 1) ctx.report({ type: "notice", message: `\`${artifact.package}\` ${artifact.version} for ${artifact.platform} has other content than before (its ${generation}. build)` });
+  if (changed && generation > 1) ctx.report({ type: "notice", message: `\`${artifact.package}\` ${artifact.version} for ${artifact.platform} has other content than before (generation ${generation})` });
 }

@@ -59,7 +59,7 @@ function choosePlatforms({ library, context }: Cli, workspace: Workspace, input:
   const words = input.values("platform").length > 0 ? input.values("platform") : (context.env["SYSBASE"] ?? "").split(",").filter((word) => word !== "");
   return words.map((word) => {
     const own = workspace.platforms.map(({ label }) => label);
-    const hint = own.length > 0 ? `this workspace has ${own.join(", ")}` : `known: ${library.platformPresets().map(({ label }) => label).join(", ")}`;
+    const hint = own.length > 0 ? `this workspace has ${own.join(", ")}` : `known: ${library.platformPresets().filter(({ arch }) => arch === "x86_64").map(({ label }) => label).join(", ")}; each also with -arm64 or -py312`;
     return workspace.platforms.find(({ label }) => label === word) ?? library.platformPreset(word) ?? library.fail({ code: "platform-unknown", message: `unknown platform \`${word}\``, hint });
   });
 }
