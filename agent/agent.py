@@ -1565,6 +1565,7 @@ class Incoming:
 
     def write(self, view):
         if self.file is None:
+            fault("receive", "before")
             self.file = os.open(self.root.incoming(".part"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         self.hasher.update(view)
         write_all(self.file, view)
@@ -1579,6 +1580,7 @@ class Incoming:
         if digest != wanted["digest"] or size != wanted["size"]:
             raise Refused("digest-mismatch", "the blob `%s` of %d bytes arrived with %d bytes and the digest `%s`" % (wanted["digest"], wanted["size"], size, digest))
         os.rename(self.root.incoming(".part"), self.root.incoming(digest_hex(digest)))
+        fault("receive", "after")
         return True, None
 
 
