@@ -4,6 +4,7 @@ import { CaissonError, fail, type IndexSettings, type PackageName, type Platform
 import { compareVersions, parseLock, select, type Lock } from "../python/index.ts";
 import { temporaryDirectory, type Context } from "../system/index.ts";
 import { withoutCredentials } from "./git.ts";
+import { askInterpreter, findInterpreter, findOnPath } from "./interpreter.ts";
 import { indexClient } from "./http.ts";
 import { readIndexPage } from "./index-page.ts";
 import { uvEnvironment, type PackageIndex } from "./index-settings.ts";
@@ -33,8 +34,8 @@ export async function resolve(ctx: Context, question: Question): Promise<Lock> {
   ctx.report({ type: "started", what });
   try {
     await using scratch = await temporaryDirectory("caisson-lock");
-    const uv = await findUv(ctx, question.settings, { offline: question.offline });
-    const compile = await prepare(ctx, question, uv.path, scratch.path);
+    const [uv, python] = await Promise.all([findUv(ctx, question.settings, { offline: question.offline }), findPython(ctx, question.platform)]);
+    const compile = await prepare(ctx, question, [uv.path, "pip", "compile", "--python", python], scratch.path);
     const wheelsOnly = await compile([":all:"]);
     if (wheelsOnly.status === 0) return readAnswer(wheelsOnly, question);
     // 1 says that there is no solution, anything else that uv could not look for one.
@@ -46,6 +47,16 @@ export async function resolve(ctx: Context, question: Question): Promise<Lock> {
   }
 }
 
+/**
+ * An interpreter for uv: one of the platform's minor where there is one, since an sdist may have to tell what it needs; else any. Left alone, uv asks every python there is, each time.
+ * @throws CaissonError `tool-missing`
+ */
+async function findPython(ctx: Context, { python }: Platform): Promise<string> {
+  const [any] = await findOnPath(ctx, "python3");
+  const facts = (await findInterpreter(ctx, python.version)) ?? (any === undefined ? undefined : await askInterpreter(ctx, any));
+  return facts?.executable ?? fail({ code: "tool-missing", message: "there is no python3 on PATH, and uv needs one", hint: "install Python 3" });
+}
+
 interface Answer {
   readonly status: number;
   readonly text: string;
@@ -55,11 +66,11 @@ interface Answer {
 /** Asks uv with the packages that must come as wheels. */
 type Compile = (onlyBinary: readonly string[]) => Promise<Answer>;
 
-async function prepare(ctx: Context, { needs, members, platform, index, offline }: Question, uv: string, scratch: string): Promise<Compile> {
+async function prepare(ctx: Context, { needs, members, platform, index, offline }: Question, uv: readonly string[], scratch: string): Promise<Compile> {
   const [requirements, excludes, home] = ["requirements.in", "excludes.txt", "home"].map((name) => join(scratch, name)) as [string, string, string];
   await Promise.all([writeFile(requirements, needs.map(({ text }) => `${text}\n`).join("")), writeFile(excludes, members.map((name) => `${name}\n`).join("")), mkdir(home)]);
   const where = ["--python-platform", uvPlatform(platform), "--python-version", platform.python.full ?? platform.python.version, "--no-python-downloads"];
-  const argv = [uv, "pip", "compile", requirements, "--excludes", excludes, ...where, ...(offline ? ["--offline"] : []), "--format", "pylock.toml", "--no-header", "--no-annotate", "--quiet", "--color", "never"];
+  const argv = [...uv, requirements, "--excludes", excludes, ...where, ...(offline ? ["--offline"] : []), "--format", "pylock.toml", "--no-header", "--no-annotate", "--quiet", "--color", "never"];
   const env = { ...uvEnvironment(ctx, index), PATH: ctx.env["PATH"] ?? "/usr/bin:/bin", HOME: home, LC_ALL: "C.UTF-8" };
   return async (onlyBinary) => {
     const { status, stdout, stderr } = await ctx.run([...argv, ...onlyBinary.flatMap((name) => ["--only-binary", name])], { cwd: scratch, env });
@@ -127,7 +138,7 @@ async function explain(ctx: Context, question: Question, { status, stderr }: Ans
   if (status !== 1) throw new CaissonError([{ code: "requirements-broken", message: `uv could not lock ${what}`, hint: `the index is \`${withoutCredentials(index.url)}\` (from ${index.from})` }], new Error(words));
   const named = needs.filter(({ name }) => new RegExp(`(?<![\\w.-])${name.replaceAll("-", "[-_.]")}(?![\\w-])`, "i").test(words));
   const asks = named.map(({ by, text }) => `\`${by}\` asks for \`${text}\``);
-  throw new CaissonError([{ code: "requirements-broken", message: `no set of versions satisfies what ${what} asks for`, ...(asks.length === 0 ? {} : { hint: asks.join("; ") }) }], new Error(words));
+  throw new CaissonError([{ code: "requirements-broken", message: `no versions were found that satisfy what ${what} asks for`, ...(asks.length === 0 ? {} : { hint: asks.join("; ") }) }], new Error(words));
 }
 
 /**
