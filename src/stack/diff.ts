@@ -20,5 +20,5 @@ export function diffStacks(a: Stack, b: Stack): readonly StackDifference[] {
 }
 
 function isSame(a: StackMember, b: StackMember): boolean {
-  return a.version === b.version && printCanonicalJson(a.artifacts) === printCanonicalJson(b.artifacts);
+  return a === b || (a.version === b.version && printCanonicalJson(a.artifacts) === printCanonicalJson(b.artifacts));
 }

@@ -7,8 +7,8 @@ import { findReach, type Edge } from "./reach.ts";
 import type { Store } from "./store.ts";
 
 export interface Verified {
+  /** Blobs that are right, and their bytes. */
   readonly blobs: number;
-  /** Bytes of all blobs. */
   readonly size: number;
   /** Damaged blobs that were removed, so that the next build makes them anew. */
   readonly removed: readonly Digest[];
@@ -28,11 +28,12 @@ export async function verify(ctx: Context, store: Store, options: { readonly rep
       ctx.report({ type: "progress", what, done: ++done, total: blobs.length });
       return result;
     });
+    const right = checked.filter((blob) => blob.right);
     const damaged = blobs.filter((_, at) => checked[at]?.right === false);
     const removed: Digest[] = [];
     if (options.repair) for (const blob of damaged) if (await takeAway(store.directory, blob, (path) => isDamaged(path, blob))) removed.push(blob);
     const rotten = damaged.filter((blob) => !removed.includes(blob)).map((blob) => damagedProblem(store.directory, blob));
-    return { blobs: blobs.length, size: checked.reduce((sum, { size }) => sum + size, 0), removed, problems: [...rotten, ...(await checkNames(store))] };
+    return { blobs: right.length, size: right.reduce((sum, { size }) => sum + size, 0), removed, problems: [...rotten, ...(await checkNames(store))] };
   } finally {
     ctx.report({ type: "finished", what });
   }

@@ -18,7 +18,7 @@ export const storeVerify: Command = {
     }
     for (const blob of removed) cli.print(`${blob}  damaged, removed`);
     library.failAll(problems);
-    cli.print(`${store.directory}  ${blobs - removed.length} ${blobs - removed.length === 1 ? "blob" : "blobs"}, ${library.printSize(size)}, all digests checked`);
+    cli.print(`${store.directory}  ${blobs} ${blobs === 1 ? "blob" : "blobs"}, ${library.printSize(size)}, all digests checked`);
     return 0;
   },
 };
