@@ -1176,7 +1176,7 @@ def listener_facts(url, release):
     from urllib.parse import urlsplit
     where = urlsplit(url)
     port = "%04X" % (where.port or (443 if where.scheme == "https" else 80))
-    rows = b"\n".join(tried(read_bytes, table, b"") for table in ("/proc/net/tcp", "/proc/net/tcp6")).decode("ascii").splitlines()
+    rows = b"".join(tried(read_bytes, table, b"") for table in ("/proc/net/tcp", "/proc/net/tcp6")).decode("ascii").splitlines()
     sockets = {"socket:[%s]" % words[9] for words in (row.split() for row in rows) if words[1].endswith(":" + port) and words[3] == "0A"}
     traces = [traces_of(pid) for pid in processes() if sockets & {read_link("/proc/%d/fd/%s" % (pid, name)) for name in tried(os.listdir, "/proc/%d/fd" % pid, [])}]
     seen = [trace for trace in traces if trace]
