@@ -7,7 +7,7 @@ export { parseTarget, planInit, printConfigReference, readWorkspace, showConfig,
 export { collect, defaultStoreDirectory, findArtifacts, listArtifacts, openStore, verify, type Collected, type Store, type Verified } from "./store/index.ts";
 export { addToStack, addVersionToStack, createStack, diffStacks, freezeStack, hasStack, listStacks, readStack, removeFromStack, stackDigest, type StackDifference, type StackSummary } from "./stack/index.ts";
 
-export { buildPackages, machinePlatform, orderPackages, type BuildRequest, type BuildResult, type BuiltArtifact } from "./build/index.ts";
+export { buildPackages, lockWorkspace, machinePlatform, orderPackages, type BuildRequest, type BuildResult, type BuiltArtifact, type LockWorkspaceRequest, type WrittenLock } from "./build/index.ts";
 export { platformPreset, platformPresets } from "./python/index.ts";
 
 export { exitStatus, findDefaultBundle, findWanted, prepareDeploy, preparePlan, preparePrune, prepareRollback, printPlan, printSize, readHistory, readPlan, readStatus, statusExit, up, type Change, type HostHistory, type HostResult, type HostStatus, type Running, type Wanted } from "./deploy/index.ts";

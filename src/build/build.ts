@@ -62,12 +62,17 @@ export async function buildPackages(ctx: Context, store: Store, workspace: Works
   return results;
 }
 
-async function choosePlatforms(ctx: Context, workspace: Workspace, wanted: readonly Platform[] | undefined): Promise<readonly Platform[]> {
+/** The platforms that were asked for, else those of the workspace, else this machine. */
+export async function choosePlatforms(ctx: Context, workspace: Workspace, wanted: readonly Platform[] | undefined): Promise<readonly Platform[]> {
   if (wanted !== undefined) return wanted;
   return workspace.platforms.length > 0 ? workspace.platforms : [await machinePlatform(ctx)];
 }
 
-function choosePackages(workspace: Workspace, names: readonly PackageName[] | undefined): readonly Package[] {
+/**
+ * The packages that were asked for, or all, in the order in which they need each other.
+ * @throws CaissonError `package-unknown` · `config-invalid` for a circle
+ */
+export function choosePackages(workspace: Workspace, names: readonly PackageName[] | undefined): readonly Package[] {
   const ordered = orderPackages(workspace.packages);
   if ("cycle" in ordered) return fail({ code: "config-invalid", message: `packages need each other in a circle: ${[...ordered.cycle, ...ordered.cycle.slice(0, 1)].map((name) => `\`${name}\``).join(" -> ")}`, hint: "take one of these needs away" });
   failAll((names ?? []).filter((name) => !ordered.order.some((pkg) => pkg.name === name)).map((name) => ({ code: "package-unknown", message: `there is no package \`${name}\` in this workspace`, hint: `packages here: ${ordered.order.map((pkg) => pkg.name).join(", ")}` })));

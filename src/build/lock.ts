@@ -14,6 +14,7 @@ export type { LockRequest } from "./requirements.ts";
 /** The lock that a build goes by. */
 export interface LockAnswer {
   readonly lock: Lock;
+  readonly text: string;
   /** Of its text. */
   readonly digest: Digest;
   /** Beside the package's pyproject.toml; in the store, from an earlier time; or found just now. */
@@ -28,7 +29,11 @@ export interface LockAnswer {
  */
 export async function lockPackage(ctx: Context, store: Store, request: LockRequest): Promise<LockAnswer> {
   const committed = await readCommitted(request);
-  if (committed !== undefined) return await checkFresh(request, committed);
+  return committed === undefined ? await lockByInputs(ctx, store, request) : await checkFresh(request, committed);
+}
+
+/** As `lockPackage`, for whoever is about to write the lock file, whatever stands there. */
+export async function lockByInputs(ctx: Context, store: Store, request: LockRequest): Promise<LockAnswer> {
   const index = await indexSettings(ctx, request.workspace.index);
   const key = await inputsKey(ctx, request, index, await gatherNeeds(request, false));
   const known = await recall(store, key);
@@ -49,10 +54,10 @@ export async function lockKey(ctx: Context, request: LockRequest): Promise<strin
   return await inputsKey(ctx, request, await indexSettings(ctx, request.workspace.index), await gatherNeeds(request, false));
 }
 
-/** Resolve whatever is kept or committed; for whoever wants newer versions. The text is what belongs into the lock file. */
-export async function relockPackage(ctx: Context, store: Store, request: LockRequest): Promise<LockAnswer & { readonly text: string }> {
+/** Resolve, whatever is kept or committed: to the newest versions, but for those of the lock `prefer` that still satisfy. */
+export async function relockPackage(ctx: Context, store: Store, request: LockRequest, prefer?: string): Promise<LockAnswer> {
   const index = await indexSettings(ctx, request.workspace.index);
-  return await resolveAnew(ctx, store, request, index, await gatherNeeds(request, true));
+  return await resolveAnew(ctx, store, request, index, await gatherNeeds(request, true), prefer);
 }
 
 interface Committed {
@@ -87,7 +92,7 @@ async function checkFresh(request: LockRequest, { file, text }: Committed): Prom
     const has = versions.has(stale.name) ? `it has \`${stale.name}\` ${versions.get(stale.name) ?? ""}` : `it lacks \`${stale.name}\``;
     fail({ code: "lock-stale", file, message: `\`${file}\` is older than the dependencies of \`${pkg.written}\`: ${has}, and \`${stale.by}\` asks for \`${stale.text}\``, hint: `caisson lock ${pkg.written} --platform ${platform.label}` });
   }
-  return { lock, digest: sha256(text), origin: "committed", directory: async () => (await source(pkg)?.checkout()) ?? "/" };
+  return { lock, text, digest: sha256(text), origin: "committed", directory: async () => (await source(pkg)?.checkout()) ?? "/" };
 }
 
 async function inputsKey(ctx: Context, { package: pkg, platform, workspace }: LockRequest, index: PackageIndex, { needs, computed }: ForeignNeeds): Promise<string> {
@@ -109,9 +114,7 @@ function memberNames(packages: LockRequest["workspace"]["packages"], own: Packag
   return [...new Set([own, ...packages.filter(({ kind }) => kind === "python").map(({ name }) => normalizeName(name))])].toSorted();
 }
 
-type Kept = LockAnswer & { readonly text: string };
-
-async function recall(store: Store, key: string): Promise<Kept | undefined> {
+async function recall(store: Store, key: string): Promise<LockAnswer | undefined> {
   const ref = await store.readRef("locks", key);
   const blob = (ref?.value as { readonly lock?: Descriptor } | undefined)?.lock;
   if (blob === undefined || !(await store.has(blob.digest))) return undefined;
@@ -138,12 +141,12 @@ async function remember(store: Store, key: string, text: string): Promise<void> 
   await store.writeRef("locks", key, { lock } as unknown as Json, before?.generation ?? 0);
 }
 
-async function resolveAnew(ctx: Context, store: Store, request: LockRequest, index: PackageIndex, needs: ForeignNeeds): Promise<Kept> {
+async function resolveAnew(ctx: Context, store: Store, request: LockRequest, index: PackageIndex, needs: ForeignNeeds, prefer?: string): Promise<LockAnswer> {
   const { package: pkg, platform, workspace, offline } = request;
   const lock: Lock =
     needs.needs.length === 0
       ? { file: "pylock.toml", lockVersion: "1.0", createdBy: "caisson", environments: [], extras: [], dependencyGroups: [], defaultGroups: [], packages: [], warnings: [] }
-      : await resolve(ctx, { written: pkg.written, needs: needs.needs, members: memberNames(workspace.packages, pkg.name), platform, index, settings: workspace.index, offline });
+      : await resolve(ctx, { written: pkg.written, needs: needs.needs, members: memberNames(workspace.packages, pkg.name), platform, index, settings: workspace.index, offline, ...(prefer === undefined ? {} : { prefer }) });
   const text = printLock(lock);
   await remember(store, await inputsKey(ctx, request, index, { ...needs, computed: [] }), text);
   return { lock, text, digest: sha256(text), origin: "resolved", directory: () => Promise.resolve("/") };

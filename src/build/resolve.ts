@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { CaissonError, fail, type IndexSettings, type PackageName, type Platform, type Problem } from "../model/index.ts";
 import { compareVersions, parseLock, select, type Lock } from "../python/index.ts";
@@ -23,6 +23,8 @@ export interface Question {
   /** What the workspace itself says of the index; one that it names can be added to. */
   readonly settings: IndexSettings;
   readonly offline: boolean;
+  /** The text of a lock whose versions are kept where they still satisfy. */
+  readonly prefer?: string;
 }
 
 /**
@@ -66,15 +68,18 @@ interface Answer {
 /** Asks uv with the packages that must come as wheels. */
 type Compile = (onlyBinary: readonly string[]) => Promise<Answer>;
 
-async function prepare(ctx: Context, { needs, members, platform, index, offline }: Question, uv: readonly string[], scratch: string): Promise<Compile> {
+async function prepare(ctx: Context, { needs, members, platform, index, offline, prefer }: Question, uv: readonly string[], scratch: string): Promise<Compile> {
   const [requirements, excludes, home] = ["requirements.in", "excludes.txt", "home"].map((name) => join(scratch, name)) as [string, string, string];
+  const output = join(scratch, "pylock.toml");
   await Promise.all([writeFile(requirements, needs.map(({ text }) => `${text}\n`).join("")), writeFile(excludes, members.map((name) => `${name}\n`).join("")), mkdir(home)]);
   const where = ["--python-platform", uvPlatform(platform), "--python-version", platform.python.full ?? platform.python.version, "--no-python-downloads"];
-  const argv = [...uv, requirements, "--excludes", excludes, ...where, ...(offline ? ["--offline"] : []), "--format", "pylock.toml", "--no-header", "--no-annotate", "--quiet", "--color", "never"];
+  const argv = [...uv, requirements, "--excludes", excludes, ...where, ...(offline ? ["--offline"] : []), "--format", "pylock.toml", "--output-file", output, "--no-header", "--no-annotate", "--quiet", "--color", "never"];
   const env = { ...uvEnvironment(ctx, index), PATH: ctx.env["PATH"] ?? "/usr/bin:/bin", HOME: home, LC_ALL: "C.UTF-8" };
   return async (onlyBinary) => {
-    const { status, stdout, stderr } = await ctx.run([...argv, ...onlyBinary.flatMap((name) => ["--only-binary", name])], { cwd: scratch, env });
-    return { status, text: Buffer.from(stdout).toString("utf8"), stderr };
+    // What uv finds in its way are the versions that it keeps.
+    await (prefer === undefined ? rm(output, { force: true }) : writeFile(output, prefer));
+    const { status, stderr } = await ctx.run([...argv, ...onlyBinary.flatMap((name) => ["--only-binary", name])], { cwd: scratch, env });
+    return { status, text: status === 0 ? await readFile(output, "utf8") : "", stderr };
   };
 }
 

@@ -4,6 +4,7 @@ import { configShow } from "./config-show.ts";
 import { deploy } from "./deploy.ts";
 import { history } from "./history.ts";
 import { init } from "./init.ts";
+import { lock } from "./lock.ts";
 import { prune } from "./prune.ts";
 import { rollback } from "./rollback.ts";
 import { stackAdd } from "./stack-add.ts";
@@ -19,7 +20,7 @@ import { up } from "./up.ts";
 
 /** Every command there is, in the order of the help. */
 export const commands: readonly Command[] = [
-  init, up, build, configShow,
+  init, up, lock, build, configShow,
   stackCreate, stackAdd, stackShow, stackList, stackDiff, stackFreeze,
   deploy, rollback, status, history, prune,
   storeVerify, storeGc,

@@ -1,0 +1,42 @@
+import { relative } from "node:path";
+import type { Platform, WrittenLock } from "../../index.ts";
+import { jsonOption, type Cli, type Command } from "../command.ts";
+
+export const lock: Command = {
+  name: "lock",
+  summary: "write down which distributions each package gets on each platform",
+  arguments: [{ name: "PACKAGE", summary: "packages of this workspace; all where none is named", many: true }],
+  options: [
+    { flag: "--platform <label>", summary: "platforms to lock for; those of the workspace where absent", many: true },
+    { flag: "--upgrade", summary: "take the newest versions, also of what is locked already" },
+    { flag: "--offline", summary: "use the store and local files only" },
+    jsonOption,
+  ],
+  examples: [
+    ["caisson lock", "pylock.<platform>.toml beside each package's pyproject.toml"],
+    ["caisson lock shop-web --platform centos-7 --upgrade", "the newest versions that fit centos-7"],
+  ],
+  run: async (cli, input) => {
+    const { library, context } = cli;
+    const workspace = await library.readWorkspace(context, context.cwd);
+    const platforms = input.values("platform").map((label) => findPlatform(cli, workspace.platforms, label));
+    const locks = await library.lockWorkspace(context, await cli.openStore(), workspace, {
+      ...(input.arguments.length === 0 ? {} : { packages: input.arguments.map(library.parsePackageName) }),
+      ...(platforms.length === 0 ? {} : { platforms }),
+      upgrade: input.has("upgrade"),
+      offline: input.has("offline"),
+    });
+    if (cli.json) cli.emit({ locks });
+    else for (const written of locks) cli.print(line(cli, written));
+    return 0;
+  },
+};
+
+function findPlatform({ library }: Cli, own: readonly Platform[], label: string): Platform {
+  const hint = own.length === 0 ? `known: ${library.platformPresets().filter(({ arch }) => arch === "x86_64").map((platform) => platform.label).join(", ")}; each also with -arm64 or -py312` : `this workspace has ${own.map((platform) => platform.label).join(", ")}`;
+  return own.find((platform) => platform.label === label) ?? library.platformPreset(label) ?? library.fail({ code: "platform-unknown", message: `unknown platform \`${label}\``, hint });
+}
+
+function line({ context }: Cli, { path, distributions, state }: WrittenLock): string {
+  return `${relative(context.cwd, path)}  ${distributions} ${distributions === 1 ? "distribution" : "distributions"}${state === "unchanged" ? "  unchanged" : ""}`;
+}
