@@ -13,7 +13,7 @@ const demo = join(project, "demo");
 const shop = join(demo, "shop");
 const began = Date.now();
 
-checkNeeds();
+checkNeeds({ python: "3.10" });
 console.log("Building Caisson ...");
 must([process.execPath, join(project, "node_modules/typescript/bin/tsc"), "-p", join(project, "tsconfig.build.json")]);
 
