@@ -1,6 +1,6 @@
 // One of several processes that change a stack at once.
 // node writer.mjs LIBRARY STORE STACK NAME COUNT [forever]
-// Adds COUNT packages NAME-0, NAME-1, ... one by one, and prints each after it is in; with `forever` it takes them out and begins anew.
+// Adds COUNT packages NAME-0, NAME-1, ... one by one, and prints each after it is in; with `forever` it takes them out and begins anew, with other content.
 import { argv, env, stdout } from "node:process";
 import { pathToFileURL } from "node:url";
 
@@ -12,13 +12,14 @@ const ctx = createContext({ cwd: directory, env, report: () => undefined, signal
 const store = await openStore(ctx, directory);
 const ref = parseStackRef(stack, "none");
 const names = Array.from({ length: Number(count) }, (_, at) => `${name}-${at}`);
-for (let round = forever === undefined ? 1 : Infinity; round > 0; round--) {
+const rounds = forever === undefined ? 1 : Infinity;
+for (let round = 0; round < rounds; round++) {
   for (const each of names) {
     const part = await store.write(`part of ${each}`.repeat(2000));
     const json = (value, type) => store.writeJson(value, type);
     const artifact = {
       schema: "caisson.artifact/1", package: each, version: "1.0", platform: "debian-12", format: "tar.gz", fileName: `${each}.tar.gz`,
-      content: await store.write(`bundle of ${each}`, undefined, mediaTypes.tarGz),
+      content: await store.write(`bundle of ${each}, ${round}`, undefined, mediaTypes.tarGz),
       parts: [part],
       payload: await json({ package: each, blobs: [part] }, mediaTypes.payload),
       revision: { id: "0".repeat(40), time: 1, dirty: false },

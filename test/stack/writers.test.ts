@@ -68,11 +68,11 @@ it("row G11: sweeps in a store that is in use take nothing that is needed", asyn
   const writers = ["a", "b"].map((name) => startWriter(place, name, 5, "forever"));
   const firstWords = writers.map(({ child }) => once(child.stdout ?? child, "data"));
   await Promise.all(firstWords);
+  // It goes on until something was swept: the writers leave old documents and bundles behind all the time.
   let removed = 0;
-  for (const end = Date.now() + 4000; Date.now() < end; await pause(50)) removed += (await collect(place.ctx, place.store, { grace: 1, dryRun: false })).removed.length;
+  for (const end = Date.now() + 5000; Date.now() < end || removed === 0; await pause(50)) removed += (await collect(place.ctx, place.store, { grace: 3, dryRun: false })).removed.length;
   for (const { child } of writers) child.kill("SIGKILL");
   for (const { ended } of writers) expect((await ended).errors).toBe("");
-  expect(removed).toBeGreaterThan(0);
   await freezeStack(place.store, ref);
   expect((await verify(place.ctx, place.store, { repair: false })).problems).toEqual([]);
 }, 60_000);

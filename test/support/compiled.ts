@@ -13,6 +13,6 @@ export interface Compiled extends Disposable {
 export function compileLibrary(): Compiled {
   mkdirSync(cache, { recursive: true });
   const directory = mkdtempSync(join(cache, "compiled-"));
-  spawnSync(process.execPath, [join(project, "node_modules/typescript/bin/tsc"), "-p", join(project, "tsconfig.build.json"), "--outDir", directory, "--declaration", "false", "--declarationMap", "false", "--sourceMap", "false"]);
+  spawnSync(process.execPath, [join(project, "node_modules/typescript/bin/tsc"), "-p", join(project, "tsconfig.build.json"), "--outDir", directory, "--isolatedDeclarations", "false", "--declaration", "false", "--declarationMap", "false", "--sourceMap", "false"]);
   return { directory, [Symbol.dispose]: () => rmSync(directory, { recursive: true, force: true }) };
 }
