@@ -1,5 +1,4 @@
 import { join } from "node:path";
-import { parse } from "smol-toml";
 import { CaissonError, fail, failAll, type Descriptor, type Package, type Platform } from "../model/index.ts";
 import { select, type Choice } from "../python/index.ts";
 import { fetchFiles } from "./fetch.ts";
@@ -8,9 +7,9 @@ import { gather } from "./gather.ts";
 import { lockPackage, type LockRequest } from "./lock.ts";
 import { siblingsOf } from "./order.ts";
 import type { Content, InstalledDistribution } from "./payload.ts";
+import { readProject } from "./project.ts";
 import type { Session } from "./session.ts";
 import { readSourceVersion } from "./source-version.ts";
-import type { Source } from "./source.ts";
 import type { WheelSource } from "./wheel.ts";
 
 /** 1980-01-01, the oldest time a zip can hold. */
@@ -64,8 +63,8 @@ interface Own {
 async function buildOwn(session: Session, pkg: Package, platform: Platform): Promise<Own> {
   const source = session.source(pkg);
   const project = await readProject(source);
-  if (project === "requirements only") return { dependsOnCommit: (await source.readText("VERSION")) === undefined };
-  const dependsOnCommit = project === "version from elsewhere";
+  if (project === undefined) return { dependsOnCommit: (await source.readText("VERSION")) === undefined };
+  const dependsOnCommit = !project.hasVersion;
   const wheel: WheelSource = {
     name: pkg.name,
     written: pkg.written,
@@ -73,26 +72,9 @@ async function buildOwn(session: Session, pkg: Package, platform: Platform): Pro
     path: (scratch) => source.checkoutInto(scratch),
     // What is keyed by its files alone may know no time but one that is always the same.
     time: dependsOnCommit ? source.revision.time : EPOCH,
+    ...(project.needs === undefined ? {} : { needs: project.needs }),
   };
   return { installed: await session.wheel(wheel, platform), dependsOnCommit };
-}
-
-/** Whether a wheel's version stands in pyproject.toml, or may come from anywhere: a tag, a file, a program. */
-async function readProject(source: Source): Promise<"version in pyproject.toml" | "version from elsewhere" | "requirements only"> {
-  const [text, setupPy, setupCfg] = await Promise.all(["pyproject.toml", "setup.py", "setup.cfg"].map((name) => source.readText(name)));
-  const { project, "build-system": buildSystem, tool } = text === undefined ? {} : (parseOrEmpty(text) as { project?: { version?: string }; "build-system"?: { "build-backend"?: string }; tool?: { poetry?: { version?: string } } });
-  if (project === undefined && buildSystem === undefined && setupPy === undefined && setupCfg === undefined) return "requirements only";
-  const isPlainPoetry = buildSystem?.["build-backend"] === "poetry.core.masonry.api" && tool?.poetry?.version !== undefined;
-  return project?.version !== undefined || isPlainPoetry ? "version in pyproject.toml" : "version from elsewhere";
-}
-
-/** The back end says better than we what is wrong with a file that is no TOML. */
-function parseOrEmpty(text: string): unknown {
-  try {
-    return parse(text);
-  } catch {
-    return { "build-system": {} };
-  }
 }
 
 async function buildSibling(session: Session, pkg: Package, sibling: Package, platform: Platform): Promise<Own> {

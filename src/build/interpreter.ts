@@ -1,8 +1,9 @@
 import { constants } from "node:fs";
-import { access, readdir } from "node:fs/promises";
-import { delimiter, join } from "node:path";
-import type { Platform } from "../model/index.ts";
-import type { Context } from "../system/index.ts";
+import { access, mkdir, open, readFile, readdir, realpath, stat } from "node:fs/promises";
+import { basename, delimiter, dirname, join, resolve } from "node:path";
+import type { Json, Platform } from "../model/index.ts";
+import { hashJson, writeDurably, type Context } from "../system/index.ts";
+import { cacheDirectory } from "./cache.ts";
 
 /** What an interpreter says of itself and of the machine it runs on. */
 export interface InterpreterFacts {
@@ -43,8 +44,68 @@ async function findInPyenv(ctx: Context, minor: string): Promise<readonly string
   return versions.filter((version) => version.startsWith(`${minor}.`)).map((version) => join(root, "versions", version, "bin", `python${minor}`));
 }
 
-/** Ask an interpreter what it is; undefined where it does not run. */
+/** What an interpreter is; undefined where it does not run. Kept under what decides the answer, because asking costs a start of Python. */
 export async function askInterpreter(ctx: Context, python: string): Promise<InterpreterFacts | undefined> {
+  const identity = (await identifyProgram(await realpath(python).catch(() => python))) ?? (await identifyPyenv(ctx, python));
+  if (identity === undefined) return await runInterpreter(ctx, python);
+  // A new release of the system may bring another libc.
+  const system = await readText("/etc/os-release");
+  const kept = join(cacheDirectory(ctx), "interpreters", `${hashJson([identity, system]).slice("sha256:".length)}.json`);
+  const known = await readFacts(kept);
+  if (known !== undefined && (await identifyProgram(known.executable)) !== undefined) return known;
+  const facts = await runInterpreter(ctx, python);
+  if (facts === undefined) return undefined;
+  await mkdir(dirname(kept), { recursive: true });
+  await writeDurably(kept, `${JSON.stringify(facts)}\n`);
+  return facts;
+}
+
+/** A program that is Python itself, as that very file. Some version managers put a program of their own under that name, so the name of the file proper counts too. */
+async function identifyProgram(proper: string): Promise<Json | undefined> {
+  if (!/^python3?(\.\d+)?$/.test(basename(proper))) return undefined;
+  const file = await open(proper, "r").catch(() => undefined);
+  try {
+    if (file === undefined || !(await file.read(Buffer.alloc(4), 0, 4, 0)).buffer.equals(ELF)) return undefined;
+    const { mtimeMs, size } = await file.stat();
+    return ["file", proper, Math.trunc(mtimeMs), size];
+  } finally {
+    await file?.close();
+  }
+}
+
+const ELF = Buffer.from([0x7f, 0x45, 0x4c, 0x46]);
+
+/** A script of pyenv, as all that pyenv decides by: a variable, files from here upwards, its own file, and the versions there are. Any other manager's script is asked each time. */
+async function identifyPyenv(ctx: Context, python: string): Promise<Json | undefined> {
+  const root = dirname(dirname(python));
+  const versions = await stat(join(root, "versions")).catch(() => undefined);
+  if (basename(dirname(python)) !== "shims" || versions === undefined || !(await readText(python)).includes("pyenv")) return undefined;
+  const { PYENV_VERSION: variable = "", PYENV_DIR: start = "" } = ctx.env;
+  const places = [...upwards(resolve(ctx.cwd, start)), ...upwards(ctx.cwd)];
+  const files = await Promise.all([...places.map((directory) => join(directory, ".python-version")), join(root, "version"), python].map(readText));
+  return ["pyenv", python, variable, files, Math.trunc(versions.mtimeMs)];
+}
+
+function* upwards(directory: string): Iterable<string> {
+  for (let at = directory; ; at = dirname(at)) {
+    yield at;
+    if (at === dirname(at)) return;
+  }
+}
+
+async function readText(path: string): Promise<string> {
+  return await readFile(path, "utf8").catch(() => "");
+}
+
+async function readFacts(path: string): Promise<InterpreterFacts | undefined> {
+  try {
+    return JSON.parse(await readFile(path, "utf8")) as InterpreterFacts;
+  } catch {
+    return undefined;
+  }
+}
+
+async function runInterpreter(ctx: Context, python: string): Promise<InterpreterFacts | undefined> {
   const answer = await ctx.run([python, "-I", "-S", "-c", QUESTION], { cwd: ctx.cwd, env: ctx.env, timeout: 20 }).catch(() => undefined);
   if (answer?.status !== 0) return undefined;
   const { libc, ...facts } = JSON.parse(Buffer.from(answer.stdout).toString("utf8")) as Omit<InterpreterFacts, "libc"> & { readonly libc: string };

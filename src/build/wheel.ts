@@ -1,11 +1,11 @@
-import { mkdir, readFile, readdir } from "node:fs/promises";
-import { delimiter, dirname, join } from "node:path";
-import { CaissonError, fail, mediaTypes, normalizeName, type Descriptor, type EpochSeconds, type Json, type PackageName, type Platform } from "../model/index.ts";
-import { normalizeWheel, normalizeVersion, parseWheelFileName, ruleSetVersion } from "../python/index.ts";
+import { fail, type Descriptor, type EpochSeconds, type Json, type PackageName, type Platform } from "../model/index.ts";
+import { parseWheelFileName, ruleSetVersion } from "../python/index.ts";
 import type { Store } from "../store/index.ts";
-import { temporaryDirectory, writeDurably, type Context } from "../system/index.ts";
+import type { Context } from "../system/index.ts";
 import { actionKey, recallAction, rememberAction, type Action } from "./action.ts";
+import type { BuildNeeds } from "./build-environment.ts";
 import { minorOf, type InterpreterFacts } from "./interpreter.ts";
+import { makeWheel } from "./make-wheel.ts";
 import type { Queue } from "./queue.ts";
 
 /** What a wheel is made from: a package's directory at a revision, or an sdist in the store. */
@@ -19,6 +19,8 @@ export interface WheelSource {
   /** The directory or file that `uv build` gets, made below a directory that is removed afterwards: back ends write into what they build. */
   readonly path: (scratch: string) => Promise<string>;
   readonly time: EpochSeconds;
+  /** What its back end needs, where that is known. */
+  readonly needs?: BuildNeeds;
 }
 
 /** The machine and the tools that wheels are made with; each is looked for when it is first needed. */
@@ -119,58 +121,4 @@ async function fitting(built: BuiltWheel, source: WheelSource, platform: Platfor
 
 function mustBeCompiled(source: WheelSource, platform: Platform): never {
   return fail({ code: "wheel-unfit", message: `\`${source.written}\` must be compiled for ${platform.label} and no builder is named for it`, hint: `run this on a ${platform.label} machine with python${platform.python.version}` });
-}
-
-/** Run the back end in a directory and an environment of its own, both gone afterwards, whatever happened. */
-async function makeWheel(ctx: Context, store: Store, workshop: Workshop, source: WheelSource, interpreter: InterpreterFacts, key: string): Promise<BuiltWheel> {
-  const what = `wheel ${source.written}`;
-  ctx.report({ type: "started", what });
-  try {
-    const uv = await workshop.uv();
-    await using scratch = await temporaryDirectory("caisson-wheel");
-    const [out, home] = [join(scratch.path, "out"), join(scratch.path, "home")];
-    await Promise.all([mkdir(out), mkdir(home)]);
-    const env = { ...(await workshop.uvEnvironment()), ...cleanEnvironment(home, [dirname(uv.path), dirname(interpreter.executable)], source.time) };
-    const argv = [uv.path, "build", "--wheel", "--no-create-gitignore", "--color", "never", "--no-python-downloads", ...(workshop.offline ? ["--offline"] : []), "--python", interpreter.executable, "--out-dir", out, await source.path(scratch.path)];
-    const log: string[] = [];
-    const { status } = await ctx.run(argv, { cwd: scratch.path, env, umask: 0o022, onLine: (line) => log.push(line) });
-    const fileName = (await readdir(out)).find((name) => name.endsWith(".whl"));
-    if (status !== 0 || fileName === undefined) return await buildFailed(ctx, source, log, key);
-    checkName(fileName, source);
-    const raw = await readFile(join(out, fileName));
-    const normal = await normalizeWheel(fileName, { size: raw.length, read: (offset, length) => Promise.resolve(raw.subarray(offset, offset + length)) });
-    return { fileName, wheel: await store.write(normal, undefined, mediaTypes.wheel) };
-  } finally {
-    ctx.report({ type: "finished", what });
-  }
-}
-
-/** Nothing of the user's surroundings: what a build needs and does not declare is missing here too. */
-function cleanEnvironment(home: string, programs: readonly string[], time: EpochSeconds): Readonly<Record<string, string>> {
-  return {
-    PATH: [...new Set([...programs, "/usr/local/bin", "/usr/bin", "/bin"])].join(delimiter),
-    HOME: home,
-    LANG: "C.UTF-8",
-    LC_ALL: "C.UTF-8",
-    TZ: "UTC",
-    PYTHONHASHSEED: "0",
-    SOURCE_DATE_EPOCH: String(time),
-  };
-}
-
-function checkName(fileName: string, source: WheelSource): void {
-  const name = parseWheelFileName(fileName);
-  const named = name !== undefined && normalizeName(name.name) === source.name;
-  const versioned = source.version === undefined || (name !== undefined && normalizeVersion(name.version) === normalizeVersion(source.version));
-  if (!named || !versioned) fail({ code: "build-failed", message: `building \`${source.written}\`${source.version === undefined ? "" : ` ${source.version}`} gave \`${fileName}\`` });
-}
-
-/** The last lines tell why; all of them stay in a file. */
-async function buildFailed(ctx: Context, source: WheelSource, log: readonly string[], key: string): Promise<never> {
-  const state = ctx.env["XDG_STATE_HOME"] ?? join(ctx.env["HOME"] ?? "/", ".local", "state");
-  const path = join(state, "caisson", "logs", `${source.name}-${key.slice(0, 12)}.log`);
-  await mkdir(dirname(path), { recursive: true });
-  await writeDurably(path, `${log.join("\n")}\n`);
-  const last = log.filter((line) => line.trim() !== "").slice(-15);
-  throw new CaissonError([{ code: "build-failed", message: `building the wheel of \`${source.written}\` failed`, hint: `the whole log is in \`${path}\`` }], new Error(last.join("\n")));
 }

@@ -3,10 +3,14 @@ import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from "no
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
+import { makeBuildEnvironment } from "../../src/build/build-environment.ts";
+import { indexSettings, uvEnvironment } from "../../src/build/index-settings.ts";
+import { findInterpreter } from "../../src/build/interpreter.ts";
+import { findUv } from "../../src/build/tools.ts";
 import type { CaissonError, Package, PackageName, Payload, Tree } from "../../src/model/index.ts";
 import { platformPreset } from "../../src/python/index.ts";
 import { hashFile } from "../../src/system/index.ts";
-import { findPythons, has } from "../support/machine.ts";
+import { defaultPythonMinor, findPythons, has } from "../support/machine.ts";
 import { flit, makeWorkshop, type TestWorkshop } from "./workshop.ts";
 
 const open: TestWorkshop[] = [];
@@ -22,6 +26,10 @@ async function workshopWith(files: Readonly<Record<string, string>>): Promise<Te
 const named = (...names: readonly string[]): readonly PackageName[] => names as readonly PackageName[];
 const hello = { "pyproject.toml": flit("hello", "1.0", 'dependencies = ["idna==3.10"]\n[project.scripts]\nhello = "hello:main"'), "hello.py": '"""Says hello."""\ndef main():\n    print("hello")\n' };
 const uvRuns = ({ programs }: TestWorkshop): readonly string[] => programs.filter((program) => /(?:^|\/)uv /.test(program));
+
+function pyprojectOf(requires: string, backend: string): string {
+  return `[build-system]\nrequires = ["${requires}"]\nbuild-backend = "${backend}"\n[project]\nname = "same"\nversion = "1.0"\n`;
+}
 
 async function payloadOf(workshop: TestWorkshop, result: Awaited<ReturnType<TestWorkshop["build"]>>[number]): Promise<Payload> {
   return await workshop.store.readJson<Payload>(result.artifacts[0]!.artifact.payload.digest);
@@ -203,6 +211,37 @@ describe("buildPackages", () => {
     const results = await workshop.build({ platforms: [platformPreset("debian-12")!, platformPreset("ubuntu-2404")!] });
     const interpreters = await Promise.all(results.map(async (result) => (await payloadOf(workshop, result)).interpreter));
     expect(interpreters).toEqual([{ from: "host", version: "3.11" }, { from: "host", version: "3.12" }]);
+  });
+
+  it.each([
+    ["setuptools", pyprojectOf("setuptools>=68", "setuptools.build_meta")],
+    ["hatchling", pyprojectOf("hatchling", "hatchling.build")],
+    ["flit", flit("same", "1.0")],
+  ])("law 7: gives the same bytes elsewhere, with another umask, time zone, locale and hash seed: %s", async (_, pyproject) => {
+    const files = { "pyproject.toml": pyproject, "same/__init__.py": '"""x"""\n', "same/data.txt": "x\n" };
+    const digests = [];
+    for (const { umask, env } of [{ umask: 0o022, env: {} }, { umask: 0o077, env: { TZ: "Asia/Tokyo", LC_ALL: "tr_TR.UTF-8", PYTHONHASHSEED: "7" } }]) {
+      const before = process.umask(umask);
+      try {
+        const workshop = await workshopWith(files);
+        digests.push((await workshop.build({ env }))[0]!.artifacts[0]!.artifact.content.digest);
+      } finally {
+        process.umask(before);
+      }
+    }
+    expect(digests[1]).toBe(digests[0]);
+  });
+
+  it("row W1: gives each build an environment of its own, whatever the one before did to its", async () => {
+    const workshop = await workshopWith({ "pyproject.toml": flit("hello", "1.0"), "hello.py": '"""x"""\n' });
+    const ctx = workshop.context;
+    const [uv, interpreter] = [await findUv(ctx, { findLinks: [] }), (await findInterpreter(ctx, defaultPythonMinor()))!];
+    const [first, second] = [join(workshop.directory, ".home/first"), join(workshop.directory, ".home/second")];
+    const env = { ...ctx.env, ...uvEnvironment(ctx, await indexSettings(ctx, { findLinks: [] })) };
+    const make = (path: string) => makeBuildEnvironment(ctx, { requires: ["flit_core>=3.9,<4"] }, { uv, env, interpreter, offline: false }, path);
+    const python = (await make(first)) ?? "";
+    execFileSync(python, ["-c", "import flit_core, pathlib; pathlib.Path(flit_core.__file__).write_text('broken(')"]);
+    expect(execFileSync((await make(second)) ?? "", ["-c", "import flit_core; print(flit_core.__version__)"], { encoding: "utf8" })).toMatch(/^3\./);
   });
 
   it("refuses an unknown package with the list of those there are, and a circle with its members", async () => {

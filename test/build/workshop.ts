@@ -39,6 +39,7 @@ export async function makeWorkshop(files: Readonly<Record<string, string>>): Pro
   const store = await openStore(base, join(ground.directory, ".home/store"));
   return {
     ...ground,
+    context: base,
     store,
     programs,
     build: async ({ env = {}, cwd = ground.directory, workspace, ...request } = {}) => {
