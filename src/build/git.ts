@@ -79,7 +79,7 @@ const QUIET: readonly string[] = ["core.hooksPath=/dev/null", "core.fsmonitor=fa
 /** The user's own, since it says how to reach a server; but nothing that says which repository is meant, nor anything that would ask. */
 function gitEnvironment(ctx: Context): Readonly<Record<string, string>> {
   const kept = Object.entries(ctx.env).filter(([name]) => !REPOSITORY.test(name) && name !== "LANGUAGE");
-  return { ...Object.fromEntries(kept), LC_ALL: "C", GIT_TERMINAL_PROMPT: "0", GIT_ASKPASS: "true", SSH_ASKPASS: "true", GIT_SSH_COMMAND: ctx.env["GIT_SSH_COMMAND"] ?? "ssh -o BatchMode=yes", GIT_LITERAL_PATHSPECS: "1" };
+  return { ...Object.fromEntries(kept), LC_ALL: "C", GIT_TERMINAL_PROMPT: "0", GIT_ASKPASS: "true", SSH_ASKPASS: "true", GIT_SSH_COMMAND: ctx.env["GIT_SSH_COMMAND"] ?? "ssh -o BatchMode=yes" };
 }
 
 const REPOSITORY = /^GIT_(?:DIR|WORK_TREE|INDEX_FILE|OBJECT_DIRECTORY|ALTERNATE_OBJECT_DIRECTORIES|COMMON_DIR|NAMESPACE|PREFIX|CEILING_DIRECTORIES|GRAFT_FILE|SHALLOW_FILE|REPLACE_REF_BASE|LITERAL_PATHSPECS|GLOB_PATHSPECS|NOGLOB_PATHSPECS|ICASE_PATHSPECS|EXTERNAL_DIFF|TRACE.*)$/;

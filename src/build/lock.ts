@@ -1,10 +1,10 @@
-import { posix } from "node:path";
 import { CaissonError, fail, mediaTypes, normalizeName, type Descriptor, type Digest, type Json, type PackageName } from "../model/index.ts";
 import { parseLock, printLock, satisfies, type Lock } from "../python/index.ts";
 import type { Store } from "../store/index.ts";
 import { hashJson, sha256, type Context } from "../system/index.ts";
 import { withoutCredentials } from "./git.ts";
 import { indexSettings, type PackageIndex } from "./index-settings.ts";
+import { fileOf } from "./needs.ts";
 import { gatherNeeds, type ForeignNeeds, type LockRequest } from "./requirements.ts";
 import { resolve, uvPlatform } from "./resolve.ts";
 import { uvVersion } from "./tools.ts";
@@ -74,7 +74,7 @@ async function readCommitted({ package: pkg, platform, source }: LockRequest): P
   const at = texts.findIndex((text) => text !== undefined);
   const name = names[at];
   const text = texts[at];
-  return name === undefined || text === undefined ? undefined : { file: "path" in pkg.source ? posix.join(pkg.source.path, name) : name, text };
+  return name === undefined || text === undefined ? undefined : { file: fileOf(pkg, name), text };
 }
 
 /** A lock that lacks what its package asks for was made before that was asked for. */
@@ -148,6 +148,7 @@ async function resolveAnew(ctx: Context, store: Store, request: LockRequest, ind
       ? { file: "pylock.toml", lockVersion: "1.0", createdBy: "caisson", environments: [], extras: [], dependencyGroups: [], defaultGroups: [], packages: [], warnings: [] }
       : await resolve(ctx, { written: pkg.written, needs: needs.needs, members: memberNames(workspace.packages, pkg.name), platform, index, settings: workspace.index, offline, ...(prefer === undefined ? {} : { prefer }) });
   const text = printLock(lock);
+  if (lock.packages.length > 0) ctx.report({ type: "notice", message: `chose ${lock.packages.length} ${lock.packages.length === 1 ? "distribution" : "distributions"} for \`${pkg.written}\` on ${platform.label}; \`caisson lock\` writes them down` });
   await remember(store, await inputsKey(ctx, request, index, { ...needs, computed: [] }), text);
   return { lock, text, digest: sha256(text), origin: "resolved", directory: () => Promise.resolve("/") };
 }

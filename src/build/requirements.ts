@@ -1,6 +1,6 @@
 import { CaissonError, compareBytewise, fail, normalizeName, type Package, type PackageName, type Platform, type Workspace } from "../model/index.ts";
 import { evaluateMarker, parseRequirement, satisfies } from "../python/index.ts";
-import { readNeeds, type Need } from "./needs.ts";
+import { fileOf, readNeeds, type Need } from "./needs.ts";
 import type { Source } from "./source.ts";
 
 /** What is to be locked: a package of a workspace, for a platform. */
@@ -83,5 +83,5 @@ function parseRequires(pkg: Package, texts: readonly string[]): readonly Need[] 
 function checkPython(pkg: Package, requiresPython: string | undefined, platform: Platform): void {
   const full = platform.markers["python_full_version"] ?? platform.python.version;
   if (requiresPython === undefined || satisfies(full, requiresPython, { prereleases: true })) return;
-  fail({ code: "wheel-unfit", file: "pyproject.toml", key: "project.requires-python", message: `\`${pkg.written}\` needs Python ${requiresPython}, and ${platform.label} has ${full}`, hint: "name another platform or Python in caisson.toml, or widen `requires-python`" });
+  fail({ code: "wheel-unfit", file: fileOf(pkg, "pyproject.toml"), key: "project.requires-python", message: `\`${pkg.written}\` needs Python ${requiresPython}, and ${platform.label} has ${full}`, hint: "name another platform or Python in caisson.toml, or widen `requires-python`" });
 }

@@ -74,11 +74,11 @@ type Read = readonly (readonly [Place, Source])[];
 
 async function readGroup(ctx: Context, workspaceDirectory: string, group: readonly Place[], request: RevisionRequest): Promise<Read> {
   const [{ repository, rev }] = group as [Place];
-  if (repository !== undefined && !("onDisk" in request && repository.url === undefined)) return await readCommit(ctx, repository, rev, group);
+  if (repository !== undefined && !("onDisk" in request && repository.url === undefined)) return await readCommit(ctx, workspaceDirectory, repository, rev, group);
   return await Promise.all(group.map(async (place) => [place, await readDisk(ctx, workspaceDirectory, place)] as const));
 }
 
-async function readCommit(ctx: Context, repository: Repository, rev: string | undefined, group: readonly Place[]): Promise<Read> {
+async function readCommit(ctx: Context, workspaceDirectory: string, repository: Repository, rev: string | undefined, group: readonly Place[]): Promise<Read> {
   const [found, changed] = await Promise.all([findCommit(ctx, repository, rev ?? "HEAD", group), rev === undefined ? listChanges(ctx, repository, group) : []]);
   const shared = sharedCheckout(group.length, (directory) => checkOut(ctx, repository, found.commit.id, directory));
   const revision: Revision = {
@@ -88,7 +88,10 @@ async function readCommit(ctx: Context, repository: Repository, rev: string | un
     ...(rev === undefined ? {} : { ref: rev }),
     ...(repository.url === undefined ? {} : { url: withoutCredentials(repository.url) }),
   };
+  const plain = await Promise.all(group.map((place, index) => (rev === undefined && found.trees[index] === undefined ? readIgnored(ctx, workspaceDirectory, place) : Promise.resolve(undefined))));
   return group.map((place, index): readonly [Place, Source] => {
+    const ignored = plain[index];
+    if (ignored !== undefined) return [place, { ...ignored, [Symbol.asyncDispose]: async () => void (await Promise.all([ignored[Symbol.asyncDispose](), shared.release()])) }];
     const files = found.files[index] ?? new Map<string, string>();
     return [
       place,
@@ -112,6 +115,13 @@ async function readCommit(ctx: Context, repository: Repository, rev: string | un
       },
     ];
   });
+}
+
+/** A directory that git was told to ignore is no part of the repository around it. */
+async function readIgnored(ctx: Context, workspaceDirectory: string, place: Place): Promise<Source | undefined> {
+  const { repository: _, ...plain } = place;
+  const { status } = await runGit(ctx, place.repository?.top ?? "/", ["check-ignore", "--quiet", "--", place.path === "" ? "." : place.path]);
+  return status === 0 ? await readDisk(ctx, workspaceDirectory, plain) : undefined;
 }
 
 interface Found {
@@ -182,7 +192,7 @@ function unknownDirectory(repository: Repository, rev: string | undefined, { pat
 /** Paths below the packages' directories that differ from HEAD or are not in git, rubbish aside. */
 async function listChanges(ctx: Context, repository: Repository, group: readonly Place[]): Promise<readonly string[]> {
   const paths = group.map(({ path }) => (path === "" ? "." : path));
-  const { stdout } = await runGit(ctx, repository.top, ["status", "--porcelain", "-z", "--no-renames", "--", ...paths]);
+  const { stdout } = await runGit(ctx, repository.top, ["--literal-pathspecs", "status", "--porcelain", "-z", "--no-renames", "--", ...paths]);
   return stdout
     .toString("utf8")
     .split("\0")

@@ -125,6 +125,10 @@ describe.skipIf(uv === undefined)("resolving (needs uv)", () => {
   it("reads a package that is nothing but a requirements.txt", async () => {
     ground.write({ "web/requirements.txt": "# what we need\nalpha<2  # not yet\ngamma==1.0 \\\n  --hash=sha256:00\n\n" });
     expect(versions(await lockPackage(context, store, await request(["web"])))).toEqual(["alpha 1.0", "beta 2.0", "gamma 1.0"]);
+    ground.write({ "web/requirements.txt": "-r more/base.txt\n", "web/more/base.txt": "gamma\n-r extra.txt\n", "web/more/extra.txt": "beta<2\n" });
+    expect(versions(await lockPackage(context, store, await request(["web"])))).toEqual(["beta 1.0", "gamma 1.0"]);
+    ground.write({ "web/more/extra.txt": "-r base.txt\n" });
+    await expect(lockPackage(context, store, await request(["web"]))).rejects.toMatchObject({ message: "`more/base.txt` of `web` includes itself", problems: [{ code: "config-invalid", file: "web/more/extra.txt" }] });
     ground.write({ "web/requirements.txt": "--index-url http://elsewhere/simple\nalpha\n" });
     await expect(lockPackage(context, store, await request(["web"]))).rejects.toMatchObject({ code: "config-invalid", message: expect.stringContaining("`--index-url`") as string });
   });

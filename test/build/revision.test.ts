@@ -129,6 +129,14 @@ describe("a repository that holds the workspace", () => {
     await expect(readRevision(ground.context, shop, { path: "new" }, {})).rejects.toMatchObject({ code: "revision-unknown", message: `there is no directory \`new\` at the last commit of \`${shop}\``, hint: "git add new && git commit" });
   });
 
+  it("takes a directory that git ignores for one without git, whatever repository lies around it", async () => {
+    makeShop();
+    ground.write({ "shop/.gitignore": "scratch/\n", "shop/scratch/try/setup.py": "" });
+    await using source = await readRevision(ground.context, join(ground.directory, "shop/scratch/try"), { path: "." }, {});
+    expect(source.revision).toEqual({ id: source.treeKey, time: 315_532_800, dirty: false });
+    expect(readdirSync(await source.checkout())).toEqual(["setup.py"]);
+  });
+
   it("says so where nothing was committed yet", async () => {
     ground.write({ "shop/web/setup.py": "" });
     ground.gitIn("shop", "init", "-q");
