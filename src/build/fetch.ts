@@ -40,7 +40,7 @@ async function fetchMissing(ctx: Context, store: Store, files: readonly LockedFi
   let done = 0;
   const count = (bytes: number): void => {
     done += bytes;
-    ctx.report({ type: "progress", what, done, ...(total === undefined ? {} : { total }) });
+    ctx.report({ type: "progress", what, done, unit: "bytes", ...(total === undefined ? {} : { total }) });
   };
   const get = indexClient(ctx, request.index);
   ctx.report({ type: "started", what });

@@ -138,7 +138,7 @@ async function* counted(ctx: Context, body: Bytes): Bytes {
   let done = 0;
   for await (const chunk of body) {
     done += chunk.length;
-    ctx.report({ type: "progress", what: `fetch uv ${PINNED}`, done });
+    ctx.report({ type: "progress", what: `fetch uv ${PINNED}`, done, unit: "bytes" });
     yield chunk;
   }
 }

@@ -17,7 +17,8 @@ async function main(words: readonly string[]): Promise<ExitStatus> {
     (typed.status === 0 ? process.stdout : process.stderr).write(typed.text);
     return typed.status;
   }
-  const progress = createProgress(process.stderr, color);
+  let printSize: (bytes: number) => string = String;
+  const progress = createProgress(process.stderr, color, (bytes) => printSize(bytes));
   if ("wrong" in typed) {
     progress.line(`${color ? "\u001b[31merror:\u001b[39m" : "error:"} ${typed.wrong}\nhint: ${typed.hint}`);
     return 2;
@@ -26,6 +27,7 @@ async function main(words: readonly string[]): Promise<ExitStatus> {
   const stop = stopOnSignals();
   try {
     const library = await import("../index.ts");
+    ({ printSize } = library);
     const context = library.createContext({ cwd: process.cwd(), env: process.env, report: progress.report, signal: stop.signal });
     const cli: Cli = {
       library,

@@ -23,7 +23,7 @@ const PATIENCE = 2000;
 const REFRESH = 100;
 
 /** One live line in a terminal; else a line, indented by two, for each step that takes longer than 2 s. */
-export function createProgress(stream: NodeJS.WriteStream, color: boolean): Progress {
+export function createProgress(stream: NodeJS.WriteStream, color: boolean, printSize: (bytes: number) => string): Progress {
   const steps = new Map<string, Step>();
   const live = stream.isTTY;
   let drawn = false;
@@ -80,7 +80,8 @@ export function createProgress(stream: NodeJS.WriteStream, color: boolean): Prog
           break;
         case "progress": {
           const step = steps.get(host + event.what);
-          if (step !== undefined) step.detail = event.total === undefined ? ` ${event.done}` : ` ${event.done}/${event.total}`;
+          const print = event.unit === "bytes" ? printSize : String;
+          if (step !== undefined) step.detail = event.total === undefined ? ` ${print(event.done)}` : ` ${print(event.done)} of ${print(event.total)}`;
           break;
         }
         case "output":
