@@ -2,7 +2,7 @@
 /** Lets a person call the library and read what happened. */
 import { readFileSync } from "node:fs";
 import type { Cli, ExitStatus } from "./command.ts";
-import { commands } from "./commands/index.ts";
+import { commands, groups } from "./commands/index.ts";
 import { exitStatusOf, printError } from "./print.ts";
 import { createProgress } from "./progress.ts";
 import { parseCommandLine } from "./program.ts";
@@ -12,7 +12,7 @@ process.exitCode = await main(process.argv.slice(2));
 async function main(words: readonly string[]): Promise<ExitStatus> {
   const color = process.stderr.isTTY && (process.env["NO_COLOR"] ?? "") === "";
   survivePipes();
-  const typed = await parseCommandLine(commands, words, ownVersion());
+  const typed = await parseCommandLine(commands, groups, words, ownVersion());
   if ("text" in typed) {
     (typed.status === 0 ? process.stdout : process.stderr).write(typed.text);
     return typed.status;

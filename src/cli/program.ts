@@ -10,7 +10,7 @@ export type Typed =
 const STORE: Option = { flag: "--store <dir>", summary: "where bytes and names are kept" };
 
 /** Find the command that was typed. Pure but for CAISSON_* variables, which commander reads from the environment. */
-export async function parseCommandLine(commands: readonly Command[], words: readonly string[], version: string): Promise<Typed> {
+export async function parseCommandLine(commands: readonly Command[], summaries: Readonly<Record<string, string>>, words: readonly string[], version: string): Promise<Typed> {
   let typed: Typed | undefined;
   let text = "";
   const program = new Commander("caisson").description("Build, stack and deploy self-contained releases to your own machines.").version(version, "--version").helpOption("--help", "show this help");
@@ -19,7 +19,7 @@ export async function parseCommandLine(commands: readonly Command[], words: read
   const groups = new Map<string, Commander>();
   for (const command of commands) {
     const [first = "", second] = command.name.split(" ");
-    const parent = second === undefined ? program : (groups.get(first) ?? addGroup(program, groups, first, (written) => (text += written)));
+    const parent = second === undefined ? program : (groups.get(first) ?? addGroup(program, groups, first, summaries[first] ?? "", (written) => (text += written)));
     const sub = parent.command(second ?? first).description(command.summary).helpOption("--help", "show this help").allowExcessArguments(false);
     configure(sub, (written) => (text += written));
     for (const argument of command.arguments ?? []) {
@@ -48,8 +48,8 @@ function configure(command: Commander, write: (text: string) => void): void {
   command.exitOverride().configureOutput({ writeOut: write, writeErr: write, outputError: () => undefined });
 }
 
-function addGroup(program: Commander, groups: Map<string, Commander>, name: string, write: (text: string) => void): Commander {
-  const group = program.command(name).description(`${name} commands`).helpOption("--help", "show this help");
+function addGroup(program: Commander, groups: Map<string, Commander>, name: string, summary: string, write: (text: string) => void): Commander {
+  const group = program.command(name).description(summary).helpOption("--help", "show this help");
   configure(group, write);
   groups.set(name, group);
   return group;

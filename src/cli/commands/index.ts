@@ -17,11 +17,19 @@ import { status } from "./status.ts";
 import { storeGc } from "./store-gc.ts";
 import { storeVerify } from "./store-verify.ts";
 import { up } from "./up.ts";
+import { verify } from "./verify.ts";
 
 /** Every command there is, in the order of the help. */
 export const commands: readonly Command[] = [
   init, up, lock, build, configShow,
   stackCreate, stackAdd, stackShow, stackList, stackDiff, stackFreeze,
-  deploy, rollback, status, history, prune,
+  deploy, rollback, status, history, verify, prune,
   storeVerify, storeGc,
 ];
+
+/** What the first word of two-word commands stands for. */
+export const groups: Readonly<Record<string, string>> = {
+  config: "what caisson.toml says",
+  stack: "versioned sets of artifacts that travel together",
+  store: "where bytes and names are kept",
+};
