@@ -25,7 +25,7 @@ async function atTerminal({ ctx, store, directory }: TemporaryStore, name = "sho
   await writeFile(join(workspace, "caisson.toml"), `[workspace]\nname = "${name}"\n\n[packages.shop-config]\nkind = "files"\npath = "config"\nprefix = "etc"\n`);
   return async (line) => {
     const lines: string[] = [];
-    const typed = await parseCommandLine(commands, line.split(" "), "0");
+    const typed = await parseCommandLine(commands, {}, line.split(" "), "0");
     if (!("command" in typed)) return JSON.stringify(typed);
     const cli: Cli = { library, context: { ...ctx, cwd: workspace }, json: typed.input.has("json"), terminal: false, openStore: () => Promise.resolve(store), print: (text) => lines.push(text), note: (text) => lines.push(`! ${text}`), emit: (value) => lines.push(JSON.stringify(value)) };
     const status = await typed.command.run(cli, typed.input).catch((error: unknown) => {
