@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { CaissonError, fail, failAll, type Descriptor, type Package, type Platform } from "../model/index.ts";
 import { select, type Choice } from "../python/index.ts";
+import { commitRequirements } from "./commit-requirement.ts";
 import { fetchFiles } from "./fetch.ts";
 import { readFilesPackage } from "./files.ts";
 import { gather } from "./gather.ts";
@@ -88,13 +89,14 @@ async function buildSibling(session: Session, pkg: Package, sibling: Package, pl
 
 async function readDependencies(session: Session, pkg: Package, siblings: readonly Package[], platform: Platform): Promise<readonly InstalledDistribution[]> {
   const { lock, directory } = await lockPackage(session.ctx, session.store, lockRequest(session, pkg, platform));
-  const selected = select(lock, platform, { extras: pkg.extras, provided: [pkg.name, ...siblings.map(({ name }) => name)] });
+  const commits = commitRequirements(session, lock, platform, directory);
+  const selected = select(lock, platform, { extras: pkg.extras, provided: [pkg.name, ...siblings.map(({ name }) => name), ...commits.map(({ name }) => name)] });
   if ("problems" in selected) {
     failAll(selected.problems);
     return [];
   }
   const files = await fetchFiles(session.ctx, session.store, selected.choices, { index: await session.index(), directory, offline: session.offline });
-  return await gather(selected.choices.map((choice) => readDependency(session, choice, files.get(choice.file.fileName), platform)));
+  return await gather([...selected.choices.map((choice) => readDependency(session, choice, files.get(choice.file.fileName), platform)), ...commits.map(({ source }) => session.wheel(source, platform))]);
 }
 
 /** What decides which distributions a package gets; some back ends have to be asked what they need. */

@@ -74,13 +74,19 @@ async function prepare(ctx: Context, { needs, members, platform, index, offline,
   await Promise.all([writeFile(requirements, needs.map(({ text }) => `${text}\n`).join("")), writeFile(excludes, members.map((name) => `${name}\n`).join("")), mkdir(home)]);
   const where = ["--python-platform", uvPlatform(platform), "--python-version", platform.python.full ?? platform.python.version, "--no-python-downloads"];
   const argv = [...uv, requirements, "--excludes", excludes, ...where, ...(offline ? ["--offline"] : []), "--format", "pylock.toml", "--output-file", output, "--no-header", "--no-annotate", "--quiet", "--color", "never"];
-  const env = { ...uvEnvironment(ctx, index), PATH: ctx.env["PATH"] ?? "/usr/bin:/bin", HOME: home, LC_ALL: "C.UTF-8" };
+  const env = { ...uvEnvironment(ctx, index), ...gitSurroundings(ctx), PATH: ctx.env["PATH"] ?? "/usr/bin:/bin", HOME: home, LC_ALL: "C.UTF-8" };
   return async (onlyBinary) => {
     // What uv finds in its way are the versions that it keeps.
     await (prefer === undefined ? rm(output, { force: true }) : writeFile(output, prefer));
     const { status, stderr } = await ctx.run([...argv, ...onlyBinary.flatMap((name) => ["--only-binary", name])], { cwd: scratch, env });
     return { status, text: status === 0 ? await readFile(output, "utf8") : "", stderr };
   };
+}
+
+/** A requirement may be a commit of a repository, which uv fetches by git: with the user's keys and settings, and without questions. */
+function gitSurroundings({ env }: Context): Readonly<Record<string, string>> {
+  const passed = ["SSH_AUTH_SOCK", "GIT_SSH_COMMAND", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM", "GIT_SSL_CAINFO"].flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]] as const]));
+  return { ...Object.fromEntries(passed), GIT_CONFIG_GLOBAL: env["GIT_CONFIG_GLOBAL"] ?? join(env["HOME"] ?? "/", ".gitconfig"), GIT_TERMINAL_PROMPT: "0" };
 }
 
 /** The glibc versions that uv has a name for. */

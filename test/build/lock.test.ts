@@ -133,6 +133,24 @@ describe.skipIf(uv === undefined)("resolving (needs uv)", () => {
     await expect(lockPackage(context, store, await request(["web"]))).rejects.toMatchObject({ code: "config-invalid", message: expect.stringContaining("`--index-url`") as string });
   });
 
+  it("row P8: pins a requirement from a repository to its commit, and what that asks for too", async () => {
+    ground.write({ "lib/pyproject.toml": project("lib", ["gamma"]), "lib/lib.py": "" });
+    ground.gitIn("lib", "init", "-q");
+    ground.gitIn("lib", "add", ".");
+    ground.gitIn("lib", "commit", "-q", "-m", "first");
+    const address = `git+file://${ground.directory.replaceAll(" ", "%20")}/lib@main`;
+    ground.write({ "web/pyproject.toml": project("web", [`lib @ ${address}`]) });
+    const { lock } = await lockPackage(context, store, await request(["web"]));
+    expect(lock.packages.map(({ name, source }) => [name, source?.kind === "vcs" ? source.commitId : undefined])).toEqual([["gamma", undefined], ["lib", ground.gitIn("lib", "rev-parse", "HEAD")]]);
+  });
+
+  it("row P8: pins a requirement on a file by its address, with its hash", async () => {
+    const { fileName, sha256 } = makeWheel("gamma", "1.0");
+    ground.write({ "web/pyproject.toml": project("web", [`gamma @ ${server.url.replace(/simple$/, "files")}/${fileName}`]) });
+    const { lock } = await lockPackage(context, store, await request(["web"]));
+    expect(lock.packages.map(({ name, archive, files }) => [name, archive, files[0]?.hashes["sha256"]])).toEqual([["gamma", true, sha256]]);
+  });
+
   it("takes an older version that has a wheel for the platform rather than a newer one that must be compiled", async () => {
     server.files.push(makeWheel("native", "1.0", { tag: "cp38-cp38-manylinux2014_x86_64" }), makeWheel("native", "2.0", { tag: "cp38-cp38-manylinux_2_28_x86_64" }), makeSdist("native", "2.0"), makeSdist("source-only", "1.0"), makeSdist("source-only", "1.1"));
     ground.write({ "web/pyproject.toml": project("web", ["native", "source-only"]) });
