@@ -10,4 +10,4 @@ export { addToStack, addVersionToStack, createStack, diffStacks, freezeStack, ha
 export { buildPackages, lockWorkspace, machinePlatform, orderPackages, type BuildRequest, type BuildResult, type BuiltArtifact, type LockWorkspaceRequest, type WrittenLock } from "./build/index.ts";
 export { platformPreset, platformPresets } from "./python/index.ts";
 
-export { exitStatus, findDefaultBundle, findWanted, prepareDeploy, preparePlan, preparePrune, prepareRollback, printPlan, printSize, readHistory, readPlan, readStatus, statusExit, up, type Change, type HostHistory, type HostResult, type HostStatus, type Running, type Wanted } from "./deploy/index.ts";
+export { exitStatus, findDefaultBundle, findWanted, prepareDeploy, preparePlan, preparePrune, prepareRollback, printPlan, printSize, readHistory, readPlan, readStatus, statusExit, up, verifyHosts, type Change, type HostHistory, type HostResult, type HostStatus, type HostVerification, type Running, type Wanted } from "./deploy/index.ts";

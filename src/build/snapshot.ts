@@ -8,8 +8,8 @@ import { git } from "./git.ts";
 /** A file or link on disk that belongs to a source; its path is relative, with forward slashes. */
 export type DiskFile = { readonly path: string; readonly executable: boolean } | { readonly path: string; readonly target: string };
 
-/** Directories and files that are made, not written: by version control, virtual environments, test runs and back ends. `dist` holds what Caisson itself made. */
-const RUBBISH: ReadonlySet<string> = new Set([".git", ".hg", ".svn", ".venv", "venv", "__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".tox", ".nox", ".eggs", ".idea", ".DS_Store", "node_modules", "build", "dist"]);
+/** Directories and files that are made, not written: by version control, virtual environments, test runs and back ends. `dist` and `.caisson` hold what Caisson itself made. */
+const RUBBISH: ReadonlySet<string> = new Set([".caisson", ".git", ".hg", ".svn", ".venv", "venv", "__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".tox", ".nox", ".eggs", ".idea", ".DS_Store", "node_modules", "build", "dist"]);
 
 /** Whether a path has a part that no source needs. */
 export function isRubbish(path: string): boolean {

@@ -46,8 +46,9 @@ export function resultLines(results: readonly HostResult[]): readonly string[] {
 /** Why hosts are not as wanted, on stderr: one line for each, hints last and each once. */
 export function noteProblems(cli: Cli, results: readonly HostResult[], target: string): void {
   const failed = results.filter(({ problem }) => problem !== undefined);
-  for (const { host, problem } of failed) cli.note(`${host}: ${problem?.message ?? ""}`);
+  for (const { host, problem } of failed) cli.note(`${host}: ${problem?.code === "unhealthy" ? "unhealthy: " : ""}${problem?.message ?? ""}`);
   const hints = new Set(failed.flatMap(({ problem }) => problem?.hint ?? []));
+  if (results.some(({ outcome }) => outcome === "undone")) hints.add(`caisson history --to ${target}`);
   if (results.some(({ outcome }) => outcome === "unknown")) hints.add(`caisson status --to ${target}`);
   for (const hint of hints) cli.note(`hint: ${hint}`);
 }

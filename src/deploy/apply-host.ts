@@ -1,10 +1,11 @@
-import { CaissonError, type HostPlan, type HostState, type Label, type Plan, type Problem, type Step } from "../model/index.ts";
+import { CaissonError, failAll, type HostPlan, type Label, type Plan, type Problem, type Step } from "../model/index.ts";
 import type { Store } from "../store/index.ts";
 import { mapConcurrently, type Context } from "../system/index.ts";
 import type { Agent, Answer } from "../transport/index.ts";
 import { cancelled, orAborted } from "./abort.ts";
 import type { OpenHost } from "./apply.ts";
 import { checkOwn, isForeign } from "./check.ts";
+import { findMoves } from "./moved.ts";
 import type { HostResult } from "./outcome.ts";
 
 /** What starts and stops processes where the caller is the service manager. */
@@ -36,7 +37,7 @@ export async function applyToHost(ctx: Context, store: Store, plan: Plan, host: 
     const agent = await open(host.host);
     let removed: readonly Label[] | undefined;
     try {
-      checkUnmoved(host, await agent.observe());
+      failAll(findMoves(host, await agent.observe()));
       removed = removedBy(await prepare(ctx, store, agent, host, before, what));
     } catch (error) {
       await agent[Symbol.asyncDispose]();
@@ -52,12 +53,6 @@ export async function applyToHost(ctx: Context, store: Store, plan: Plan, host: 
   } finally {
     ctx.report({ type: "finished", what, host: known.host });
   }
-}
-
-/** @throws CaissonError `host-changed` where somebody was here since the plan was made */
-function checkUnmoved(host: HostPlan, state: HostState): void {
-  if (state.generation === host.saw.generation && state.current === host.saw.current) return;
-  throw new CaissonError([{ code: "host-changed", message: `${host.host.name} has changed since this was planned (current was ${host.saw.current ?? "none"}, is ${state.current ?? "none"})`, hint: "plan it again" }]);
 }
 
 /** All steps that switch nothing, many under way at once; the agent takes them in order. */

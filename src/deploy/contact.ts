@@ -1,4 +1,4 @@
-import { hostname } from "node:os";
+import { hostname, userInfo } from "node:os";
 import { CaissonError, failAll, type HostAddress, type Policy, type Problem } from "../model/index.ts";
 import { mapConcurrently, type Context } from "../system/index.ts";
 import { openAgent, type Agent } from "../transport/index.ts";
@@ -21,7 +21,7 @@ const STARTING = 32;
 export async function contactHosts(ctx: Context, hosts: readonly HostAddress[], journal?: number): Promise<Contact> {
   // Also when we are asked to stop, a host must be told, and asked what is true there.
   const calm = { ...ctx, signal: new AbortController().signal };
-  const by = `${ctx.env["USER"] ?? ctx.env["LOGNAME"] ?? "somebody"}@${hostname()}`;
+  const by = `${ctx.env["USER"] ?? ctx.env["LOGNAME"] ?? userInfo().username}@${hostname()}`;
   const held = new Map<HostAddress, Agent>();
   const release = async (): Promise<void> => {
     const agents = [...held.values()];

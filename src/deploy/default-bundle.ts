@@ -33,6 +33,9 @@ export function highestBundle(names: readonly string[], written: string, platfor
 }
 
 async function listChoices(store: Store, message: string): Promise<never> {
-  const stacks = await listStacks(store);
-  fail({ code: "usage", message, hint: stacks.length === 0 ? "caisson build makes a bundle; caisson stack create makes a stack" : `stacks: ${stacks.map(({ ref }) => printStackRef(ref)).join(", ")}` });
+  const stacks = (await listStacks(store)).map(({ ref }) => printStackRef(ref));
+  const listed = `${stacks.slice(0, LISTED).join(", ")}${stacks.length > LISTED ? ` and ${stacks.length - LISTED} more (caisson stack list)` : ""}`;
+  fail({ code: "usage", message, hint: stacks.length === 0 ? "caisson build makes a bundle; caisson stack create makes a stack" : `stacks: ${listed}` });
 }
+
+const LISTED = 8;

@@ -3,6 +3,7 @@ import type { Store } from "../store/index.ts";
 import type { Context } from "../system/index.ts";
 import { createChange, type Change } from "./change.ts";
 import { checkReach, contactHosts } from "./contact.ts";
+import { findMoves } from "./moved.ts";
 import { readPayloads, readTrees } from "./payloads.ts";
 import { lackingTrees, planDeploy } from "./plan.ts";
 import { freezeWanted, wantedStack, type Wanted } from "./wanted.ts";
@@ -28,16 +29,30 @@ export async function prepareDeploy(ctx: Context, store: Store, wanted: Wanted, 
   }
 }
 
-/** A plan that was made before and looked at since. Hosts that have changed meanwhile are refused one by one. */
+/**
+ * A plan that was made before and looked at since.
+ * @throws CaissonError `host-changed` where a host is no longer as the plan saw it
+ */
 export async function preparePlan(ctx: Context, store: Store, plan: Plan): Promise<Change> {
   const contact = await contactHosts(ctx, plan.hosts.map(({ host }) => host));
-  return createChange(ctx, store, plan, contact, async () => {
-    if (plan.ref !== undefined && plan.action === "deploy") await freezeAndSay(ctx, store, await wantedStack(store, plan.ref));
-  });
+  try {
+    checkReach(contact, plan.policy);
+    const states = new Map(contact.hosts.map(({ host, state }) => [`${host.address} ${host.root}`, state]));
+    failAll(plan.hosts.flatMap((each) => {
+      const state = states.get(`${each.host.address} ${each.host.root}`);
+      return state === undefined ? [] : findMoves(each, state).map((problem) => ({ ...problem, message: `${each.host.name}: ${problem.message}` }));
+    }));
+    return createChange(ctx, store, plan, contact, async () => {
+      if (plan.ref !== undefined && plan.action === "deploy") await freezeAndSay(ctx, store, await wantedStack(store, plan.ref));
+    });
+  } catch (error) {
+    await contact[Symbol.asyncDispose]();
+    throw error;
+  }
 }
 
 /** Freezing cannot be taken back, so it is said. */
-export async function freezeAndSay(ctx: Context, store: Store, wanted: Wanted): Promise<void> {
+async function freezeAndSay(ctx: Context, store: Store, wanted: Wanted): Promise<void> {
   const name = printStackRef(wanted.stack);
   if (await freezeWanted(store, wanted)) ctx.report({ type: "notice", message: `deploy ${name} (froze ${name})` });
 }

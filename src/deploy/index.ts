@@ -18,3 +18,4 @@ export { findDefaultBundle } from "./default-bundle.ts";
 export type { Wanted } from "./wanted.ts";
 export { runStack, type Running } from "./run-stack.ts";
 export { up } from "./up.ts";
+export { verifyHosts, type HostVerification } from "./verify.ts";

@@ -59,11 +59,14 @@ export function packagesFor(target: Target, host: HostAddress, packages: readonl
 /** The steps from a staged release to a confirmed one. Health over HTTP is asked only where something starts processes. */
 export function switchSteps(target: Target, to: HostPlan["to"] & string, from: HostPlan["from"], payloads: readonly Payload[], starts: boolean): readonly Step[] {
   const restarts = starts || target.service.kind !== "none";
+  // What nobody starts is well at once, or not at all.
+  const waits = target.service.kind !== "none" || (starts && payloads.some(({ processes }) => processes.length > 0));
   const { minHealthy, healthyDeadline } = target.policy;
+  const patience = waits ? { minHealthy, deadline: healthyDeadline } : { minHealthy: 0, deadline: Math.min(healthyDeadline, LOOK) };
   const checks = payloads.flatMap((payload): readonly Step[] => {
     const { health } = payload;
     if (health === undefined || (health.argv === undefined && !restarts)) return [];
-    return [{ step: "check", release: to, package: payload.package, health, minHealthy: restarts ? minHealthy : 0, deadline: healthyDeadline }];
+    return [{ step: "check", release: to, package: payload.package, health, ...patience }];
   });
   return [
     { step: "activate", release: to, saw: from, undoAfter: SILENCE, service: target.service },
@@ -72,6 +75,9 @@ export function switchSteps(target: Target, to: HostPlan["to"] & string, from: H
     { step: "confirm", release: to },
   ];
 }
+
+/** Seconds for a health check where nothing has to start first. */
+const LOOK = 10;
 
 /** Seconds without a word from us after which a host goes back by itself: three heartbeats, and some patience with a busy machine. */
 const SILENCE = 20;

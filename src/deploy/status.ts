@@ -1,6 +1,7 @@
 import type { HostAddress, JournalEntry, Label, Payload, Problem, Release, Target } from "../model/index.ts";
 import type { Store } from "../store/index.ts";
 import type { Context } from "../system/index.ts";
+import { findClaim } from "./claim.ts";
 import { contactHosts, type Contact } from "./contact.ts";
 import type { ObservedHost } from "./plan.ts";
 import { readReleasePayloads } from "./payloads.ts";
@@ -22,11 +23,10 @@ export interface HostStatus {
 /** Seconds that a health check may take here: a look, not a trial. */
 const LOOK = 5;
 
-/** Ask every host of a target what it runs and how that is. Changes nothing. `starts`: processes are started by somebody, so that addresses may be asked. */
-export async function readStatus(ctx: Context, store: Store, target: Target, options: { readonly starts?: boolean } = {}): Promise<readonly HostStatus[]> {
+/** Ask every host of a target what it runs and how that is. Changes nothing. */
+export async function readStatus(ctx: Context, store: Store, target: Target): Promise<readonly HostStatus[]> {
   await using contact = await contactHosts(ctx, target.hosts, 1);
-  const starts = options.starts === true || target.service.kind !== "none";
-  const found = await Promise.all(contact.hosts.map((observed) => statusOf(store, target, contact, observed, starts)));
+  const found = await Promise.all(contact.hosts.map((observed) => statusOf(store, target, contact, observed)));
   const missed = contact.missed.map(({ host, problem }): HostStatus => ({ host: host.name, previous: null, health: "unchecked", problem }));
   return inOrder(target.hosts, [...found, ...missed]);
 }
@@ -39,11 +39,13 @@ export function statusExit(hosts: readonly HostStatus[]): 0 | 1 | 4 | 5 {
   return hosts.some(({ health }) => health === "unhealthy") ? 1 : 0;
 }
 
-async function statusOf(store: Store, target: Target, contact: Contact, observed: ObservedHost, starts: boolean): Promise<HostStatus> {
+async function statusOf(store: Store, target: Target, contact: Contact, observed: ObservedHost): Promise<HostStatus> {
   const { host, state } = observed;
   const current = state.releases.find(({ label }) => label === state.current);
   const undid = undoneBy(state.recovered ?? state.journal?.at(-1));
   const payloads = await readReleasePayloads(store, observed, state.current, target);
+  // An address is worth asking only where something starts processes: a service, or `up` in another terminal.
+  const starts = target.service.kind !== "none" || (host.via === "local" && (await findClaim(host.root)) !== undefined);
   const health = current === undefined ? "unchecked" : await checkHealth(contact, host, current.label, payloads, starts);
   return { host: host.name, ...(current === undefined ? {} : { current }), previous: state.previous, health, ...(undid === undefined ? {} : { undid }) };
 }

@@ -24,7 +24,12 @@ export const status: Command = {
 
 function cellsOf({ host, current, previous, health, undid, problem }: HostStatus): readonly string[] {
   if (problem !== undefined) return [host, "unknown"];
-  if (current === undefined) return [host, "none", ...(undid === undefined ? [] : [`(undid ${undid.label}: ${undid.detail})`])];
-  const last = undid === undefined ? (previous === null ? [] : [`previous ${previous}`]) : [`(undid ${undid.label}: ${undid.detail})`];
-  return [host, `${current.name}@${current.label}`, current.state, health, ...last];
+  const release = current === undefined ? ["none"] : [`${current.name}@${current.label}`, current.state, health];
+  if (undid !== undefined) return [host, ...release, `(undid ${undid.label}: ${shorten(undid.detail)})`];
+  return [host, ...release, ...(previous === null ? [] : [`previous ${previous}`])];
+}
+
+/** A line each; `history` has the whole story. */
+function shorten(detail: string): string {
+  return detail.length > 80 ? `${detail.slice(0, 79)}…` : detail;
 }

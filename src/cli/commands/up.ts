@@ -20,7 +20,7 @@ export const up: Command = {
     const workspace = await library.readWorkspace(context, context.cwd);
     await using running = await library.up(eventContext(cli), await cli.openStore(), workspace, input.value("root"));
     const status = library.exitStatus([running.result.outcome]);
-    say(cli, running, status);
+    say(cli, running, status, input.has("once"));
     if (status !== 0 || running.processes.length === 0 || input.has("once")) return status;
     const problem = await running.supervise();
     if (problem === undefined) return 0;
@@ -30,7 +30,7 @@ export const up: Command = {
   },
 };
 
-function say(cli: Cli, running: Running, status: ExitStatus): void {
+function say(cli: Cli, running: Running, status: ExitStatus, once: boolean): void {
   const { library, context } = cli;
   const { ref, result, sendBytes, keptBytes, processes, addresses } = running;
   const root = relative(context.cwd, running.root) || ".";
@@ -43,7 +43,9 @@ function say(cli: Cli, running: Running, status: ExitStatus): void {
   if (status !== 0) return;
   cli.print(`release  ${root}/versions/${ref.label}`);
   cli.print(`new      ${library.printSize(sendBytes)} sent, ${library.printSize(keptBytes)} kept`);
-  cli.print(`running  ${processes.length === 0 ? "nothing: no package has a process" : processes.join(", ")}${addresses.length === 0 ? "" : `  ${addresses.join("  ")}`}`);
-  const next = processes.length === 0 ? [`ls ${root}/versions/current/bin`] : ["Ctrl-C ends it"];
-  cli.print(`next     ${[...next, `caisson status --to local:${root}`, ...(result.from === null || result.from === result.to ? [] : [`caisson rollback --to local:${root}`])].join("; ")}`);
+  const ran = processes.length === 0 ? "nothing: no package has a process" : [processes.join(", "), ...addresses].join("  ");
+  cli.print(once ? `ran      ${ran}` : `running  ${ran}`);
+  const next = processes.length === 0 || once ? [`ls ${root}/versions/current/bin`] : ["Ctrl-C ends it", `caisson status --to local:${root}`];
+  const back = result.from === null || result.from === result.to ? [] : [`caisson rollback --to local:${root}`];
+  cli.print(`next     ${[...next, ...back].join("; ")}`);
 }

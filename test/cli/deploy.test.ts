@@ -1,0 +1,161 @@
+import { spawn, spawnSync } from "node:child_process";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { makeHome, type Home } from "../support/machine.ts";
+
+let home: Home;
+let work: string;
+beforeEach(() => {
+  home = makeHome();
+  work = join(home.directory, "work");
+  mkdirSync(join(work, "config"), { recursive: true });
+  writeFileSync(join(work, "caisson.toml"), `[workspace]
+name = "hello"
+[packages.hello]
+kind = "files"
+path = "config"
+prefix = "etc"
+health = { command = "grep -q good etc/state" }
+[targets.production]
+hosts = ["local:h1", "local:h2"]
+rollout = { healthy_deadline = "2s" }
+`);
+});
+afterEach(() => home.remove());
+
+interface Said {
+  readonly status: number | null;
+  readonly stdout: readonly string[];
+  readonly stderr: readonly string[];
+}
+
+function caisson(...words: readonly string[]): Said {
+  const { status, stdout, stderr } = spawnSync("caisson", words, { cwd: work, env: home.env, encoding: "utf8" });
+  return { status, stdout: linesOf(stdout), stderr: linesOf(stderr) };
+}
+
+/** Progress, which begins with two spaces, is left out: it depends on how fast a machine is. */
+function linesOf(text: string): readonly string[] {
+  return text.split("\n").filter((line) => line !== "" && !/^ {2}\S/.test(line));
+}
+
+function build(version: string, state = "good"): void {
+  writeFileSync(join(work, "config/VERSION"), `${version}\n`);
+  writeFileSync(join(work, "config/state"), `${state} ${version}\n`);
+  expect(caisson("build")).toMatchObject({ status: 0 });
+}
+
+describe("caisson deploy", () => {
+  it("says what it would do, does it, and says so", () => {
+    build("1.0");
+    const plan = caisson("deploy", "--to", "production", "--plan");
+    expect(plan).toMatchObject({ status: 0, stderr: [] });
+    expect(plan.stdout.map((line) => line.replaceAll(/\d+(?:\.\d+)? k?B/g, "<size>"))).toEqual(["plan hello@1.0 -> production, 2 hosts", "local:h1  none -> 1.0  send <size>  restart 0  hooks 0", "local:h2  none -> 1.0  send <size>  restart 0  hooks 0"]);
+    expect(existsSync(join(work, "h1"))).toBe(false);
+    expect(caisson("stack", "list").stdout).toEqual([]);
+    expect(caisson("deploy", "--to", "production")).toEqual({ status: 0, stdout: ["local:h1  hello@1.0  active  (was: none)", "local:h2  hello@1.0  active  (was: none)"], stderr: ["deploy hello@1.0 (froze hello@1.0)"] });
+    expect(caisson("deploy", "--to", "production")).toEqual({ status: 0, stdout: ["local:h1  hello@1.0  unchanged", "local:h2  hello@1.0  unchanged"], stderr: [] });
+  });
+
+  it("goes back from what is unhealthy, and ends with 3", () => {
+    build("1.0");
+    caisson("deploy", "--to", "production");
+    build("1.1", "bad");
+    const said = caisson("deploy", "--to", "production");
+    expect(said).toEqual({
+      status: 3,
+      stdout: ["local:h1  hello@1.1  undone    (now: 1.0)", "local:h2  hello@1.1  not-done  (now: 1.0)"],
+      stderr: ["deploy hello@1.1 (froze hello@1.1)", "local:h1: unhealthy: `grep -q good etc/state` ended with 1", "local:h2: not begun: local:h1 is undone", "hint: caisson history --to production"],
+    });
+    expect(caisson("status", "--to", "production")).toEqual({ status: 0, stdout: ["local:h1  hello@1.0  active  healthy  (undid 1.1: `grep -q good etc/state` ended with 1)", "local:h2  hello@1.0  active  healthy"], stderr: [] });
+    expect(caisson("history", "--to", "production").stdout.map((line) => line.split(/ {2,}/)).filter(([, , event]) => event === "undone").map(([host, , , release]) => [host, release])).toEqual([["local:h1", "1.0 -> 1.1"]]);
+  });
+
+  it("carries out a saved plan, and refuses it when a host has changed since", () => {
+    build("1.0");
+    expect(caisson("deploy", "--to", "production", "--plan-out", "plan.json")).toMatchObject({ status: 0, stderr: ["deploy hello@1.0 (froze hello@1.0)", "wrote plan.json; carry it out: caisson deploy plan.json"] });
+    expect(existsSync(join(work, "h1"))).toBe(false);
+    expect(caisson("deploy", "plan.json", "--to", "local:other")).toMatchObject({ status: 2 });
+    expect(caisson("deploy", "plan.json")).toMatchObject({ status: 0, stdout: ["local:h1  hello@1.0  active  (was: none)", "local:h2  hello@1.0  active  (was: none)"] });
+    expect(caisson("deploy", "plan.json")).toEqual({ status: 1, stdout: [], stderr: ["error: local:h1: changed since this was planned: current was none and is 1.0", "error: local:h2: changed since this was planned: current was none and is 1.0", "hint: plan it again"] });
+    writeFileSync(join(work, "plan.json"), readFileSync(join(work, "plan.json"), "utf8").replace('"generation":0', '"generation":"none"'));
+    expect(caisson("deploy", "plan.json")).toMatchObject({ status: 1 });
+    expect(caisson("deploy", "plan.json").stderr[0]).toMatch(/^error: plan\.json: /);
+  });
+
+  it("tells programs what happens, one event per line, and the result last", () => {
+    build("1.0");
+    const { status, stdout } = caisson("deploy", "--to", "local:app", "--json");
+    const events = stdout.map((line) => JSON.parse(line) as Readonly<Record<string, unknown>>);
+    expect(status).toBe(0);
+    expect(new Set(events.map(({ type }) => type))).toEqual(new Set(["notice", "started", "progress", "finished", "result"]));
+    expect(events.at(-1)).toEqual({ type: "result", action: "deploy", ref: "hello@1.0", target: "local:app", status: 0, hosts: [{ host: "local", name: "hello", to: "1.0", from: null, outcome: "done", now: "1.0" }] });
+  });
+
+  it("needs no workspace for a directory of this machine", () => {
+    build("1.0");
+    caisson("deploy", "--to", "local:app");
+    work = join(home.directory, "tmp");
+    expect(caisson("deploy", "1.0", "--to", "local:island")).toEqual({ status: 0, stderr: [], stdout: ["local  hello@1.0  active  (was: none)"] });
+    expect(caisson("status", "--to", "local:island")).toMatchObject({ status: 0, stdout: ["local  hello@1.0  active  healthy"] });
+    expect(caisson("deploy", "--to", "local:island")).toMatchObject({ status: 2, stderr: ["error: say which stack or bundle to deploy", "hint: stacks: hello@1.0"] });
+  });
+
+  it("names what is wrong on the command line", () => {
+    expect(caisson("deploy")).toMatchObject({ status: 2, stderr: ["error: say where: --to TARGET", "hint: a target of caisson.toml, or local:DIR"] });
+    expect(caisson("deploy", "--to", "nowhere")).toMatchObject({ status: 2 });
+    expect(caisson("deploy", "dist/none.tar.gz", "--to", "local:app")).toMatchObject({ status: 2, stderr: ["error: there is no bundle `dist/none.tar.gz`", "hint: caisson build makes one in `dist`"] });
+    expect(caisson("prune", "--to", "local:app", "--keep", "few")).toMatchObject({ status: 2 });
+    expect(caisson("rollback", "--to", "local:app")).toMatchObject({ status: 1 });
+  });
+
+  it("goes back when Ctrl-C comes while a release is checked, and says how it left things", async () => {
+    build("1.0");
+    caisson("deploy", "--to", "local:app");
+    build("1.1", "bad");
+    const running = spawn(process.execPath, [join(import.meta.dirname, "../../dist/cli/main.js"), "deploy", "--to", "local:app"], { cwd: work, env: home.env, stdio: ["ignore", "pipe", "ignore"] });
+    const out: string[] = [];
+    running.stdout.setEncoding("utf8").on("data", (text: string) => out.push(text));
+    while (readlinkSync(join(work, "app/versions/current")) !== "1.1") await sleep(10);
+    running.kill("SIGINT");
+    const status = await new Promise((resolve) => running.once("close", resolve));
+    expect([status, out.join("")]).toEqual([3, "local  hello@1.1  undone  (now: 1.0)\n"]);
+    expect(readlinkSync(join(work, "app/versions/current"))).toBe("1.0");
+  });
+});
+
+describe("caisson verify", () => {
+  it("finds a file that somebody changed", () => {
+    build("1.0");
+    caisson("deploy", "--to", "local:app");
+    expect(caisson("verify", "--to", "local:app")).toMatchObject({ status: 0, stderr: [] });
+    const trees = join(work, "app/trees");
+    const file = readdirSync(trees, { recursive: true, encoding: "utf8" }).find((path) => path.endsWith("/state")) ?? "";
+    chmodSync(join(trees, file), 0o644);
+    writeFileSync(join(trees, file), "good enough\n");
+    expect(caisson("verify", "--to", "local:app")).toMatchObject({ status: 1, stderr: [`local: \`trees/${file}\` is bad`] });
+  });
+});
+
+describe("caisson up", () => {
+  it("leaves no process behind when it is killed by SIGKILL", async () => {
+    build("1.0");
+    const flag = join(home.directory, "alive");
+    const beat = `processes.beat = "sh -c 'echo beat; while sleep 0.1; do date +%N > \\"$0\\"; done' $FLAG"`;
+    writeFileSync(join(work, "caisson.toml"), readFileSync(join(work, "caisson.toml"), "utf8").replace("health =", `${beat}\nhealth =`));
+    const running = spawn(process.execPath, [join(import.meta.dirname, "../../dist/cli/main.js"), "up"], { cwd: work, env: { ...home.env, FLAG: flag }, stdio: ["ignore", "pipe", "pipe"] });
+    const err: string[] = [];
+    running.stderr.setEncoding("utf8").on("data", (text: string) => err.push(text));
+    const [line] = await new Promise<readonly string[]>((resolve) => running.stdout.setEncoding("utf8").once("data", (text: string) => resolve(text.split("\n"))));
+    expect(line).toMatch(/^local {2}hello@dev-[0-9a-f]{8} {2}active {2}\(was: none\)$/);
+    expect(err.join("")).toContain("beat | beat");
+    expect(caisson("up").stderr[0]).toBe(`error: \`caisson up\` runs here already, as process ${running.pid}`);
+    running.kill("SIGKILL");
+    await sleep(2000);
+    const before = readFileSync(flag, "utf8");
+    await sleep(1000);
+    expect(readFileSync(flag, "utf8")).toBe(before);
+  });
+});
