@@ -39,7 +39,7 @@ export async function lockByInputs(ctx: Context, store: Store, request: LockRequ
   const known = await recall(store, key);
   if (known !== undefined) return known;
   const needs = await gatherNeeds(request, true);
-  const found = (await recall(store, await inputsKey(ctx, request, index, { ...needs, computed: [] }))) ?? (await resolveAnew(ctx, store, request, index, needs));
+  const found = (await recall(store, await inputsKey(ctx, request, index, { ...needs, computed: [] }))) ?? (await resolveAnew(ctx, store, request, index, needs, { refresh: false }));
   await remember(store, key, found.text);
   return found;
 }
@@ -57,7 +57,7 @@ export async function lockKey(ctx: Context, request: LockRequest): Promise<strin
 /** Resolve, whatever is kept or committed: to the newest versions, but for those of the lock `prefer` that still satisfy. */
 export async function relockPackage(ctx: Context, store: Store, request: LockRequest, prefer?: string): Promise<LockAnswer> {
   const index = await indexSettings(ctx, request.workspace.index);
-  return await resolveAnew(ctx, store, request, index, await gatherNeeds(request, true), prefer);
+  return await resolveAnew(ctx, store, request, index, await gatherNeeds(request, true), { refresh: true, ...(prefer === undefined ? {} : { prefer }) });
 }
 
 interface Committed {
@@ -141,12 +141,12 @@ async function remember(store: Store, key: string, text: string): Promise<void> 
   await store.writeRef("locks", key, { lock } as unknown as Json, before?.generation ?? 0);
 }
 
-async function resolveAnew(ctx: Context, store: Store, request: LockRequest, index: PackageIndex, needs: ForeignNeeds, prefer?: string): Promise<LockAnswer> {
+async function resolveAnew(ctx: Context, store: Store, request: LockRequest, index: PackageIndex, needs: ForeignNeeds, how: { readonly refresh: boolean; readonly prefer?: string }): Promise<LockAnswer> {
   const { package: pkg, platform, workspace, offline } = request;
   const lock: Lock =
     needs.needs.length === 0
       ? { file: "pylock.toml", lockVersion: "1.0", createdBy: "caisson", environments: [], extras: [], dependencyGroups: [], defaultGroups: [], packages: [], warnings: [] }
-      : await resolve(ctx, { written: pkg.written, needs: needs.needs, members: memberNames(workspace.packages, pkg.name), platform, index, settings: workspace.index, offline, ...(prefer === undefined ? {} : { prefer }) });
+      : await resolve(ctx, { written: pkg.written, needs: needs.needs, members: memberNames(workspace.packages, pkg.name), platform, index, settings: workspace.index, offline, ...how });
   const text = printLock(lock);
   if (lock.packages.length > 0) ctx.report({ type: "notice", message: `chose ${lock.packages.length} ${lock.packages.length === 1 ? "distribution" : "distributions"} for \`${pkg.written}\` on ${platform.label}; \`caisson lock\` writes them down` });
   await remember(store, await inputsKey(ctx, request, index, { ...needs, computed: [] }), text);

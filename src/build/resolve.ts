@@ -25,6 +25,8 @@ export interface Question {
   readonly offline: boolean;
   /** The text of a lock whose versions are kept where they still satisfy. */
   readonly prefer?: string;
+  /** Ask the index anew what it has; uv believes what it heard in the last minutes. */
+  readonly refresh: boolean;
 }
 
 /**
@@ -38,10 +40,10 @@ export async function resolve(ctx: Context, question: Question): Promise<Lock> {
     await using scratch = await temporaryDirectory("caisson-lock");
     const [uv, python] = await Promise.all([findUv(ctx, question.settings, { offline: question.offline }), findPython(ctx, question.platform)]);
     const compile = await prepare(ctx, question, [uv.path, "pip", "compile", "--python", python], scratch.path);
-    const wheelsOnly = await compile([":all:"]);
+    const wheelsOnly = await compile([":all:"], question.refresh);
     if (wheelsOnly.status === 0) return readAnswer(wheelsOnly, question);
     // 1 says that there is no solution, anything else that uv could not look for one.
-    const withSdists = wheelsOnly.status === 1 ? await compile([]) : wheelsOnly;
+    const withSdists = wheelsOnly.status === 1 ? await compile([], true) : wheelsOnly;
     if (withSdists.status !== 0) return await explain(ctx, question, withSdists);
     return await preferWheels(question, compile, readAnswer(withSdists, question));
   } finally {
@@ -66,7 +68,7 @@ interface Answer {
 }
 
 /** Asks uv with the packages that must come as wheels. */
-type Compile = (onlyBinary: readonly string[]) => Promise<Answer>;
+type Compile = (onlyBinary: readonly string[], refresh?: boolean) => Promise<Answer>;
 
 async function prepare(ctx: Context, { needs, members, platform, index, offline, prefer }: Question, uv: readonly string[], scratch: string): Promise<Compile> {
   const [requirements, excludes, home] = ["requirements.in", "excludes.txt", "home"].map((name) => join(scratch, name)) as [string, string, string];
@@ -75,10 +77,10 @@ async function prepare(ctx: Context, { needs, members, platform, index, offline,
   const where = ["--python-platform", uvPlatform(platform), "--python-version", platform.python.full ?? platform.python.version, "--no-python-downloads"];
   const argv = [...uv, requirements, "--excludes", excludes, ...where, ...(offline ? ["--offline"] : []), "--format", "pylock.toml", "--output-file", output, "--no-header", "--no-annotate", "--quiet", "--color", "never"];
   const env = { ...uvEnvironment(ctx, index), ...gitSurroundings(ctx), PATH: ctx.env["PATH"] ?? "/usr/bin:/bin", HOME: home, LC_ALL: "C.UTF-8" };
-  return async (onlyBinary) => {
+  return async (onlyBinary, refresh = false) => {
     // What uv finds in its way are the versions that it keeps.
     await (prefer === undefined ? rm(output, { force: true }) : writeFile(output, prefer));
-    const { status, stderr } = await ctx.run([...argv, ...onlyBinary.flatMap((name) => ["--only-binary", name])], { cwd: scratch, env });
+    const { status, stderr } = await ctx.run([...argv, ...(refresh && !offline ? ["--refresh"] : []), ...onlyBinary.flatMap((name) => ["--only-binary", name])], { cwd: scratch, env });
     return { status, text: status === 0 ? await readFile(output, "utf8") : "", stderr };
   };
 }

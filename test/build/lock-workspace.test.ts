@@ -49,9 +49,8 @@ describe.skipIf(uv === undefined)("locking a workspace (needs uv)", () => {
     workshop.remove();
   });
 
-  // uv keeps pages of an index for a while, so each question has a cache of its own.
   async function lock(request: Partial<Parameters<typeof lockWorkspace>[3]> = {}): Promise<readonly string[]> {
-    const context = workshop.with({ ...workshop.context.env, PATH: [dirname(uv?.path ?? ""), workshop.context.env["PATH"]].join(delimiter), XDG_CACHE_HOME: join(workshop.directory, ".home", `cache-${server.requests.length}`) });
+    const context = workshop.with({ ...workshop.context.env, PATH: [dirname(uv?.path ?? ""), workshop.context.env["PATH"]].join(delimiter), XDG_CACHE_HOME: join(workshop.directory, ".home/cache") });
     const written = await lockWorkspace(context, workshop.store, await readWorkspace(context, workshop.directory), { offline: false, ...request });
     return written.map(({ path, distributions, state }) => `${path.slice(workshop.directory.length + 1)} ${distributions} ${state}`);
   }
