@@ -24,7 +24,7 @@ export interface PackageIndex {
   readonly from: string;
 }
 
-export const PUBLIC_INDEX = "https://pypi.org/simple";
+const PUBLIC_INDEX = "https://pypi.org/simple";
 
 /**
  * The package index and what belongs to it: the workspace's own setting, else uv's (environment, then files), else pip's (likewise), else the public one.

@@ -14,7 +14,7 @@ export interface IndexServer extends AsyncDisposable {
 }
 
 /** `lie`: other bytes than the page's hash says; `cut`: half of the file, then the connection breaks; `short`: half of it and a clean end; `error`: a 500. */
-export type Mischief = "lie" | "cut" | "short" | "error" | "stall";
+type Mischief = "lie" | "cut" | "short" | "error" | "stall";
 
 export interface IndexOptions {
   readonly json?: boolean;
