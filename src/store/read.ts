@@ -34,13 +34,10 @@ export async function* readBlob(store: string, blob: Digest): Bytes {
 export async function openBlob(store: string, blob: Digest): Promise<OpenBlob> {
   const file = await openFile(store, blob);
   try {
-    const hash = createHash("sha256");
-    let size = 0;
-    for await (const chunk of chunksOf(file, blobPath(store, blob))) {
-      hash.update(chunk);
-      size += chunk.length;
-    }
-    checkDigest(store, blob, `sha256:${hash.digest("hex")}`);
+    const { digest, size } = await hashFile(file).catch((error: unknown) => {
+      throw explainReadError(error, blobPath(store, blob));
+    });
+    checkDigest(store, blob, digest);
     return {
       path: blobPath(store, blob),
       size,

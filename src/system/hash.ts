@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
+import { open, type FileHandle } from "node:fs/promises";
 import { printCanonicalJson, treeIdentity, type Bytes, type Digest, type TreeEntry } from "../model/index.ts";
 
 /** The digest of bytes, or of a text's UTF-8. */
@@ -17,10 +17,30 @@ export function treeId(entries: readonly TreeEntry[]): Digest {
   return hashJson(treeIdentity(entries));
 }
 
-/** Digest and length of a file, read as a stream. */
-export async function hashFile(path: string): Promise<{ readonly digest: Digest; readonly size: number }> {
-  return await hashStream(createReadStream(path, { highWaterMark: 1 << 20 }));
+/** Digest and length of a file, read in pieces; of an open one, from its beginning. */
+export async function hashFile(file: string | FileHandle): Promise<{ readonly digest: Digest; readonly size: number }> {
+  const handle = typeof file === "string" ? await open(file) : file;
+  try {
+    const hash = createHash("sha256");
+    let size = 0;
+    // Two buffers for ever: one is hashed while the other is filled. A new one for each piece would cost as much as the hashing.
+    const piece = Math.min(PIECE, Math.max(SMALL, (await handle.stat()).size));
+    let [full, free] = [Buffer.allocUnsafe(piece), Buffer.allocUnsafe(piece)];
+    for (let { bytesRead } = await handle.read(full, 0, piece, 0); bytesRead > 0; ) {
+      size += bytesRead;
+      const next = handle.read(free, 0, piece, size);
+      hash.update(full.subarray(0, bytesRead));
+      ({ bytesRead } = await next);
+      [full, free] = [free, full];
+    }
+    return { digest: `sha256:${hash.digest("hex")}`, size };
+  } finally {
+    if (typeof file === "string") await handle.close();
+  }
 }
+
+const PIECE = 1 << 19;
+const SMALL = 1 << 10;
 
 /** Digest and length of a stream. */
 export async function hashStream(bytes: Bytes): Promise<{ readonly digest: Digest; readonly size: number }> {
