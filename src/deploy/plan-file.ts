@@ -21,7 +21,7 @@ export function parsePlan(file: string, content: string): Plan {
   }
   const plan = planShape.read(value, [], (mismatch) => found.push(mismatch));
   const [first] = found;
-  if (first !== undefined || plan === undefined) return fail({ code: "config-invalid", message: first?.message ?? "this is not a plan", file, key: first?.at.join(".") ?? "", hint: "plan again: caisson deploy --plan-out FILE" });
+  if (first !== undefined || plan === undefined) return fail({ code: "config-invalid", message: first?.message ?? "this is not a plan", file, hint: first?.hint ?? "plan again: caisson deploy --plan-out FILE" });
   return plan as Plan;
 }
 

@@ -37,7 +37,7 @@ export function planDeploy(request: DeployRequest): Planned {
   const problems = request.hosts.flatMap(({ host, state }) => {
     const documents = payloadsFor(request, host);
     if (documents.length === 0) return [{ code: "config-invalid", message: `no role of \`${target.name}\` gives ${host.name} a package of \`${printStackRef(ref)}\``, hint: "name the host in a role, or take it out of the target" } as const];
-    return [...checkRoot(ref, request.stack, host, state), ...documents.flatMap(({ payload }) => checkFit(host.name, state.facts, payload))];
+    return [...checkRoot(ref, request.stack, host, state), ...documents.flatMap(({ payload }) => [...checkFit(host.name, state.facts, payload), ...checkHooks(payload)])];
   });
   if (problems.length > 0) return { problems };
   return { plan: { schema: "caisson.plan/1", action: "deploy", stack: request.stack, ref, target: target.name, policy: target.policy, hosts: request.hosts.map((observed) => planHost(request, observed)) } };
@@ -50,7 +50,7 @@ export function lackingTrees(request: Omit<DeployRequest, "trees">): readonly De
 }
 
 /** The packages that a host gets: those that a role gives to it, and those that no role names. */
-export function packagesFor(target: Target, host: HostAddress, packages: readonly PackageName[]): readonly PackageName[] {
+function packagesFor(target: Target, host: HostAddress, packages: readonly PackageName[]): readonly PackageName[] {
   const roles = Object.values(target.roles);
   const mine = roles.filter(({ hosts }) => hosts.includes(host.name) || (host.address !== "" && hosts.includes(host.address)));
   return packages.filter((name) => mine.some((role) => role.packages.includes(name)) || !roles.some((role) => role.packages.includes(name)));
@@ -91,6 +91,11 @@ function checkRoot(ref: StackRef, stack: Digest, host: HostAddress, state: HostS
   return [];
 }
 
+/** A hook that is not run would be a release half made. */
+function checkHooks({ package: name, hooks }: Payload): readonly Problem[] {
+  return hooks.length === 0 ? [] : [{ code: "hook-failed", message: `\`${name}\` has hooks, and this version of Caisson runs none`, hint: "take them out, or deploy it with a newer Caisson" }];
+}
+
 function planHost(request: DeployRequest, { host, state }: ObservedHost): HostPlan {
   const { ref, target } = request;
   const documents = payloadsFor(request, host);
@@ -102,8 +107,7 @@ function planHost(request: DeployRequest, { host, state }: ObservedHost): HostPl
   const sendBytes = total(making.flatMap((step) => (step.step === "receive" ? [step.blob] : [])));
   const starts = request.starts === true;
   const restarts = starts || target.service.kind !== "none" ? payloads.flatMap(({ processes }) => processes.map(({ name }) => name)) : [];
-  const hooks = payloads.reduce((count, payload) => count + payload.hooks.length, 0);
-  return { ...plan, steps: [...making, ...switchSteps(target, ref.label, state.current, payloads, starts)], sendBytes, keptBytes: whole - sendBytes, restarts, hooks };
+  return { ...plan, steps: [...making, ...switchSteps(target, ref.label, state.current, payloads, starts)], sendBytes, keptBytes: whole - sendBytes, restarts };
 }
 
 /** Everything that the release is made of and the host lacks, each blob once, and the release itself. */

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { makeHome, type Home } from "../support/machine.ts";
 
+const main = join(import.meta.dirname, "../../dist/cli/main.js");
 let home: Home;
 let work: string;
 beforeEach(() => {
@@ -32,7 +33,7 @@ interface Said {
 }
 
 function caisson(...words: readonly string[]): Said {
-  const { status, stdout, stderr } = spawnSync("caisson", words, { cwd: work, env: home.env, encoding: "utf8" });
+  const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...words], { cwd: work, env: home.env, encoding: "utf8" });
   return { status, stdout: linesOf(stdout), stderr: linesOf(stderr) };
 }
 
@@ -115,7 +116,7 @@ describe("caisson deploy", () => {
     build("1.0");
     caisson("deploy", "--to", "local:app");
     build("1.1", "bad");
-    const running = spawn(process.execPath, [join(import.meta.dirname, "../../dist/cli/main.js"), "deploy", "--to", "local:app"], { cwd: work, env: home.env, stdio: ["ignore", "pipe", "ignore"] });
+    const running = spawn(process.execPath, [main, "deploy", "--to", "local:app"], { cwd: work, env: home.env, stdio: ["ignore", "pipe", "ignore"] });
     const out: string[] = [];
     running.stdout.setEncoding("utf8").on("data", (text: string) => out.push(text));
     while (readlinkSync(join(work, "app/versions/current")) !== "1.1") await sleep(10);
@@ -145,12 +146,13 @@ describe("caisson up", () => {
     const flag = join(home.directory, "alive");
     const beat = `processes.beat = "sh -c 'echo beat; while sleep 0.1; do date +%N > \\"$0\\"; done' $FLAG"`;
     writeFileSync(join(work, "caisson.toml"), readFileSync(join(work, "caisson.toml"), "utf8").replace("health =", `${beat}\nhealth =`));
-    const running = spawn(process.execPath, [join(import.meta.dirname, "../../dist/cli/main.js"), "up"], { cwd: work, env: { ...home.env, FLAG: flag }, stdio: ["ignore", "pipe", "pipe"] });
+    const running = spawn(process.execPath, [main, "up"], { cwd: work, env: { ...home.env, FLAG: flag }, stdio: ["ignore", "pipe", "pipe"] });
     const err: string[] = [];
     running.stderr.setEncoding("utf8").on("data", (text: string) => err.push(text));
     const [line] = await new Promise<readonly string[]>((resolve) => running.stdout.setEncoding("utf8").once("data", (text: string) => resolve(text.split("\n"))));
     expect(line).toMatch(/^local {2}hello@dev-[0-9a-f]{8} {2}active {2}\(was: none\)$/);
     expect(err.join("")).toContain("beat | beat");
+    expect(caisson("status", "--to", "local:.caisson/up").stdout).toEqual([`${line}`.replace(/active.*/, "active  healthy")]);
     expect(caisson("up").stderr[0]).toBe(`error: \`caisson up\` runs here already, as process ${running.pid}`);
     running.kill("SIGKILL");
     await sleep(2000);

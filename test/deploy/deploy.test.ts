@@ -2,14 +2,17 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { applyPlan } from "../../src/deploy/apply.ts";
 import { prepareDeploy } from "../../src/deploy/deploy.ts";
-import type { HostResult } from "../../src/deploy/outcome.ts";
+import { exitStatus, type HostResult } from "../../src/deploy/outcome.ts";
 import { preparePrune } from "../../src/deploy/prune.ts";
 import { prepareRollback } from "../../src/deploy/rollback.ts";
 import { readStatus } from "../../src/deploy/status.ts";
 import { readHistory } from "../../src/deploy/history.ts";
 import type { Wanted } from "../../src/deploy/wanted.ts";
-import type { Label, Service, Target } from "../../src/model/index.ts";
+import { CaissonError, type HostAddress, type Label, type Service, type Target } from "../../src/model/index.ts";
+import type { Context } from "../../src/system/index.ts";
+import { openAgent, type Agent } from "../../src/transport/index.ts";
 import { makeStack, openWorkbench, type HandMade, type Workbench } from "../support/hand-made.ts";
 
 let bench: Workbench;
@@ -151,6 +154,52 @@ describe("deploy", () => {
     bench.stop();
     expect(await applied).toMatchObject([{ outcome: "undone", now: "1.0", problem: { code: "cancelled" } }]);
     expect(current()).toBe("1.0");
+  });
+});
+
+/** Apply with an agent that is killed at a point, and whatever becomes of a second contact. */
+async function deployWithFault(point: string, again: (ctx: Context, host: HostAddress) => Promise<Agent>): Promise<readonly HostResult[]> {
+  const wanted = await makeStack(bench.store, version("1.1", { health: { argv: ["hello"] } }));
+  const ctx = { ...bench.ctx, env: { ...bench.ctx.env, CAISSON_FAULT: point } };
+  await using change = await prepareDeploy(ctx, bench.store, wanted, target());
+  const { plan } = change;
+  let contacts = 0;
+  return await applyPlan(ctx, bench.store, plan, async (host) => (contacts++ === 0 ? await openAgent(ctx, host, { by: "tester" }) : await again(ctx, host)));
+}
+
+describe("deploy, when contact is lost", () => {
+  it("asks once more what is true", async () => {
+    await deploy(await makeStack(bench.store, version("1.0")));
+    expect(await deployWithFault("check:before", (ctx, host) => openAgent(ctx, host, { by: "tester" }))).toMatchObject([{ outcome: "undone", now: "1.0" }]);
+  });
+
+  it("says that it does not know when nobody can be asked", async () => {
+    await deploy(await makeStack(bench.store, version("1.0")));
+    const results = await deployWithFault("check:before", () => Promise.reject(new CaissonError([{ code: "host-unreachable", message: "no route" }])));
+    expect(results).toMatchObject([{ outcome: "unknown", now: undefined, problem: { code: "unknown-state" } }]);
+    expect(exitStatus(results.map(({ outcome }) => outcome))).toBe(5);
+  });
+
+  it("has changed nothing when that is before the switch", async () => {
+    await deploy(await makeStack(bench.store, version("1.0")));
+    expect(await deployWithFault("stage:middle", () => Promise.reject(new Error("nobody needs to ask")))).toMatchObject([{ outcome: "not-done", now: "1.0" }]);
+    expect(current()).toBe("1.0");
+  });
+});
+
+describe("two deployers at once", () => {
+  it("get in each other's way without harm: one wins, the other is told who is at work", async () => {
+    await deploy(await makeStack(bench.store, version("1.0")));
+    const slow = await makeStack(bench.store, version("1.1", { health: { argv: ["sleep", "1"] } }));
+    const other = await makeStack(bench.store, version("1.2"));
+    await using first = await prepareDeploy(bench.ctx, bench.store, slow, target());
+    await using second = await prepareDeploy(bench.ctx, bench.store, other, target());
+    const winning = first.apply();
+    while (current() !== "1.1") await new Promise((resolve) => setTimeout(resolve, 10));
+    expect(await second.apply()).toMatchObject([{ outcome: "not-done", problem: { code: "host-changed" } }]);
+    await expect(deploy(other)).resolves.toMatchObject([{ outcome: "not-done", problem: { code: "host-busy" } }]);
+    expect(await winning).toMatchObject([{ outcome: "done" }]);
+    expect(await deploy(other)).toMatchObject([{ outcome: "done", from: "1.1", now: "1.2" }]);
   });
 });
 

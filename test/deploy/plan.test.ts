@@ -1,5 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { lackingTrees, planDeploy, type DeployRequest } from "../../src/deploy/plan.ts";
+import { parsePlan, printPlan } from "../../src/deploy/plan-file.ts";
+import { planPrune } from "../../src/deploy/plan-prune.ts";
+import { planRollback } from "../../src/deploy/plan-rollback.ts";
 import type { HostState, Plan, Problem, Release } from "../../src/model/index.ts";
 import { blob, digest, emptyHost, facts, host, label, packageName, payloadOf, target } from "./samples.ts";
 
@@ -28,6 +31,60 @@ function refused(asked: DeployRequest): readonly Problem[] {
   if ("plan" in result) throw new Error("a plan was made");
   return result.problems;
 }
+
+describe("planRollback", () => {
+  const newer: Release = { ...staged, state: "active" };
+  const both: HostState = { ...emptyHost("h1"), generation: 4, current: label("1.10"), previous: label("1.9"), releases: [{ ...older, state: "retired" }, newer] };
+
+  it("switches to the previous release, sends nothing, and knows it by its own name", () => {
+    const result = planRollback({ target: target(), hosts: [{ host: host("h1"), state: both }], payloadsOf: () => [] });
+    expect(result).toMatchObject({
+      plan: {
+        action: "rollback", ref: { name: "hello", label: "1.9" },
+        hosts: [{ from: "1.10", to: "1.9", sendBytes: 0, saw: { generation: 4, current: "1.10" }, steps: [{ step: "activate", release: "1.9", saw: "1.10" }, { step: "confirm", release: "1.9" }] }],
+      },
+    });
+  });
+
+  it("checks the health of what it goes back to, where this store knows how", () => {
+    const service = { kind: "command", restart: "true" } as const;
+    const payload = { ...hello.document.payload, health: { url: "http://127.0.0.1:1/" } };
+    const result = planRollback({ target: target({ service }), hosts: [{ host: host("h1"), state: both }], payloadsOf: () => [payload] });
+    expect("plan" in result && result.plan.hosts[0]?.steps.map(({ step }) => step)).toEqual(["activate", "restart", "check", "confirm"]);
+  });
+
+  it("refuses all hosts when one cannot go back", () => {
+    const result = planRollback({ target: target(), to: label("1.9"), hosts: [{ host: host("h1"), state: both }, { host: host("h2"), state: emptyHost("h2") }], payloadsOf: () => [] });
+    expect(result).toEqual({ problems: [{ code: "ref-unknown", message: "h2 has no release `1.9`", hint: "releases there: none" }] });
+  });
+});
+
+describe("planPrune", () => {
+  it("spares the current, the previous and the newest of the others", () => {
+    const releases = ["1", "2", "3", "4", "5"].map((text): Release => ({ ...older, label: label(text), state: "retired" }));
+    const state: HostState = { ...emptyHost("h1"), current: label("2"), previous: label("5"), releases };
+    expect(planPrune(target(), [{ host: host("h1"), state }], 1).hosts[0]).toMatchObject({ removes: ["1", "3"], steps: [{ step: "prune", keep: 1 }], from: "2", to: null });
+    expect(planPrune(target(), [{ host: host("h1"), state }], 3).hosts[0]?.removes).toEqual([]);
+  });
+});
+
+describe("a plan in a file", () => {
+  it("is the same plan again", () => {
+    const plan = planned(request([emptyHost("h1")]));
+    expect(parsePlan("plan.json", printPlan(plan))).toEqual(plan);
+  });
+
+  it.each<readonly [string, (plan: string) => string, RegExp]>([
+    ["no JSON", () => "{", /not a plan/],
+    ["another step", (text) => text.replace('"step":"confirm"', '"step":"format"'), /step is `format`/],
+    ["a path for a label", (text) => text.replace('"to":"1.10"', '"to":"../../x"'), /to is `\.\.\/\.\.\/x`/],
+    ["a digest that is none", (text) => text.replace(/"digest":"sha256:b+"/, '"digest":"sha256:b"'), /blob\.digest is `sha256:b`/],
+    ["a word too many", (text) => text.replace('"hooks":0', '"hooks":0,"force":true'), /force/],
+  ])("is refused with %s", (_, change, message) => {
+    const text = change(printPlan(planned(request([emptyHost("h1")]))));
+    expect(() => parsePlan("plan.json", text)).toThrow(message);
+  });
+});
 
 describe("planDeploy", () => {
   it("sends an empty host everything, bytes before trees before the release, and then switches", () => {
@@ -141,6 +198,11 @@ describe("planDeploy", () => {
   it("refuses a root that belongs to another stack", () => {
     const state: HostState = { ...emptyHost("h1"), releases: [{ ...older, name: packageName("shop") }] };
     expect(refused(request([state]))).toEqual([{ code: "host-changed", message: "`/srv/h1` on h1 belongs to the stack `shop`", hint: "give each stack a root of its own" }]);
+  });
+
+  it("refuses a package with hooks, since nothing would run them", () => {
+    const payload = { ...hello.document.payload, hooks: [{ at: "stage", argv: ["migrate"], once: "host", reversible: true } as const] };
+    expect(refused(request([emptyHost("h1")], { payloads: [{ ...hello.document, payload }] })).map(({ code }) => code)).toEqual(["hook-failed"]);
   });
 
   it("row P6: names every host that cannot run it, and why, before anything is made", () => {

@@ -10,9 +10,9 @@ export function blob(letter: string, size: number): Descriptor {
   return { digest: digest(letter), size, mediaType: "application/octet-stream" };
 }
 
-export const policy: Policy = { canary: 1, maxParallel: 4, maxFailed: 0, minHealthy: 10, healthyDeadline: 60 };
+const policy: Policy = { canary: 1, maxParallel: 4, maxFailed: 0, minHealthy: 10, healthyDeadline: 60 };
 
-export const platform: Platform = {
+const platform: Platform = {
   label: "debian-12",
   os: { id: "debian", release: "12" },
   arch: "x86_64",
@@ -37,7 +37,7 @@ export function target(change: Partial<Target> = {}): Target {
   return { name: "production", hosts: [host("h1"), host("h2")], roles: {}, service: { kind: "none" }, policy, keep: 5, ...change };
 }
 
-export interface Sample {
+interface Sample {
   readonly name: string;
   readonly version: string;
   /** Each by single hex digits: the id, the digest of its document (10 bytes), and the blob that its one file comes from. */

@@ -2,9 +2,9 @@
  * One change of a host by the compiled library, in a process that kills itself right before or right after it asks the agent for one step.
  * Its only argument is JSON: {store, root, action, stack, at, moment}; `at` counts the plan's steps from 0.
  */
-import { applyPlan } from "../../dist/deploy/index.js";
+import { applyPlan } from "../../dist/deploy/apply.js";
 import { createContext, findWanted, openStore, parseLabel, prepareDeploy, prepareRollback } from "../../dist/index.js";
-import { openAgent } from "../../dist/transport/index.js";
+import { openAgent } from "../../dist/transport/agent.js";
 
 const { store: directory, root, action, stack, at, moment, target } = JSON.parse(process.argv[2]);
 const ctx = createContext({ cwd: root, env: process.env, report: () => undefined, signal: new AbortController().signal });
