@@ -1,4 +1,8 @@
 /** Knows Python's packaging standards: versions, markers, tags, locks, wheels, ELF, and how many wheels become one environment. Pure functions over bytes and text. */
+import type * as Normalize from "./wheel/normalize.ts";
+import type * as Wheel from "./wheel/wheel.ts";
+import type * as ZipFile from "./zip/zip.ts";
+
 export { compareVersions, normalizeVersion } from "./version/version.ts";
 export { isSpecifier, satisfies } from "./version/specifier.ts";
 export { evaluateMarker, parseMarker, type Marker } from "./version/marker.ts";
@@ -10,12 +14,17 @@ export { nodeHashName } from "./lock/hashes.ts";
 export { printLock } from "./lock/print.ts";
 export { select, type Choice, type SelectOptions } from "./lock/select.ts";
 export { planFiles, planLinks } from "./environment/links.ts";
-export { readZip, bytesSource, readMember, type ByteSource } from "./zip/zip.ts";
-export { readWheel, ruleSetVersion } from "./wheel/wheel.ts";
-export { normalizeWheel } from "./wheel/normalize.ts";
+export { bytesSource, type ByteSource } from "./zip/source.ts";
+export { ruleSetVersion } from "./wheel/rules.ts";
 export { launcherText } from "./wheel/launcher.ts";
 export { parseWheelFileName } from "./wheel/name.ts";
 export { readElf, type Elf } from "./elf/elf.ts";
 export { checkElf } from "./elf/check-elf.ts";
 export { checkRequirements } from "./environment/requirements.ts";
 export { completePlatform, parseCompletePlatform, type CompletePlatform } from "./platform/complete-platform.ts";
+
+// Loaded with the first wheel that is read: most commands read none.
+export const readWheel: typeof Wheel.readWheel = async (...words) => (await import("./wheel/wheel.ts")).readWheel(...words);
+export const normalizeWheel: typeof Normalize.normalizeWheel = async (...words) => (await import("./wheel/normalize.ts")).normalizeWheel(...words);
+export const readZip: typeof ZipFile.readZip = async (...words) => (await import("./zip/zip.ts")).readZip(...words);
+export const readMember: typeof ZipFile.readMember = async (...words) => (await import("./zip/zip.ts")).readMember(...words);

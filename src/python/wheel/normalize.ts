@@ -5,7 +5,8 @@ import { printRecord } from "./record.ts";
 import { readWheel } from "./wheel.ts";
 import { isBytecode } from "./layout.ts";
 import { writeZip, type ZipFile } from "../zip/writer.ts";
-import { bytesSource, readMember, readZip, type ByteSource } from "../zip/zip.ts";
+import { bytesSource, type ByteSource } from "../zip/source.ts";
+import { readMember, readZip } from "../zip/zip.ts";
 
 /**
  * The same wheel as one byte sequence, whatever back end, umask, clock or file order made it: members sorted, times 1980-01-01, modes 0644 or 0755, RECORD rewritten, bytecode and directories left out.

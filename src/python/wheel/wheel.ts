@@ -9,10 +9,8 @@ import { checkRecord, readContents } from "./content.ts";
 import { findLayout } from "./layout.ts";
 import { expandTags, parseWheelFileName, type WheelName } from "./name.ts";
 import { layTree } from "./tree.ts";
-import { readMember, readZip, type ByteSource, type Zip } from "../zip/zip.ts";
-
-/** Part of the key under which a `Distribution` is cached; raised whenever the same wheel could be read differently. */
-export const ruleSetVersion: string = "1";
+import type { ByteSource } from "../zip/source.ts";
+import { readMember, readZip, type Zip } from "../zip/zip.ts";
 
 /**
  * Read one wheel strictly, each member once: what it is, what it needs, and its files as a tree.

@@ -1,6 +1,7 @@
 import { refuse } from "../wheel/refuse.ts";
 import { checkUnicodePath, readExtra, readUInt64, SENTINEL, widen } from "./extra.ts";
-import type { ByteSource, ZipMember } from "./zip.ts";
+import type { ByteSource } from "./source.ts";
+import type { ZipMember } from "./zip.ts";
 
 /** A member as the central directory has it, with what the local header must repeat. */
 export interface DirectoryEntry extends ZipMember {

@@ -5,7 +5,7 @@ import { refuse } from "../wheel/refuse.ts";
 import { asBuffer, DESCRIPTOR, FLAG, LOCAL, type DirectoryEntry } from "./directory.ts";
 import { readExtra, readUInt64, widen } from "./extra.ts";
 import { SPAN, type ReadExtent } from "./spans.ts";
-import type { ByteSource } from "./zip.ts";
+import type { ByteSource } from "./source.ts";
 
 /** Where a member lies: its local header, its data, its descriptor, and nothing else. */
 export interface Extent {

@@ -1,4 +1,4 @@
-import type { ByteSource } from "./zip.ts";
+import type { ByteSource } from "./source.ts";
 
 /** Reads one extent of a source; neighbours come with it. */
 export type ReadExtent = (extent: { readonly start: number; readonly end: number }) => Promise<Uint8Array>;

@@ -4,14 +4,8 @@ import { refuse } from "../wheel/refuse.ts";
 import { readDirectory, type DirectoryEntry } from "./directory.ts";
 import { openMember, type Extent } from "./member.ts";
 import { checkNames } from "./names.ts";
+import type { ByteSource } from "./source.ts";
 import { readInSpans } from "./spans.ts";
-
-/** Bytes read by ranges, so that a wheel of 1 GB never lies in memory whole. */
-export interface ByteSource {
-  readonly size: number;
-  /** Exactly `length` bytes; the caller asks for none beyond the end. */
-  read(offset: number, length: number): Promise<Uint8Array>;
-}
 
 /** One file or directory of a zip, as its central directory has it. */
 export interface ZipMember {
@@ -93,9 +87,4 @@ export async function readMember(zip: Zip, member: ZipMember): Promise<Uint8Arra
   const chunks: Uint8Array[] = [];
   for await (const chunk of zip.open(member)) chunks.push(chunk);
   return chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks);
-}
-
-/** Bytes in memory as a source. */
-export function bytesSource(bytes: Uint8Array): ByteSource {
-  return { size: bytes.length, read: (offset, length) => Promise.resolve(bytes.subarray(offset, offset + length)) };
 }
