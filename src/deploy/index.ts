@@ -1,16 +1,33 @@
 /** Makes a stack the active release on hosts, whole or not at all: observe, plan (pure), apply. */
+import type * as Bundle from "./default-bundle.ts";
+import type * as Deploy from "./deploy.ts";
+import type * as Find from "./find-wanted.ts";
+import type * as History from "./history.ts";
+import type * as Prune from "./prune.ts";
+import type * as Rollback from "./rollback.ts";
+import type * as Status from "./status.ts";
+import type * as Up from "./up.ts";
+import type * as Verify from "./verify.ts";
+
 export { printPlan } from "./plan-file.ts";
-export { exitStatus, type HostResult } from "./outcome.ts";
+export { exitStatus, statusExit, type HostResult } from "./outcome.ts";
 export { printSize } from "./size.ts";
 export type { Change } from "./change.ts";
-export { prepareDeploy, preparePlan } from "./deploy.ts";
-export { prepareRollback } from "./rollback.ts";
-export { preparePrune } from "./prune.ts";
-export { readStatus, statusExit, type HostStatus } from "./status.ts";
-export { readHistory, type HostHistory } from "./history.ts";
-export { verifyHosts, type HostVerification } from "./verify.ts";
-export { findWanted, readPlan } from "./find-wanted.ts";
-export { findDefaultBundle } from "./default-bundle.ts";
+export type { HostStatus } from "./status.ts";
+export type { HostHistory } from "./history.ts";
+export type { HostVerification } from "./verify.ts";
 export type { Wanted } from "./wanted.ts";
-export { up } from "./up.ts";
 export type { Running } from "./run-stack.ts";
+
+// Loaded when they are first called: who builds does not wait for what deploys.
+export const prepareDeploy: typeof Deploy.prepareDeploy = async (...words) => (await import("./deploy.ts")).prepareDeploy(...words);
+export const preparePlan: typeof Deploy.preparePlan = async (...words) => (await import("./deploy.ts")).preparePlan(...words);
+export const prepareRollback: typeof Rollback.prepareRollback = async (...words) => (await import("./rollback.ts")).prepareRollback(...words);
+export const preparePrune: typeof Prune.preparePrune = async (...words) => (await import("./prune.ts")).preparePrune(...words);
+export const readStatus: typeof Status.readStatus = async (...words) => (await import("./status.ts")).readStatus(...words);
+export const readHistory: typeof History.readHistory = async (...words) => (await import("./history.ts")).readHistory(...words);
+export const verifyHosts: typeof Verify.verifyHosts = async (...words) => (await import("./verify.ts")).verifyHosts(...words);
+export const findWanted: typeof Find.findWanted = async (...words) => (await import("./find-wanted.ts")).findWanted(...words);
+export const readPlan: typeof Find.readPlan = async (...words) => (await import("./find-wanted.ts")).readPlan(...words);
+export const findDefaultBundle: typeof Bundle.findDefaultBundle = async (...words) => (await import("./default-bundle.ts")).findDefaultBundle(...words);
+export const up: typeof Up.up = async (...words) => (await import("./up.ts")).up(...words);

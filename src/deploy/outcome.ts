@@ -1,4 +1,5 @@
 import type { HostOutcome, Label, PackageName, Problem } from "../model/index.ts";
+import type { HostStatus } from "./status.ts";
 
 /** What became of one host, checked there or said to be unknown. */
 export interface HostResult {
@@ -24,4 +25,12 @@ export function exitStatus(outcomes: readonly HostOutcome[]): 0 | 1 | 3 | 4 | 5 
   if (has("done", "unchanged") && has("undone", "not-done")) return 4;
   if (has("undone")) return 3;
   return has("not-done") ? 1 : 0;
+}
+
+/** 5 when a host is out of reach, 4 when hosts differ, 1 when all are ill alike, else 0. */
+export function statusExit(hosts: readonly HostStatus[]): 0 | 1 | 4 | 5 {
+  if (hosts.some(({ problem }) => problem !== undefined)) return 5;
+  const states = new Set(hosts.map(({ current, health }) => `${current?.stack ?? ""} ${health}`));
+  if (states.size > 1) return 4;
+  return hosts.some(({ health }) => health === "unhealthy") ? 1 : 0;
 }

@@ -31,14 +31,6 @@ export async function readStatus(ctx: Context, store: Store, target: Target): Pr
   return inOrder(target.hosts, [...found, ...missed]);
 }
 
-/** 5 when a host is out of reach, 4 when hosts differ, 1 when all are ill alike, else 0. */
-export function statusExit(hosts: readonly HostStatus[]): 0 | 1 | 4 | 5 {
-  if (hosts.some(({ problem }) => problem !== undefined)) return 5;
-  const states = new Set(hosts.map(({ current, health }) => `${current?.stack ?? ""} ${health}`));
-  if (states.size > 1) return 4;
-  return hosts.some(({ health }) => health === "unhealthy") ? 1 : 0;
-}
-
 async function statusOf(store: Store, target: Target, contact: Contact, observed: ObservedHost): Promise<HostStatus> {
   const { host, state } = observed;
   const current = state.releases.find(({ label }) => label === state.current);
