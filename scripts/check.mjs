@@ -17,6 +17,7 @@ must([bin("tsc"), "-p", "tsconfig.build.json"], { cwd: project });
 
 const agent = readdirSync(join(project, "agent")).filter((name) => name.endsWith(".py")).map((name) => join("agent", name));
 const shell = ["agent/install.sh", ...readdirSync(join(project, "scripts")).filter((name) => name.endsWith(".sh")).map((name) => join("scripts", name))];
+/** @type {readonly (readonly [name: string, argv: readonly string[]])[]} */
 const checks = [
   ["types", [bin("tsc"), "--noEmit"]],
   ["lint", [bin("oxlint"), "--deny-warnings"]],

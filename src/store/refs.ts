@@ -73,7 +73,7 @@ export async function* listRefs(store: string, kind: RefKind): AsyncIterable<str
 /** Names are file names on every file system, and never hidden ones. */
 const NAME = /^[A-Za-z0-9][A-Za-z0-9@._+!~-]{0,254}$/;
 
-export function refPath(store: string, kind: RefKind, name: string): string {
+function refPath(store: string, kind: RefKind, name: string): string {
   if (!NAME.test(name)) fail({ code: "name-invalid", message: `\`${name}\` cannot be a name in the store`, hint: "letters, digits and @ . _ + ! ~ - , at most 255, starting with a letter or digit" });
   return join(refsDirectory(store, kind), name);
 }

@@ -2,4 +2,3 @@
 export { openAgent, type Agent, type Verification } from "./agent.ts";
 export type { Answer } from "./conversation.ts";
 export type { Channel, Transport } from "./channel.ts";
-export { localTransport } from "./local.ts";

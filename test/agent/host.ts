@@ -115,7 +115,7 @@ export async function stage(agent: Agent, wanted: TestStack): Promise<void> {
   for (const answer of await askAll(agent, wanted.steps)) expect(answer).toMatchObject({ done: true });
 }
 
-export const noService: Service = { kind: "none" };
+const noService: Service = { kind: "none" };
 
 export function activation(release: Label, saw: Label | null, service: Service = noService): Step {
   return { step: "activate", release, saw, undoAfter: 15, service };

@@ -106,6 +106,6 @@ function printRelease(version: Version): string {
 }
 
 /** Whether it is an alpha, beta, candidate or development release. */
-export function isPrerelease(version: Version): boolean {
+function isPrerelease(version: Version): boolean {
   return version.pre !== undefined || version.dev !== undefined;
 }
