@@ -43,6 +43,15 @@ function roomOf(file: string): string {
   return file.split("/")[0] ?? "";
 }
 
+function lines(path: string): number {
+  return readFileSync(path, "utf8").split("\n").length - 1;
+}
+
+/** The text of a room's front door. */
+function first(room: string): string {
+  return readFileSync(join(root, room, room === "cli" ? "main.ts" : "index.ts"), "utf8");
+}
+
 it("gives every room a floor", () => {
   expect(files.map(roomOf).filter((room) => !(room in floors))).toEqual([]);
 });
@@ -77,14 +86,12 @@ it("reads the process's own environment and directory in the command line only",
 });
 
 it("keeps every file of src under 400 lines, and the agent under 1,500", () => {
-  const lines = (path: string): number => readFileSync(path, "utf8").split("\n").length - 1;
   expect(files.filter((file) => lines(join(root, file)) > 400)).toEqual([]);
   expect(lines(join(root, "../agent/agent.py"))).toBeLessThan(1500);
 });
 
 it("says at the top of each room what the room is for", () => {
   const rooms = [...new Set(files.filter((file) => file.includes("/")).map(roomOf))];
-  const first = (room: string): string => readFileSync(join(root, room, room === "cli" ? "main.ts" : "index.ts"), "utf8");
   expect(rooms.filter((room) => !/^(?:#!.*\n)?\/\*\*\s*(?:\n \* )?[A-Z][^\n]+/.test(first(room)))).toEqual([]);
 });
 
