@@ -5,7 +5,8 @@ import { commitRequirements } from "./commit-requirement.ts";
 import { fetchFiles } from "./fetch.ts";
 import { readFilesPackage } from "./files.ts";
 import { gather } from "./gather.ts";
-import { lockPackage, type LockRequest } from "./lock.ts";
+import { lockPackage } from "./lock.ts";
+import { lockRequest } from "./lock-request.ts";
 import { siblingsOf } from "./order.ts";
 import type { Content, InstalledDistribution } from "./payload.ts";
 import { readProject } from "./project.ts";
@@ -55,6 +56,11 @@ async function readPython(session: Session, pkg: Package, platform: Platform): P
   };
 }
 
+/** What the wheel of a package says that it needs. */
+export async function readRequires(session: Session, pkg: Package, platform: Platform): Promise<readonly string[]> {
+  return (await buildOwn(session, pkg, platform)).installed?.distribution.requires ?? [];
+}
+
 interface Own {
   /** Absent where there is nothing to build, only requirements. */
   readonly installed?: InstalledDistribution;
@@ -97,18 +103,6 @@ async function readDependencies(session: Session, pkg: Package, siblings: readon
   }
   const files = await fetchFiles(session.ctx, session.store, selected.choices, { index: await session.index(), directory, offline: session.offline });
   return await gather([...selected.choices.map((choice) => readDependency(session, choice, files.get(choice.file.fileName), platform)), ...commits.map(({ source }) => session.wheel(source, platform))]);
-}
-
-/** What decides which distributions a package gets; some back ends have to be asked what they need. */
-export function lockRequest(session: Session, pkg: Package, platform: Platform): LockRequest {
-  return {
-    workspace: session.workspace,
-    package: pkg,
-    platform,
-    source: session.source,
-    requires: async (member) => (await buildOwn(session, member, platform)).installed?.distribution.requires ?? [],
-    offline: session.offline,
-  };
 }
 
 async function readDependency(session: Session, choice: Choice, file: Descriptor | undefined, platform: Platform): Promise<InstalledDistribution> {

@@ -6,9 +6,9 @@ import { printLock, type Lock, type LockedFile } from "../python/index.ts";
 import type { Store } from "../store/index.ts";
 import { writeDurably, type Context } from "../system/index.ts";
 import { choosePackages, choosePlatforms } from "./build.ts";
-import { lockRequest } from "./content.ts";
 import { gather } from "./gather.ts";
 import { lockByInputs, relockPackage } from "./lock.ts";
+import { lockRequest } from "./lock-request.ts";
 import { siblingsOf } from "./order.ts";
 import { openSession, type Session } from "./session.ts";
 

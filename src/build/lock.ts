@@ -6,8 +6,8 @@ import { withoutCredentials } from "./git.ts";
 import { indexSettings, type PackageIndex } from "./index-settings.ts";
 import { fileOf } from "./needs.ts";
 import { gatherNeeds, type ForeignNeeds, type LockRequest } from "./requirements.ts";
-import { resolve, uvPlatform } from "./resolve.ts";
 import { uvVersion } from "./tools.ts";
+import { uvPlatform } from "./uv-platform.ts";
 
 export type { LockRequest } from "./requirements.ts";
 
@@ -146,7 +146,7 @@ async function resolveAnew(ctx: Context, store: Store, request: LockRequest, ind
   const lock: Lock =
     needs.needs.length === 0
       ? { file: "pylock.toml", lockVersion: "1.0", createdBy: "caisson", environments: [], extras: [], dependencyGroups: [], defaultGroups: [], packages: [], warnings: [] }
-      : await resolve(ctx, { written: pkg.written, needs: needs.needs, members: memberNames(workspace.packages, pkg.name), platform, index, settings: workspace.index, offline, ...how });
+      : await (await import("./resolve.ts")).resolve(ctx, { written: pkg.written, needs: needs.needs, members: memberNames(workspace.packages, pkg.name), platform, index, settings: workspace.index, offline, ...how });
   const text = printLock(lock);
   if (lock.packages.length > 0) ctx.report({ type: "notice", message: `chose ${lock.packages.length} ${lock.packages.length === 1 ? "distribution" : "distributions"} for \`${pkg.written}\` on ${platform.label}; \`caisson lock\` writes them down` });
   await remember(store, await inputsKey(ctx, request, index, { ...needs, computed: [] }), text);

@@ -1,7 +1,7 @@
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { CaissonError, fail, type IndexSettings, type PackageName, type Platform, type Problem } from "../model/index.ts";
-import { compareVersions, parseLock, select, type Lock } from "../python/index.ts";
+import { parseLock, select, type Lock } from "../python/index.ts";
 import { temporaryDirectory, type Context } from "../system/index.ts";
 import { withoutCredentials } from "./git.ts";
 import { askInterpreter, findInterpreter, findOnPath } from "./interpreter.ts";
@@ -10,6 +10,7 @@ import { readIndexPage } from "./index-page.ts";
 import { uvEnvironment, type PackageIndex } from "./index-settings.ts";
 import type { ForeignNeed } from "./requirements.ts";
 import { findUv } from "./tools.ts";
+import { uvPlatform } from "./uv-platform.ts";
 
 /** What uv is asked to solve. */
 export interface Question {
@@ -89,20 +90,6 @@ async function prepare(ctx: Context, { needs, members, platform, index, offline,
 function gitSurroundings({ env }: Context): Readonly<Record<string, string>> {
   const passed = ["SSH_AUTH_SOCK", "GIT_SSH_COMMAND", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM", "GIT_SSL_CAINFO"].flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]] as const]));
   return { ...Object.fromEntries(passed), GIT_CONFIG_GLOBAL: env["GIT_CONFIG_GLOBAL"] ?? join(env["HOME"] ?? "/", ".gitconfig"), GIT_TERMINAL_PROMPT: "0" };
-}
-
-/** The glibc versions that uv has a name for. */
-const GLIBC = ["2.17", "2.28", "2.31", "2.32", "2.33", "2.34", "2.35", "2.36", "2.37", "2.38", "2.39", "2.40"];
-
-/**
- * uv's name for a platform, of the nearest lower glibc: what is locked fits, and the choice of files is made by the platform's own tags.
- * @throws CaissonError `platform-unknown` below glibc 2.17
- */
-export function uvPlatform({ label, arch, libc }: Platform): string {
-  if (libc.family === "musl") return `${arch}-unknown-linux-musl`;
-  const nearest = GLIBC.findLast((version) => compareVersions(version, libc.version) <= 0);
-  if (nearest === undefined) return fail({ code: "platform-unknown", message: `uv can lock for glibc 2.17 and later, and ${label} has ${libc.version}`, hint: "write its lock by hand, as pylock.toml beside pyproject.toml" });
-  return `${arch}-manylinux_${nearest.replace(".", "_")}`;
 }
 
 function readAnswer({ text }: Answer, { members }: Question): Lock {

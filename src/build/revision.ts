@@ -5,7 +5,6 @@ import { fail, type EpochSeconds, type Package, type Revision } from "../model/i
 import { errorCode, type Context } from "../system/index.ts";
 import { checkOut, roomFor, sharedCheckout, type Repository } from "./checkout.ts";
 import { runGit, readObjects, withoutCredentials, type GitObject } from "./git.ts";
-import { openMirror } from "./mirror.ts";
 import { copyDisk, hashDisk, isRubbish, listDisk } from "./snapshot.ts";
 import { METADATA_FILES, type RevisionRequest, type Source } from "./source.ts";
 
@@ -46,6 +45,7 @@ async function locate(ctx: Context, workspaceDirectory: string, source: Package[
   const rev = "rev" in request ? request.rev : undefined;
   if ("git" in source) {
     const wanted = rev ?? source.ref;
+    const { openMirror } = await import("./mirror.ts");
     const mirror = await openMirror(ctx, workspaceDirectory, source.git, wanted, "offline" in request && request.offline);
     return { directory: mirror.top, repository: mirror, path: posix.normalize(source.path ?? "").replace(/^\.?\/?$/, "").replace(/\/$/, ""), rev: wanted };
   }

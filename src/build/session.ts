@@ -11,7 +11,7 @@ import { createQueue, once } from "./queue.ts";
 import { readRevisions } from "./revision.ts";
 import type { RevisionRequest, Source } from "./source.ts";
 import { findUv } from "./tools.ts";
-import { buildWheel, type BuiltWheel, type WheelSource } from "./wheel.ts";
+import type { BuiltWheel, WheelSource } from "./wheel.ts";
 
 /** What the packages and platforms of one build share; each is looked for when it is first needed, and once. */
 export interface Session extends AsyncDisposable {
@@ -77,6 +77,7 @@ export async function openSession(ctx: Context, store: Store, workspace: Workspa
     source: ({ name }) => byName.get(name) as Source,
     wheel: (source, platform) =>
       wheels(JSON.stringify([source.key, source.name, platform.label]), async () => {
+        const { buildWheel } = await import("./wheel.ts");
         const { fileName, wheel } = await buildWheel(ctx, store, workshop, source, platform);
         return await read(fileName, wheel);
       }),

@@ -1,5 +1,16 @@
 /** Turns a payload into bytes, reproducibly, and reads them back, trusting nothing: the bundle, in five containers. */
+import type { Bytes } from "../model/index.ts";
+import type * as Bundle from "./bundle.ts";
+import type * as Pack from "./pack.ts";
+import type * as Unpack from "./unpack.ts";
+
 export { artifactFileName, formats, parseFormat, type Format } from "./format.ts";
-export { bundleFiles } from "./bundle.ts";
-export { packBundle } from "./pack.ts";
-export { unpackBundle } from "./unpack.ts";
+
+// Loaded when they are first called: most commands neither pack nor unpack.
+export async function* bundleFiles(...words: Parameters<typeof Bundle.bundleFiles>): ReturnType<typeof Bundle.bundleFiles> {
+  yield* (await import("./bundle.ts")).bundleFiles(...words);
+}
+export async function* packBundle(...words: Parameters<typeof Pack.packBundle>): Bytes {
+  yield* (await import("./pack.ts")).packBundle(...words);
+}
+export const unpackBundle: typeof Unpack.unpackBundle = async (...words) => (await import("./unpack.ts")).unpackBundle(...words);

@@ -3,7 +3,7 @@ import { delimiter, dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { lockKey, lockPackage, relockPackage, type LockAnswer } from "../../src/build/lock.ts";
 import type { LockRequest } from "../../src/build/requirements.ts";
-import { uvPlatform } from "../../src/build/resolve.ts";
+import { uvPlatform } from "../../src/build/uv-platform.ts";
 import { readRevision } from "../../src/build/revision.ts";
 import type { Source } from "../../src/build/source.ts";
 import type { Package, PackageName, Workspace } from "../../src/model/index.ts";

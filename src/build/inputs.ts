@@ -1,0 +1,41 @@
+import type { Json, Package, Platform } from "../model/index.ts";
+import { ruleSetVersion } from "../python/index.ts";
+import type { Action } from "./action.ts";
+import { lockKey } from "./lock.ts";
+import { lockRequest } from "./lock-request.ts";
+import { siblingsOf } from "./order.ts";
+import type { Session } from "./session.ts";
+import type { Source } from "./source.ts";
+
+export type ArtifactAction = Extract<Action, { kind: "artifact" }>;
+
+/** What decides the bytes of an artifact, and where it comes from. */
+export interface Inputs {
+  /** The package itself, then its siblings. */
+  readonly members: readonly Package[];
+  readonly sources: readonly Source[];
+  readonly action: Omit<ArtifactAction, "format">;
+  /** What a version may be made of besides files. */
+  readonly commits: () => Promise<Json>;
+}
+
+/** All that decides the bytes of an artifact, from git and caisson.toml alone: no uv, no Python, no distribution. */
+export async function readInputs(session: Session, pkg: Package, platform: Platform): Promise<Inputs> {
+  const members = [pkg, ...siblingsOf(pkg, session.workspace.packages)];
+  const sources = members.map((member) => session.source(member));
+  const { name: _, source: __, needs: ___, ...settings } = pkg;
+  return {
+    members,
+    sources,
+    action: {
+      schema: "caisson.action/1",
+      kind: "artifact",
+      package: settings as unknown as Json,
+      platform: platform as unknown as Json,
+      trees: members.map(({ name, kind }, at) => ({ name, kind, tree: sources[at]?.treeKey ?? "" })),
+      lock: pkg.kind === "python" ? await lockKey(session.ctx, lockRequest(session, pkg, platform)) : "",
+      rules: `${ruleSetVersion} ${await session.ownDigest()}`,
+    },
+    commits: () => Promise.all(sources.map(async (source) => ({ commit: source.revision.id, describe: (await source.describe()) ?? "" }))),
+  };
+}

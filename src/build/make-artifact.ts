@@ -1,0 +1,48 @@
+import { CaissonError, type Artifact, type FormatName, type Json, type Package, type Payload, type Platform, type Problem } from "../model/index.ts";
+import { rememberAction } from "./action.ts";
+import { packArtifact } from "./artifact.ts";
+import { readContent } from "./content.ts";
+import type { ArtifactAction, Inputs } from "./inputs.ts";
+import { lastChange } from "./last-change.ts";
+import { assemblePayload } from "./payload.ts";
+import type { Session } from "./session.ts";
+import type { Source } from "./source.ts";
+
+/** What all formats of a package are made of. */
+export interface MadePayload {
+  readonly payload: Payload;
+  readonly dependsOnCommit: boolean;
+}
+
+/** Build, fetch and read everything, and put it together. */
+export async function makePayload(session: Session, pkg: Package, platform: Platform, { members, sources }: Inputs): Promise<MadePayload> {
+  const { version, content, dependsOnCommit } = await readContent(session, pkg, platform);
+  const what = `check ${pkg.written} ${platform.label}`;
+  session.ctx.report({ type: "started", what });
+  try {
+    const [source] = sources as readonly [Source];
+    const revision = dependsOnCommit ? source.revision : await lastChange(session.ctx, session.workspace.directory, source.revision, members);
+    const assembled = assemblePayload(pkg, version, revision, platform, content);
+    if ("problems" in assembled) throw new CaissonError(assembled.problems as readonly [Problem, ...Problem[]]);
+    return { payload: assembled.payload, dependsOnCommit };
+  } finally {
+    session.ctx.report({ type: "finished", what });
+  }
+}
+
+/** Pack it in one format, and remember under which key. */
+export async function makeArtifact(session: Session, { action, commits }: Inputs, format: FormatName, { payload, dependsOnCommit }: MadePayload): Promise<Artifact> {
+  const { ctx, store } = session;
+  const what = `bundle ${payload.written} ${payload.platform.label} ${format}`;
+  ctx.report({ type: "started", what });
+  try {
+    const full: ArtifactAction = { ...action, format, ...(dependsOnCommit ? { revision: await commits() } : {}) };
+    const artifact = await packArtifact(ctx, store, payload, format, full);
+    const remembered = { dependsOnCommit, artifact } as unknown as Json;
+    if (dependsOnCommit) await rememberAction(store, { ...action, format }, { dependsOnCommit });
+    await rememberAction(store, full, remembered);
+    return artifact;
+  } finally {
+    ctx.report({ type: "finished", what });
+  }
+}
