@@ -3,14 +3,13 @@
 `agent.py ROOT --marker HEX` answers requests on its input until that ends; PROTOCOL.md describes them.
 `agent.py install BUNDLE DST` puts one unpacked bundle at DST; install.sh calls it.
 
-One file, standard library, no syntax newer than Python 3.4; CPython 3.6 and newer run it. No threads: one
-process talks to the controller, forked workers do what takes long. The rules of the wheel are none of its
-business: a tree's document says which bytes lie where, and the agent writes and checks them.
+One file, standard library, no syntax newer than Python 3.4; CPython 3.6 and newer run it. No threads: one process talks to the controller,
+forked workers do what takes long. It knows no rules of wheels: a tree's document says which bytes lie where; they are written and checked.
 """
 # ruff: noqa: UP031, UP036, BLE001 -- older Pythons have no f-strings; 3.5 must be told; a worker has to report whatever happened
-import binascii
 import errno
 import fcntl
+import glob
 import hashlib
 import json
 import mmap
@@ -31,21 +30,19 @@ SERVICE_LIMIT = 120.0  # seconds for the owner's restart and stop commands
 JOURNAL_RESERVE = 65536  # bytes set aside, so that a full disk cannot keep us from noting an undo
 CHUNK = 1 << 20
 HEADER_LIMIT = 1 << 26
-
+CORES = len(os.sched_getaffinity(0))
 AREAS = ("site", "bin", "data", "include", "root")
 LABEL = r"[A-Za-z0-9][A-Za-z0-9._+!~-]{0,127}\Z"
 PACKAGE = r"[a-z0-9]+(-[a-z0-9]+)*\Z"
 DIGEST = r"sha256:[0-9a-f]{64}\Z"
 
-
 class Refused(Exception):
     """What a request ends with when it cannot be done: a code to decide by, and a sentence to read."""
 
     def __init__(self, code, detail):
-        Exception.__init__(self, detail)
+        Exception.__init__(self, code, detail)
         self.code = code
         self.detail = detail
-
 
 def explained(error):
     """Any exception as a Refused; what nobody foresaw goes to the log whole."""
@@ -53,39 +50,25 @@ def explained(error):
         return error
     if isinstance(error, OSError):
         words = "%s: `%s`" % (error.strerror, error.filename) if error.filename else str(error.strerror or error)
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return Refused("disk-full", words)
-        return Refused("permission" if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS) else "process-failed", words)
+        codes = {errno.ENOSPC: "disk-full", errno.EDQUOT: "disk-full", errno.EACCES: "permission", errno.EPERM: "permission", errno.EROFS: "permission"}
+        return Refused(codes.get(error.errno, "process-failed"), words)
     sys.excepthook(type(error), error, error.__traceback__)
     return Refused("process-failed", "the agent failed: %s: %s" % (type(error).__name__, error))
 
-
 def fault(step, moment):
-    """For tests: CAISSON_FAULT=STEP:MOMENT[:pause] kills the agent there, or stops it there for ever."""
-    wanted = os.environ.get("CAISSON_FAULT", "").split(":")
-    if wanted[:2] != [step, moment]:
-        return
-    log("fault at %s:%s" % (step, moment))
-    while wanted[2:] == ["pause"]:
-        signal.pause()
-    for process in (Worker.parent, os.getpid()):
-        if process is not None:
-            os.kill(process, signal.SIGKILL)
-
+    """For tests: CAISSON_FAULT=STEP:MOMENT kills the agent there, and the worker with it."""
+    if os.environ.get("CAISSON_FAULT") == "%s:%s" % (step, moment):
+        os.kill(Worker.parent or os.getpid(), signal.SIGKILL)
+        os.kill(os.getpid(), signal.SIGKILL)
 
 def log(text):
     """A line on stderr, which is for people who look for a reason and for nobody else."""
-    sys.stderr.write("agent: %s\n" % text)
-    sys.stderr.flush()
-
+    os.write(2, ("agent: %s\n" % text).encode("utf-8", "replace"))
 
 # ---- values
-
-
 def canonical_json(value):
     """The one byte sequence of a value, equal to that of model/canonical-json.ts."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode("utf-8")
-
 
 def checked(text, shape, what):
     """Text from outside that will become a part of a path."""
@@ -93,14 +76,11 @@ def checked(text, shape, what):
         raise Refused("name-invalid", "`%s` is no %s" % (text, what))
     return text
 
-
 def checked_label(label):
     return checked(label, LABEL, "legal release name")
 
-
 def digest_hex(digest):
     return checked(digest, DIGEST, "digest")[len("sha256:"):]
-
 
 def checked_path(path):
     """A relative path that stays below where it starts, as the system spells it."""
@@ -109,36 +89,27 @@ def checked_path(path):
         raise Refused("bundle-invalid", "`%s` is not a plain relative path" % path)
     return native(path)
 
-
 def native(text):
     """Text whose bytes on disk are its UTF-8 whatever the locale: under LANG=C Python 3.6 knows ASCII only."""
     return os.fsdecode(text.encode("utf-8"))
-
 
 def portable(path):
     """The reverse of `native`, for people and JSON."""
     return os.fsencode(path).decode("utf-8", "replace")
 
-
 def random_word():
-    return binascii.hexlify(os.urandom(6)).decode("ascii")
-
+    return "%012x" % int.from_bytes(os.urandom(6), "big")
 
 def minor_of(version):
     return ".".join(version.split(".")[:2])
 
-
 # ---- files
-
-
 def read_bytes(path):
     with open(path, "rb") as file:
         return file.read()
 
-
 def read_json(path):
     return json.loads(read_bytes(path).decode("utf-8"))
-
 
 def tried(read, path, otherwise=None):
     """What `read` makes of a path; `otherwise` where it is not there, not ours to look at, or not what it should be."""
@@ -147,60 +118,52 @@ def tried(read, path, otherwise=None):
     except (OSError, ValueError):
         return otherwise
 
-
 def read_link(path):
-    """Where a link leads; None where there is no link."""
     return tried(os.readlink, path)
-
 
 def pieces_of(path):
     with open(path, "rb") as file:
-        piece = file.read(CHUNK)
-        while piece:
-            yield piece
-            piece = file.read(CHUNK)
+        yield from iter(lambda: file.read(CHUNK), b"")
 
+def hash_of(path):
+    hasher = hashlib.sha256()
+    for piece in pieces_of(path):
+        hasher.update(piece)
+    return hasher.hexdigest()
 
 def write_all(descriptor, data):
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view):]
 
-
 def write_new(path, pieces, mode=0o644):
-    """A file that was not there, durable with the next sync; made read-only, it is still written this once."""
+    """A file that was not there; made read-only, it is still written this once. Returns its length and the hex digits of its digest."""
+    hasher, size = hashlib.sha256(), 0
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
         for piece in pieces:
+            hasher.update(piece)
+            size += len(piece)
             write_all(descriptor, piece)
     finally:
         os.close(descriptor)
-
-
-def sync_path(path):
-    """Make a file's bytes, or a directory's names, durable."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
+    return size, hasher.hexdigest()
 
 def libc():
     import ctypes
     return ctypes.CDLL(None, use_errno=True)
 
-
-def sync_filesystem(path):
-    """Everything written below `path`, in one go: an fsync for each file of a release takes a hundred times as long."""
+def sync_path(path, sync=os.fsync):
+    """Make a file's bytes, or a directory's names, durable."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        library = libc()
-        if not hasattr(library, "syncfs") or library.syncfs(descriptor) != 0:
-            os.sync()
+        sync(descriptor)
     finally:
         os.close(descriptor)
 
+def sync_filesystem(path):
+    """Everything written below `path`, in one go: an fsync for each file of a release takes a hundred times as long."""
+    sync_path(path, lambda descriptor: libc().syncfs(descriptor) == 0 or os.sync())
 
 def reserve(descriptor, length):
     """Blocks for what will be appended to a file, which keeps its size. Where the file system cannot, so be it."""
@@ -209,7 +172,6 @@ def reserve(descriptor, length):
     if hasattr(libc(), "fallocate64"):
         libc().fallocate64(descriptor, keep_size, ctypes.c_int64(end), ctypes.c_int64(length))
 
-
 def exchange(one, other):
     """Two names change places in one atomic step, which needs no free inode. False where the kernel cannot."""
     import ctypes
@@ -217,7 +179,6 @@ def exchange(one, other):
     if renameat2 is None:
         return False
     return libc().syscall(ctypes.c_long(renameat2), here, os.fsencode(one), here, os.fsencode(other), ctypes.c_uint(swap)) == 0
-
 
 def remove_tree(path):
     """A file, or a directory with everything in it, also where its directories are read-only; links are not followed."""
@@ -229,24 +190,17 @@ def remove_tree(path):
         remove_tree(os.path.join(path, name))
     os.rmdir(path)
 
-
-def last_lines(path, count):
-    """The end of a log as one line."""
-    def read(path):
-        with open(path, "rb") as file:
-            file.seek(max(0, os.fstat(file.fileno()).st_size - 8192))
-            return file.read()
-    return shortened(tried(read, path, b""), count)
-
+def read_end(path):
+    with open(path, "rb") as file:
+        file.seek(max(0, os.fstat(file.fileno()).st_size - 8192))
+        return file.read()
 
 def shortened(output, count):
-    """The last lines of what a program printed, as one."""
-    return " | ".join([line.strip() for line in output.decode("utf-8", "replace").splitlines() if line.strip()][-count:])
-
+    """The last lines of what a program printed, as one, behind a colon; nothing for nothing."""
+    lines = [line.strip() for line in output.decode("utf-8", "replace").splitlines() if line.strip()]
+    return ": " + " | ".join(lines[-count:]) if lines else ""
 
 # ---- workers
-
-
 class Worker:
     """A forked process that does one piece of work and tells its outcome through a pipe."""
 
@@ -281,14 +235,12 @@ class Worker:
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
             signal.signal(number, signal.SIG_DFL)
 
-    def listen(self):
-        """Read what has come. True at the end."""
+    def outcome(self):
+        """Read what has come. What the work came to, once all is said; None before."""
         data = os.read(self.output, CHUNK)
         self.heard += data
-        return not data
-
-    def outcome(self):
-        """What the work came to; only after `listen` said that this is the end."""
+        if data:
+            return None
         os.close(self.output)
         status = os.waitpid(self.pid, 0)[1]
         try:
@@ -299,14 +251,11 @@ class Worker:
 
     def kill(self):
         """End it and everything it started."""
-        for kill in (os.killpg, os.kill):
-            try:
-                kill(self.pid, signal.SIGKILL)
-            except OSError:
-                pass  # it has no group of its own yet, or has ended
+        # It may have no group of its own yet, or have ended.
+        tried(lambda pid: os.killpg(pid, signal.SIGKILL), self.pid)
+        tried(lambda pid: os.kill(pid, signal.SIGKILL), self.pid)
         os.waitpid(self.pid, 0)
         os.close(self.output)
-
 
 def answer_of(work):
     """Run `work`, which returns (changed, facts), and put what comes of it into an answer's words."""
@@ -317,14 +266,7 @@ def answer_of(work):
         refused = explained(error)
         return {"ok": False, "code": refused.code, "detail": refused.detail}
 
-
-def core_count():
-    return max(1, len(os.sched_getaffinity(0)))
-
-
 # ---- trees
-
-
 class Wheel:
     """The members of one zip file, by name. Controllers have checked the file; every member's hash is checked anyway."""
 
@@ -369,13 +311,11 @@ class Wheel:
             at += 4 + room
         return packed, offset
 
-
 def inflated(pieces):
     decompressor = zlib.decompressobj(-zlib.MAX_WBITS)
     for piece in pieces:
         yield decompressor.decompress(piece)
     yield decompressor.flush()
-
 
 class Blobs:
     """The bytes that files of trees come from; `place` says in which file those of some hex digits lie."""
@@ -399,7 +339,6 @@ class Blobs:
             self.wheels[source["blob"]] = Wheel(self.path(source["blob"]))
         return self.wheels[source["blob"]].chunks(source["member"])
 
-
 def read_tree(document, tree):
     """The entries of a tree's document, which must be those that its id is the hash of."""
     value = read_json(document)
@@ -412,7 +351,6 @@ def read_tree(document, tree):
             raise Refused("bundle-invalid", "`%s` lies in no area of a tree" % entry["path"])
     return value["entries"]
 
-
 def make_tree(entries, blobs, directory, python):
     """Write a tree's files below `directory`, which is new; `python` compiles its modules, None leaves that out."""
     os.mkdir(directory)
@@ -421,56 +359,36 @@ def make_tree(entries, blobs, directory, python):
         if entry["kind"] == "directory":
             directory_for(native(entry["path"]), directories)
         elif entry["kind"] == "file":
-            write_checked(place_for(entry, directories), entry, blobs.chunks(entry["source"]))
+            written = write_new(place_for(native(entry["path"]), directories), blobs.chunks(entry["source"]), 0o555 if entry["mode"] & 0o100 else 0o444)
+            if written != (entry["size"], digest_hex(entry["digest"])):
+                raise Refused("digest-mismatch", "`%s` is not what its tree's document says" % entry["path"])
     # Last, so that nothing is ever written through one.
     for entry in entries:
         if entry["kind"] == "link":
             inside = os.path.normpath(os.path.join(os.path.dirname(entry["path"]), entry["target"]))
             if inside.split("/", 1)[0] not in AREAS:
                 raise Refused("bundle-invalid", "the link `%s` leaves its tree" % entry["path"])
-            os.symlink(native(entry["target"]), place_for(entry, directories))
+            os.symlink(native(entry["target"]), place_for(native(entry["path"]), directories))
     fault("tree", "middle")
     if python is not None:
         compile_tree(entries, directory, python)
 
-
-def place_for(entry, directories):
-    parent, name = os.path.split(native(entry["path"]))
+def place_for(path, directories):
+    """Where a path of the tree lies; the directory that it lies in is there."""
+    parent, name = os.path.split(path)
     return "%s/%s" % (directory_for(parent, directories), name)
-
 
 def directory_for(path, directories):
     """The directory of a tree's own at `path`, made with those above it where it is new."""
     if path not in directories:
-        parent, name = os.path.split(path)
-        directories[path] = "%s/%s" % (directory_for(parent, directories), name)
+        directories[path] = place_for(path, directories)
         os.mkdir(directories[path])
     return directories[path]
 
-
-def write_checked(path, entry, chunks):
-    """One file, read-only from the start, whose bytes must be those that the document promises."""
-    hasher, size = hashlib.sha256(), 0
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o555 if entry["mode"] & 0o100 else 0o444)
-    try:
-        for chunk in chunks:
-            hasher.update(chunk)
-            size += len(chunk)
-            write_all(descriptor, chunk)
-    finally:
-        os.close(descriptor)
-    if size != entry["size"] or hasher.hexdigest() != digest_hex(entry["digest"]):
-        raise Refused("digest-mismatch", "`%s` is not what its tree's document says" % entry["path"])
-
-
 def seal(directory):
     """Directories of a tree may not be written to, from the inside out."""
-    for name in os.listdir(directory):
-        below = "%s/%s" % (directory, name)
-        if stat.S_ISDIR(os.lstat(below).st_mode):
-            seal(below)
-    os.chmod(directory, 0o555)
-
+    for folder, _, _ in os.walk(directory, topdown=False):
+        os.chmod(folder, 0o555)
 
 def compile_tree(entries, directory, python):
     """Bytecode for the tree's modules, made by `python` in a process of its own: what it makes must not depend on what it made before."""
@@ -483,7 +401,6 @@ def compile_tree(entries, directory, python):
     process.communicate(b"\0".join(modules))
     if process.returncode != 0:
         log("bytecode of %s: the compiler ended with %d" % (directory, process.returncode))
-
 
 def compile_modules():
     """Runs in a release's interpreter: compile the modules named on stdin. One that does not compile is left as source."""
@@ -509,25 +426,17 @@ def compile_modules():
             check = moment.to_bytes(4, "little") + (len(source) & 0xFFFFFFFF).to_bytes(4, "little")
             os.utime(path, (moment, moment))
         folder, name = os.path.split(path)
-        try:
-            os.mkdir(folder + b"/__pycache__")
-        except FileExistsError:
-            pass
+        os.makedirs(folder + b"/__pycache__", exist_ok=True)
         target = os.open(folder + b"/__pycache__/" + name[:-3] + suffix, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o444)
         with open(target, "wb") as file:
             file.write(util.MAGIC_NUMBER + check + marshal.dumps(code))
 
-
 def own_source(name):
     """The text of one of our functions, for another interpreter to run. PROGRAM is set where we came over a channel and are no file."""
     text = globals().get("PROGRAM") or read_bytes(__file__).decode("utf-8")
-    start = text.index("\ndef %s(" % name) + 1
-    return text[start:text.index("\n\n\n", start)] + "\n"
-
+    return re.search(r"^def %s\(.*?\n(?=\S)" % name, text, re.MULTILINE | re.DOTALL).group(0)
 
 # ---- interpreters and the machine
-
-
 def describe_interpreter():
     """What the running interpreter is; `path` is the interpreter proper, behind virtual environments and version managers."""
     import os
@@ -540,7 +449,6 @@ def describe_interpreter():
         "soabi": sysconfig.get_config_var("SOABI"),
     }
 
-
 def ask_program(words, function):
     """What one of our functions returns in another interpreter; None where that is none, or a version manager's script with nothing behind it."""
     program = "import json\n" + own_source(function) + "print(json.dumps(%s()))" % function
@@ -550,28 +458,24 @@ def ask_program(words, function):
     except (OSError, ValueError, subprocess.TimeoutExpired):
         return None
 
-
 def find_interpreter(minor):
     """The CPython of this minor on this host: our own, or what `pythonX.Y` on PATH turns out to be. None where there is none."""
     own = describe_interpreter()
-    if minor_of(own["version"]) == minor:
-        return own
-    return ask_program(["python" + checked(minor, r"3\.\d+\Z", "version of Python")], "describe_interpreter")
+    return own if minor_of(own["version"]) == minor else ask_program(["python" + checked(minor, r"3\.\d+\Z", "version of Python")], "describe_interpreter")
 
-
-def checked_interpreter(wanted, found, name, subject):
-    """The interpreter that was found, when a release can run on it."""
-    needed = "%s needs CPython %s" % (subject, wanted["version"])
+def check_interpreter(wanted, found, name, subject):
+    """Refuse an interpreter on which a release cannot run; `found` is None where there is none."""
+    trouble = None
     if found is None:
-        raise Refused("interpreter-unfit", "%s, and there is no %s here" % (needed, name))
-    if found["implementation"] != "cpython":
-        raise Refused("interpreter-unfit", "%s, and %s is %s" % (needed, name, found["implementation"]))
-    if minor_of(found["version"]) != wanted["version"]:
-        raise Refused("interpreter-unfit", "%s, %s is %s" % (needed, name, minor_of(found["version"])))
-    if wanted.get("soabi") not in (None, found["soabi"]):
-        raise Refused("interpreter-unfit", "%s with the ABI %s, and that of %s is %s" % (needed, wanted["soabi"], name, found["soabi"]))
-    return found
-
+        trouble = ", and there is no %s here" % name
+    elif found["implementation"] != "cpython":
+        trouble = ", %s is %s" % (name, found["implementation"])
+    elif minor_of(found["version"]) != wanted["version"]:
+        trouble = ", %s is %s" % (name, minor_of(found["version"]))
+    elif wanted.get("soabi") not in (None, found["soabi"]):
+        trouble = " with the ABI %s, and that of %s is %s" % (wanted["soabi"], name, found["soabi"])
+    if trouble is not None:
+        raise Refused("interpreter-unfit", "%s needs CPython %s%s" % (subject, wanted["version"], trouble))
 
 def check_machine(platform, subject):
     """Refuse a platform whose programs cannot run here."""
@@ -583,23 +487,20 @@ def check_machine(platform, subject):
     if wanted["family"] != found["family"] or (found["version"] and numbers(found["version"]) < numbers(wanted["version"])):
         raise Refused("host-unfit", "%s is for %s (%s %s or newer), and this machine has %s %s" % (subject, platform["label"], wanted["family"], wanted["version"], found["family"], found["version"]))
 
-
 def libc_facts():
     words = (tried(os.confstr, "CS_GNU_LIBC_VERSION") or "").split()
     if len(words) == 2:
         return {"family": "glibc", "version": words[1]}
-    loaders = [name for name in sorted(os.listdir("/lib")) if name.startswith("ld-musl-")]
-    said = subprocess.Popen(["/lib/" + loaders[0]], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE).communicate()[1] if loaders else b""
+    loaders = glob.glob("/lib/ld-musl-*.so.1")
+    said = subprocess.Popen(loaders[:1], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE).communicate()[1] if loaders else b""
     version = re.search(br"Version (\S+)", said)
     return {"family": "musl", "version": version.group(1).decode("ascii") if version else ""}
-
 
 def os_facts():
     """ID and VERSION_ID of os-release."""
     text = tried(read_bytes, "/etc/os-release") or tried(read_bytes, "/usr/lib/os-release", b"")
     pairs = dict(re.findall(r"^(ID|VERSION_ID)=[\"']?(.*?)[\"']?$", text.decode("utf-8", "replace"), re.MULTILINE))
     return {"id": pairs.get("ID", "linux"), "release": pairs.get("VERSION_ID", "")}
-
 
 def python_facts():
     """CPython minors on PATH with the path of each: our own, and ELF programs named for their minor. A version manager's scripts take a tenth of a second each, and are asked when one is needed."""
@@ -608,10 +509,9 @@ def python_facts():
     for directory in os.environ.get("PATH", os.defpath).split(os.pathsep):
         for minor in ["3.%d" % number for number in range(6, 30)]:
             path = os.path.join(directory, "python" + minor)
-            if minor not in found and os.access(path, os.X_OK) and next(pieces_of(path), b"").startswith(b"\x7fELF"):
+            if minor not in found and os.access(path, os.X_OK) and tried(lambda place: next(pieces_of(place), b""), path, b"").startswith(b"\x7fELF"):
                 found[minor] = os.path.realpath(path)
     return found
-
 
 def host_facts(root):
     place = root
@@ -625,10 +525,7 @@ def host_facts(root):
         "privileges": "root" if os.geteuid() == 0 else "user",
     }
 
-
 # ---- a package's part of a release
-
-
 class Part:
     """One payload's directory: links into trees, programs that lie in it for real, and its interpreter."""
 
@@ -646,8 +543,14 @@ class Part:
         os.makedirs(self.directory, exist_ok=True)
         for link in self.payload["links"]:
             self.place(link, os.path.join(self.directory, checked_path(link["path"])), interpreter)
+        for link in self.payload["links"]:
+            if link["path"].endswith(".py") and "tree" in link:
+                place_bytecode(self.tree_path(link["tree"], link["to"]), os.path.join(self.directory, native(link["path"])))
         if interpreter is not None:
-            self.place_interpreter(interpreter)
+            # The first is a link to the interpreter, the others are links to the first.
+            os.makedirs(os.path.join(self.directory, "bin"), exist_ok=True)
+            for name, target in (("python", interpreter[0]), ("python3", "python"), ("python" + minor_of(interpreter[2]), "python")):
+                os.symlink(target, os.path.join(self.directory, "bin", name))
         site = os.path.join(self.directory, "lib", "python" + self.payload["platform"]["python"]["version"], "site-packages")
         if os.path.isdir(site):
             os.utime(site)  # W25: import caches go by a directory's time, and links made within one tick of the clock would escape them
@@ -659,46 +562,27 @@ class Part:
     def place(self, link, path, interpreter):
         if link["how"] == "directory":
             os.mkdir(path)
-            return
-        if link["how"] == "render":
-            write_new(path, [pyvenv_text(interpreter).encode("utf-8")])
-            return
-        source = self.tree_path(link["tree"], link["to"])
-        if not os.path.lexists(source):
+        elif link["how"] == "render":
+            write_new(path, [("home = %s\ninclude-system-site-packages = false\nversion = %s\n" % (portable(interpreter[1]), interpreter[2])).encode("utf-8")])
+        elif not os.path.lexists(self.tree_path(link["tree"], link["to"])):
             raise Refused("blob-missing", "the tree `%s` has no `%s`" % (link["tree"], link["to"]))
-        if link["how"] == "symlink":
+        elif link["how"] == "symlink":
             os.symlink(self.from_depth(link["path"].count("/"), link["tree"], link["to"]), path)
         else:
-            link_or_copy(source, path)
-        if link["path"].endswith(".py"):
-            place_bytecode(source, path)
+            link_or_copy(self.tree_path(link["tree"], link["to"]), path)
 
     def from_depth(self, depth, tree, path):
         """A relative link from `depth` directories below the part's top."""
         return "%s%s/%s/%s" % ("../" * depth, self.up, digest_hex(tree), checked_path(path))
 
-    def place_interpreter(self, interpreter):
-        """bin/python, bin/python3 and bin/python3.X: the first a link to the interpreter, the others links to the first."""
-        os.makedirs(os.path.join(self.directory, "bin"), exist_ok=True)
-        for name, target in (("python", interpreter[0]), ("python3", "python"), ("python" + minor_of(interpreter[2]), "python")):
-            os.symlink(target, os.path.join(self.directory, "bin", name))
-
-
 def place_bytecode(source, path):
-    """A module that was linked by itself is looked for with its bytecode beside the link, not beside the file."""
-    folder, name = os.path.split(source)
-    cache = os.path.join(os.path.dirname(path), "__pycache__")
-    for made in tried(os.listdir, folder + "/__pycache__", []):
-        if re.match(re.escape(name[:-3]) + r"\.[^.]+\.pyc\Z", made):
+    """A module that is linked by itself is looked for with its bytecode beside the link, not beside the file."""
+    made, cache = os.path.join(os.path.dirname(source), "__pycache__"), os.path.join(os.path.dirname(path), "__pycache__")
+    for name in tried(os.listdir, made, []):
+        target = os.path.join(cache, name)
+        if name.startswith(os.path.basename(source)[:-2]) and name.count(".") == os.path.basename(source).count(".") + 1 and not os.path.islink(cache) and not os.path.lexists(target):
             os.makedirs(cache, exist_ok=True)
-            link_or_copy("%s/__pycache__/%s" % (folder, made), os.path.join(cache, made))
-
-
-def pyvenv_text(interpreter):
-    if interpreter is None:
-        raise Refused("bundle-invalid", "a pyvenv.cfg without an interpreter")
-    return "home = %s\ninclude-system-site-packages = false\nversion = %s\n" % (portable(interpreter[1]), interpreter[2])
-
+            link_or_copy(os.path.join(made, name), target)
 
 def link_or_copy(source, target):
     """A second name for a file, or for every file of a directory, whose real path then lies in the release; a copy where there can be none."""
@@ -717,23 +601,20 @@ def link_or_copy(source, target):
                 raise
             write_new(target, pieces_of(source), stat.S_IMODE(kind))
 
-
-def choose_interpreter(part, found, name, subject):
-    """What the part's bin/python leads to, pyvenv.cfg's home, and the version; None for a part without. `found` is the host's interpreter of the wanted minor."""
-    wanted = part.payload.get("interpreter")
+def choose_interpreter(part, find, subject):
+    """What the part's bin/python leads to, pyvenv.cfg's home, and the version; None for a part without. `find` returns the host's interpreter of a minor, and what it is called."""
+    wanted, platform = part.payload.get("interpreter"), part.payload["platform"]
     if wanted is None:
         return None
-    if wanted["from"] == "tree":
-        program = os.path.realpath(part.tree_path(wanted["tree"], wanted["executable"]))
-        version = part.payload["platform"]["python"]
-        return part.from_depth(1, wanted["tree"], wanted["executable"]), os.path.dirname(program), version.get("full", version["version"])
-    checked_interpreter(wanted, found, name, subject)
-    return found["path"], os.path.dirname(found["path"]), found["version"]
-
+    check_machine(platform, subject)
+    if wanted["from"] == "host":
+        found, name = find(wanted["version"])
+        check_interpreter(wanted, found, name, subject)
+        return found["path"], os.path.dirname(found["path"]), found["version"]
+    program = os.path.realpath(part.tree_path(wanted["tree"], wanted["executable"]))
+    return part.from_depth(1, wanted["tree"], wanted["executable"]), os.path.dirname(program), platform["python"].get("full", platform["python"]["version"])
 
 # ---- a target's root
-
-
 class Root:
     """The directory of a target: its trees, its releases, which of them is current, and the journal of its changes."""
 
@@ -746,18 +627,11 @@ class Root:
     def at(self, *names):
         return os.path.join(self.path, *names)
 
-    def incoming(self, name):
-        return self.at(".incoming", name)
-
-    def received(self, descriptor):
-        """Where a received document lies."""
-        path = self.incoming(digest_hex(descriptor["digest"]))
-        if not os.path.isfile(path):
-            raise Refused("blob-missing", "the document `%s` has not been received" % descriptor["digest"])
-        return path
+    def blobs(self):
+        """What has been received."""
+        return Blobs(lambda hex_digits: self.at(".incoming", hex_digits))
 
     # What stands there
-
     def check(self):
         """Refuse a root that something else has made, and say what to do about it. Nothing foreign is ever removed."""
         for place in (self.path, self.at("versions"), self.at("trees"), self.at("shared")):
@@ -775,12 +649,13 @@ class Root:
         target = read_link(self.at("versions", name))
         return target if target is not None and os.path.isdir(self.at("versions", target)) else None
 
-    def names(self, directory):
-        return sorted(os.listdir(self.at(directory))) if os.path.isdir(self.at(directory)) else []
+    def names(self, directory, shape=""):
+        """What lies in a directory, sorted, as far as its name begins with `shape`."""
+        return sorted(name for name in os.listdir(self.at(directory)) if re.match(shape, name)) if os.path.isdir(self.at(directory)) else []
 
     def trees(self):
         """The hex digits of every tree's id."""
-        return [name for name in self.names("trees") if re.match(r"[0-9a-f]{64}\Z", name)]
+        return self.names("trees", r"[0-9a-f]{64}\Z")
 
     def manifest(self, label):
         """What a release says of itself; None where it is none of ours."""
@@ -788,14 +663,13 @@ class Root:
 
     def manifests(self):
         """Every release's manifest by label, oldest first."""
-        found = [(label, self.manifest(label)) for label in self.names("versions") if re.match(LABEL, label)]
+        found = [(label, self.manifest(label)) for label in self.names("versions", LABEL)]
         return sorted([pair for pair in found if pair[1] is not None], key=lambda pair: (pair[1]["generation"], pair[0]))
 
     def stored_generation(self):
         return tried(lambda path: int(read_bytes(path)), self.at(".generation"), 0)
 
     # The journal
-
     def journal(self):
         """Every whole line, oldest first. A torn one is what a crash leaves; it was never promised to anybody."""
         lines = tried(read_bytes, self.at("journal.jsonl"), b"").split(b"\n")
@@ -822,7 +696,6 @@ class Root:
         return switches[-1] if switches and switches[-1]["event"] in ("switching", "activated") else None
 
     # The lock, and the number of a run
-
     def take_lock(self):
         """The host's lock, for as long as this process lives. False where another holds it."""
         self.lock = os.open(self.at(".lock"), os.O_RDWR | os.O_CREAT, 0o644)
@@ -875,7 +748,6 @@ class Root:
         sync_path(self.path)
 
     # The switch
-
     def switch(self, label):
         """Let `current` lead to `label`. The link that led to the old release stays under another name, so that the way back needs no free inode."""
         current = self.at("versions", "current")
@@ -899,7 +771,7 @@ class Root:
         return path
 
     def spares(self):
-        return [name for name in self.names("versions") if name.startswith(".current-")]
+        return self.names("versions", r"\.current-")
 
     def keep_previous(self, label):
         """Let `previous` lead to the release that was current before: the link that the switch left becomes it."""
@@ -920,21 +792,15 @@ class Root:
             self.switch(old)
         elif current != old:
             detail += "; `current` led to `%s` and was left alone" % current
-        if current == new or entry["event"] == "activated":
-            detail += self.serve_again(old, new, entry.get("service") or {"kind": "none"})
+        command = (entry.get("service") or {}).get("stop" if old is None else "restart")
+        if command and (current == new or entry["event"] == "activated"):
+            try:
+                run_service(self, new if old is None else old, command)
+            except Refused as refused:
+                detail += "; " + refused.detail
         self.note(event, old, new, detail=detail)
         self.keep_previous(None)
         return {"from": old, "to": new, "detail": detail}
-
-    def serve_again(self, old, new, service):
-        """After a switch back: start the old release, or stop the new one where there was none before. Returns what went wrong."""
-        command = service.get("stop") if old is None else service.get("restart")
-        try:
-            if service["kind"] == "command" and command:
-                run_service(self, new if old is None else old, command)
-            return ""
-        except Refused as refused:
-            return "; " + refused.detail
 
     def recover(self):
         """Bring what an earlier run left half-done to an end. Only with the lock. Returns what was settled."""
@@ -952,20 +818,16 @@ class Root:
     def sweep(self):
         """Remove what was never published. Everything of ours that is half-made has one of these names."""
         for directory in ("trees", "versions"):
-            for name in self.names(directory):
-                if name.startswith((".new-", ".trash-")):
-                    remove_tree(self.at(directory, name))
-        if os.path.isdir(self.at(".incoming")):
-            remove_tree(self.at(".incoming"))
-
+            for name in self.names(directory, r"\.(new|trash)-"):
+                remove_tree(self.at(directory, name))
+        for name in self.names("", r"\.incoming\Z"):
+            remove_tree(self.at(name))
 
 # ---- steps: each takes the root and its request, and returns (changed, facts)
-
-
 def step_stage(root, request):
     """Make a release's directory: everything under a name that nobody sees, its manifest last, then one rename."""
     label, stack = checked_label(request["release"]), request["stack"]
-    payloads = [read_json(root.received(descriptor)) for descriptor in request["payloads"]]
+    payloads = [read_json(root.blobs().path(descriptor["digest"])) for descriptor in request["payloads"]]
     manifest = {
         "schema": "caisson.release/1", "label": label, "name": stack["name"], "stack": stack["digest"], "generation": root.generation, "time": int(time.time()),
         "payloads": [{"package": payload["package"], "version": payload["version"], "kind": payload["kind"], "payload": descriptor["digest"]} for payload, descriptor in zip(payloads, request["payloads"])],
@@ -975,7 +837,7 @@ def step_stage(root, request):
         return False, None
     new = root.at("versions", ".new-%s-%s" % (label, random_word()))
     parts = [Part(payload, os.path.join(new, checked(payload["package"], PACKAGE, "package name")), root.at("trees"), "../../../trees") for payload in payloads]
-    interpreters = [interpreter_on_host(part) for part in parts]
+    interpreters = [choose_interpreter(part, lambda minor: (find_interpreter(minor), "`python%s`" % minor), "`%s`" % part.payload["package"]) for part in parts]
     try:
         os.mkdir(new)
         for part, interpreter in zip(parts, interpreters):
@@ -992,7 +854,6 @@ def step_stage(root, request):
     root.note("staged", None, label)
     return True, None
 
-
 def stands_already(root, label, manifest):
     """Whether this very release stands there; refuse where another one has its name, or the root belongs to another stack."""
     for _, other in root.manifests():
@@ -1004,18 +865,6 @@ def stands_already(root, label, manifest):
     if found is not None and (found["stack"], found["payloads"]) != (manifest["stack"], manifest["payloads"]):
         raise Refused("host-changed", "the release `%s` stands here with other content" % label)
     return found is not None
-
-
-def interpreter_on_host(part):
-    """The part's interpreter, and with it whether a Python package can run on this machine at all."""
-    wanted = part.payload.get("interpreter")
-    if wanted is None:
-        return None
-    subject = "`%s`" % part.payload["package"]
-    check_machine(part.payload["platform"], subject)
-    found = find_interpreter(wanted["version"]) if wanted["from"] == "host" else None
-    return choose_interpreter(part, found, "`python%s`" % wanted.get("version"), subject)
-
 
 def place_shared(release, payloads):
     """The release's own bin/, links into those of its packages; with one Python package also what makes it an environment of its own."""
@@ -1036,7 +885,6 @@ def place_shared(release, payloads):
         for name in ("lib", "pyvenv.cfg"):
             os.symlink("%s/%s" % (pythons[0]["package"], name), os.path.join(release, name))
 
-
 def step_activate(root, request):
     """Let `current` lead to a staged release; until `confirm` it may be taken back at any time, and will be when the controller is lost."""
     label, current, service = checked_label(request["release"]), root.linked("current"), request.get("service")
@@ -1053,47 +901,37 @@ def step_activate(root, request):
     root.note("activated", current, label, service=service)
     return True, None
 
-
-def waiting_switch(root, label):
-    """The switch to `label` that waits for its end; None where that has come already, with `current` as it should then be."""
+def waiting_switch(root, label, current):
+    """The switch to `label` that waits for its end; None where that has come already, and has left `label` current or not."""
     entry = root.unsettled()
+    if entry is None and (root.linked("current") == label) != current:
+        raise Refused("host-changed", "`%s` is %s" % (label, "not current, so it cannot be confirmed" if current else "confirmed; only a rollback goes back from it"))
     if entry is not None and entry["to"] != label:
         raise Refused("host-changed", "the switch that waits to be confirmed is one to `%s`" % entry["to"])
     return entry
 
-
 def step_confirm(root, request):
     label = checked_label(request["release"])
-    entry = waiting_switch(root, label)
-    if entry is None:
-        if root.linked("current") != label:
-            raise Refused("host-changed", "`%s` is not current, so it cannot be confirmed" % label)
-        return False, None
-    root.note("confirmed", entry["from"], label)
-    fault("confirm", "middle")
-    root.keep_previous(entry["from"])
-    return True, None
-
+    entry = waiting_switch(root, label, True)
+    if entry is not None:
+        root.note("confirmed", entry["from"], label)
+        fault("confirm", "middle")
+        root.keep_previous(entry["from"])
+    return entry is not None, None
 
 def step_undo(root, request):
-    label = checked_label(request["release"])
-    if waiting_switch(root, label) is None:
-        if root.linked("current") == label:
-            raise Refused("host-changed", "`%s` is confirmed and no longer undone; a rollback activates another release" % label)
-        return False, None
-    return True, root.settle("undone", request.get("detail") or "asked to")
-
+    waiting_switch(root, checked_label(request["release"]), False)
+    settled = root.settle("undone", request.get("detail") or "asked to")
+    return settled is not None, settled
 
 def step_restart(root, request):
-    if request["service"]["kind"] == "none":
-        return False, None
-    run_service(root, checked_label(request["release"]), request["service"]["restart"])
-    return True, None
-
+    wanted = request["service"]["kind"] == "command"
+    if wanted:
+        run_service(root, checked_label(request["release"]), request["service"]["restart"])
+    return wanted, None
 
 def service_environment(root, release):
     return dict(os.environ, CAISSON_RELEASE=release, CAISSON_STATE=os.path.realpath(root.at("shared")))
-
 
 def run_service(root, label, command):
     """The owner's command, in the release's real directory. What it prints goes to service.log: a pipe would keep us waiting for a daemon that it leaves behind."""
@@ -1108,13 +946,9 @@ def run_service(root, label, command):
         process.wait()
         raise Refused("process-failed", "`%s` had not ended after %d s" % (command, SERVICE_LIMIT))
     if status != 0:
-        said = last_lines(root.at("service.log"), 5)
-        raise Refused("process-failed", "`%s` ended with %d%s" % (command, status, ": " + said if said else ""))
-
+        raise Refused("process-failed", "`%s` ended with %d%s" % (command, status, shortened(read_end(root.at("service.log")), 5)))
 
 # ---- health
-
-
 def step_check(root, request):
     """Wait until the release answers well for `minHealthy` seconds, `deadline` seconds at most. Changes nothing and needs no lock."""
     release, health = os.path.realpath(root.at("versions", checked_label(request["release"]))), request["health"]
@@ -1133,9 +967,8 @@ def step_check(root, request):
         time.sleep(0.1 if now - began < 2 else 0.5)
     if problem in (None, "refused", "did not answer"):
         problem = "%s for %g s" % (problem or "had not answered well", request["deadline"] if problem else request["minHealthy"])
-    said = last_lines(root.at("service.log"), 1)
-    raise Refused("unhealthy", "%s %s%s" % (subject, problem, "; last log: " + said if said else ""))
-
+    said = shortened(tried(read_end, root.at("service.log"), b""), 1)
+    raise Refused("unhealthy", "%s %s%s" % (subject, problem, said and "; last log" + said))
 
 def probe_url(url, limit):
     """A GET that must answer 2xx or 3xx; proxies of the environment play no part, and redirects are not followed. Returns what is wrong."""
@@ -1154,7 +987,6 @@ def probe_url(url, limit):
     finally:
         connection.close()
 
-
 def probe_program(root, release, package, argv, limit):
     """A command that must end with 0, its first word looked for in the package's own bin/ first. Returns what is wrong."""
     part = os.path.join(release, checked(package, PACKAGE, "package name"))
@@ -1168,8 +1000,7 @@ def probe_program(root, release, package, argv, limit):
         process.kill()
         process.wait()
         return "did not end within %g s" % limit
-    return None if process.returncode == 0 else "ended with %d%s" % (process.returncode, ": " + said if said else "")
-
+    return None if process.returncode == 0 else "ended with %d%s" % (process.returncode, said)
 
 def listener_facts(url, release):
     """`verified`: whether a process that listens at the url runs from this release; None where that cannot be seen."""
@@ -1178,34 +1009,29 @@ def listener_facts(url, release):
     port = "%04X" % (where.port or (443 if where.scheme == "https" else 80))
     rows = b"".join(tried(read_bytes, table, b"") for table in ("/proc/net/tcp", "/proc/net/tcp6")).decode("ascii").splitlines()
     sockets = {"socket:[%s]" % words[9] for words in (row.split() for row in rows) if words[1].endswith(":" + port) and words[3] == "0A"}
-    traces = [traces_of(pid) for pid in processes() if sockets & {read_link("/proc/%d/fd/%s" % (pid, name)) for name in tried(os.listdir, "/proc/%d/fd" % pid, [])}]
-    seen = [trace for trace in traces if trace]
-    return {"verified": any(re.search(re.escape(os.fsencode(release)) + br"([/\0\n ]|\Z)", trace) for trace in seen)} if seen else None
-
-
-def processes():
-    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
-
+    owners = {path.split("/")[2] for path in glob.iglob("/proc/[0-9]*/fd/*") if read_link(path) in sockets}
+    inside = re.compile(re.escape(os.fsencode(release)) + br"([/\0\n ]|\Z)")
+    seen = [trace for trace in (traces_of(owner) for owner in owners) if trace]
+    return {"verified": any(inside.search(trace) for trace in seen)} if seen else None
 
 def traces_of(pid):
     """Every path that a process shows of itself, as bytes to search in; nothing for one that we may not look at."""
-    folder = "/proc/%d/" % pid
+    folder = "/proc/%s/" % pid
     links = [os.fsencode(read_link(folder + name) or "") for name in ("exe", "cwd", "root")]
     texts = [tried(read_bytes, folder + name, b"") for name in ("maps", "cmdline")]
     environment = [pair for pair in tried(read_bytes, folder + "environ", b"").split(b"\0") if pair.startswith(b"CAISSON_RELEASE=")]
     return b"\n".join(links + texts + environment)
 
-
 # ---- prune, verify, observe
-
-
 def step_prune(root, request):
     """Remove releases beyond the `keep` newest, and then the trees that no release links. Never current, previous, unconfirmed, or in use."""
     used, room, removed, kept = names_in_use(root), request["keep"], [], []
+    unsettled = root.unsettled() or {}
+    held = {unsettled.get("from"): "unconfirmed", unsettled.get("to"): "unconfirmed", root.linked("previous"): "previous", root.linked("current"): "current"}
     for label, _ in reversed(root.manifests()):
-        reason = protection(root, label, used)
-        if reason is None and room > 0:
-            reason, room = "newest", room - 1
+        process = used.get("versions/" + label)
+        reason = held.get(label) or (process and "in use by process %s" % process) or ("newest" if room > 0 else None)
+        room -= reason == "newest"
         if reason is None:
             removed.append(label)
         else:
@@ -1217,30 +1043,16 @@ def step_prune(root, request):
     loose = [name for name in root.trees() if name not in linked and "trees/" + name not in used]
     for name in loose:
         discard(root, "trees", name)
-    for name in [name for name in root.names("trees") if name.endswith(".json") and not os.path.isdir(root.at("trees", name[:-len(".json")]))]:
-        os.unlink(root.at("trees", name))
+        tried(os.unlink, root.at("trees", name + ".json"))
     if removed:
         root.note("pruned", None, None, detail=", ".join(removed))
     return bool(removed or loose), {"removed": removed, "kept": kept, "trees": len(loose)}
-
-
-def protection(root, label, used):
-    """Why a release must stay whatever its age; None where nothing holds it."""
-    unsettled = root.unsettled() or {}
-    for name in ("current", "previous"):
-        if root.linked(name) == label:
-            return name
-    if label in (unsettled.get("from"), unsettled.get("to")):
-        return "unconfirmed"
-    return "in use by process %d" % used["versions/" + label] if "versions/" + label in used else None
-
 
 def names_in_use(root):
     """Releases (`versions/124`) and trees (`trees/<hex>`) that a process shows a path into, each with such a process."""
     tops = {re.escape(os.fsencode(top)) for top in (root.path, os.path.realpath(root.path))}
     inside = re.compile(b"(?:" + b"|".join(tops) + br")/((?:versions|trees)/[^/\0\n ]+)")
-    return {os.fsdecode(name): pid for pid in processes() for name in inside.findall(traces_of(pid))}
-
+    return {os.fsdecode(name): pid for pid in os.listdir("/proc") if pid.isdigit() for name in inside.findall(traces_of(pid))}
 
 def discard(root, directory, name):
     """Out of sight first, in one step; then away, which may take its time."""
@@ -1248,7 +1060,6 @@ def discard(root, directory, name):
     os.rename(root.at(directory, name), trash)
     sync_path(root.at(directory))
     remove_tree(trash)
-
 
 def step_verify(root, _):
     """Read every file of every release again, and hold it against the documents of its trees."""
@@ -1262,7 +1073,6 @@ def step_verify(root, _):
         problems += [("versions/%s/%s" % (label, path), "missing") for path in paths_below(root.at("versions", label), "") if not os.path.exists(root.at("versions", label, path))]
     return False, {"files": files, "problems": [{"path": portable(path), "problem": problem} for path, problem in sorted(problems)]}
 
-
 def verify_tree(root, name):
     """What is wrong with which paths of a tree, and how many it has. Bytecode is nobody's content."""
     top = root.at("trees", name)
@@ -1273,22 +1083,14 @@ def verify_tree(root, name):
     there = set(paths_below(top, ""))
     problems = [("/" + path, "strange") for path in there - set(wanted) if "/__pycache__/" not in path]
     problems += [("/" + path, "bad" if os.path.lexists(os.path.join(top, path)) else "missing") for path in wanted if not is_intact(os.path.join(top, path), wanted[path])]
-    return problems, len(there)
-
+    return problems, len(wanted)
 
 def is_intact(path, entry):
     if entry["kind"] == "link":
         return read_link(path) == native(entry["target"])
     if entry["kind"] == "directory":
         return os.path.isdir(path)
-    hasher = hashlib.sha256()
-    try:
-        for piece in pieces_of(path):
-            hasher.update(piece)
-    except OSError:
-        return False
-    return hasher.hexdigest() == digest_hex(entry["digest"]) and not os.path.islink(path)
-
+    return not os.path.islink(path) and tried(hash_of, path) == digest_hex(entry["digest"])
 
 def paths_below(directory, prefix):
     """Every file and link below, relative; directories only by what lies in them."""
@@ -1298,7 +1100,6 @@ def paths_below(directory, prefix):
             yield from paths_below(directory, path + "/")
         else:
             yield path
-
 
 def step_observe(root, request):
     """What the root is like. Nobody else holding the lock, an unconfirmed switch of a dead run is settled first, and its leftovers are swept."""
@@ -1315,38 +1116,27 @@ def step_observe(root, request):
         "host": os.uname().nodename, "generation": root.stored_generation(), "current": current, "previous": root.linked("previous"),
         "releases": releases, "trees": ["sha256:" + name for name in root.trees()], "facts": host_facts(root.path),
     }
-    if recovered is not None:
-        state["recovered"] = recovered
+    state.update({"recovered": recovered} if recovered else {})
     if request.get("journal"):
         state["journal"] = [{key: entry[key] for key in entry if key != "service"} for entry in journal[-request["journal"]:]]
     return False, state
 
-
 def settle_for_observer(root, by):
     """Returns what was settled; None where there was nothing to settle, or it is not for us to do."""
-    if root.lock is not None or not os.path.exists(root.at(".lock")):
+    if root.lock is not None or not os.path.exists(root.at(".lock")) or not tried(lambda _: root.take_lock(), None):
         return None
+    root.by = by
     try:
-        if not root.take_lock():
-            return None
-    except OSError:
-        return None
-    try:
-        root.by = by
         return root.recover()
     finally:
         root.release_lock()
 
-
 # ---- the conversation
-
-
 STEPS = {
     "stage": step_stage, "activate": step_activate, "restart": step_restart, "check": step_check, "confirm": step_confirm,
     "undo": step_undo, "prune": step_prune, "verify": step_verify, "observe": step_observe,
 }
 READING = ("observe", "check", "verify")  # these change nothing and need no lock
-
 
 class Session:
     """One controller's conversation about one root: reads requests, has workers do them in order, answers, watches for silence."""
@@ -1385,8 +1175,8 @@ class Session:
                 self.read()
             elif descriptor == self.signals:
                 self.ended = "the agent was told to stop"
-            elif self.workers[descriptor].listen():
-                self.collect(self.workers.pop(descriptor))
+            else:
+                self.collect(descriptor)
         if writable:
             self.write()
         now = time.monotonic()
@@ -1398,7 +1188,6 @@ class Session:
             self.send({"beat": int(now)})
 
     # Words
-
     def read(self):
         data = os.read(0, CHUNK)
         self.heard = time.monotonic()
@@ -1426,8 +1215,10 @@ class Session:
         try:
             if step not in STEPS and step not in ("receive", "tree"):
                 raise Refused("usage", "this agent knows no step `%s`" % step)
-            if step not in READING:
-                self.begin(request)
+            if step not in READING and self.root.generation is None:
+                self.root.begin(request["generation"], request.get("by"))
+            if step not in READING and self.root.generation != request["generation"]:
+                raise Refused("host-changed", "this run has the number %d and not %d" % (self.root.generation, request["generation"]))
         except Exception as error:
             refused = explained(error)
         if step == "receive" or request.get("size"):
@@ -1436,13 +1227,6 @@ class Session:
             self.answer(request, {"ok": False, "code": refused.code, "detail": refused.detail})
         else:
             self.queue.append(request)
-
-    def begin(self, request):
-        """Before the first change: the lock, and the number that this run was given."""
-        if self.root.generation is None:
-            self.root.begin(request["generation"], request.get("by"))
-        elif self.root.generation != request["generation"]:
-            raise Refused("host-changed", "this run has the number %d and not %d" % (self.root.generation, request["generation"]))
 
     def take_bytes(self, view):
         """Bytes of the blob that is coming in; returns those behind it."""
@@ -1468,34 +1252,29 @@ class Session:
             self.ended = "controller lost"
 
     # Work
-
     def pump(self):
         """Start what may be started: trees side by side, the largest first; everything else alone and in order."""
         while not self.alone:
             while self.queue and self.queue[0]["step"] == "tree":
                 self.trees.append(self.queue.pop(0))
-            if self.trees and len(self.workers) < core_count():
+            if self.trees and len(self.workers) < CORES:
                 self.trees.sort(key=lambda request: request["document"]["size"])
                 self.start_tree(self.trees.pop())
             elif self.workers or self.trees:
                 return
             elif self.made and (self.queue or self.blob is None or time.monotonic() - self.made_since >= 2):
                 # One wait for the disk for all of them, and not while more are on their way.
-                batch, self.made = self.made, []
-                self.start_alone(publish, batch)
+                batch, self.made, self.alone = self.made, [], True
+                self.start(publish, batch)
             elif self.queue:
-                request = self.queue.pop(0)
+                request, self.alone = self.queue.pop(0), True
                 self.silence = request.get("undoAfter", self.silence)
-                self.start_alone(perform, request)
+                self.start(perform, request)
             else:
                 return
 
-    def start_alone(self, work, subject):
-        self.alone = True
-        self.start(lambda: work(self.root, subject), subject)
-
     def start(self, work, subject):
-        worker = Worker(work, subject)
+        worker = Worker(lambda: work(self.root, subject), subject)
         self.workers[worker.output] = worker
 
     def start_tree(self, request):
@@ -1507,11 +1286,15 @@ class Session:
             self.interpreters[minor] = describe_interpreter() if minor is None else find_interpreter(minor)
         # Whether a release can run here is asked when it is staged; a missing interpreter only means no bytecode.
         found = self.interpreters[minor] if self.bytecode and request.get("bytecode", True) else None
-        self.start(lambda: new_tree(self.root, request, found["path"] if found else None), request)
+        self.start(lambda root, request: new_tree(root, request, found and found["path"]), request)
 
-    def collect(self, worker):
-        """A worker has ended: answer for it, or keep its tree until it is published."""
-        outcome, request, self.alone = worker.outcome(), worker.subject, False
+    def collect(self, descriptor):
+        """A worker speaks: when it has ended, answer for it, or keep its tree until it is published."""
+        outcome, request = self.workers[descriptor].outcome(), self.workers[descriptor].subject
+        if outcome is None:
+            return
+        del self.workers[descriptor]
+        self.alone = False
         if isinstance(request, list):
             for number, (each, _) in enumerate(request):
                 self.answer(each, outcome["facts"][number] if outcome["ok"] else outcome)
@@ -1530,7 +1313,6 @@ class Session:
             self.root.sweep()
             log("%s%s" % (self.ended, "; the switch to `%s` is undone" % settled["to"] if settled else ""))
 
-
 def wakeup_on_signals():
     """A descriptor that becomes readable when somebody wants us to stop."""
     reading, writing = os.pipe()
@@ -1539,7 +1321,6 @@ def wakeup_on_signals():
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(number, lambda *_: None)
     return reading
-
 
 class Incoming:
     """A blob on its way in. Whatever is wrong with it, its bytes are read to the end, for the next request stands behind them."""
@@ -1557,18 +1338,15 @@ class Incoming:
         mine, rest = view[:self.missing], view[self.missing:]
         self.missing -= len(mine)
         try:
+            if self.refused is None and self.file is None:
+                fault("receive", "before")
+                self.file = os.open(self.root.at(".incoming", ".part"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             if self.refused is None:
-                self.write(mine)
+                self.hasher.update(mine)
+                write_all(self.file, mine)
         except Exception as error:
             self.refused = explained(error)
         return rest
-
-    def write(self, view):
-        if self.file is None:
-            fault("receive", "before")
-            self.file = os.open(self.root.incoming(".part"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        self.hasher.update(view)
-        write_all(self.file, view)
 
     def finish(self):
         if self.file is not None:
@@ -1579,10 +1357,9 @@ class Incoming:
         wanted, digest, size = self.request["blob"], "sha256:" + self.hasher.hexdigest(), self.request["size"]
         if digest != wanted["digest"] or size != wanted["size"]:
             raise Refused("digest-mismatch", "the blob `%s` of %d bytes arrived with %d bytes and the digest `%s`" % (wanted["digest"], wanted["size"], size, digest))
-        os.rename(self.root.incoming(".part"), self.root.incoming(digest_hex(digest)))
+        os.rename(self.root.at(".incoming", ".part"), self.root.at(".incoming", digest_hex(digest)))
         fault("receive", "after")
         return True, None
-
 
 def perform(root, request):
     """One step that is neither a blob nor a tree."""
@@ -1591,21 +1368,19 @@ def perform(root, request):
     fault(request["step"], "after")
     return outcome
 
-
 def new_tree(root, request, python):
     """Make a tree under a name that nobody sees. Returns that name."""
     fault("tree", "before")
-    document = root.received(request["document"])
+    document = root.blobs().path(request["document"]["digest"])
     new = root.at("trees", ".new-%s-%s" % (digest_hex(request["id"]), random_word()))
     try:
-        make_tree(read_tree(document, request["id"]), Blobs(root.incoming), new, python)
+        make_tree(read_tree(document, request["id"]), root.blobs(), new, python)
         seal(new)
         write_new(new + ".json", pieces_of(document), 0o444)
     except Exception:
         tried(remove_tree, new)
         raise
     return True, os.path.basename(new)
-
 
 def publish(root, batch):
     """Give trees that are made their names, after one wait for the disk. Returns an answer for each."""
@@ -1624,91 +1399,71 @@ def publish(root, batch):
     fault("tree", "after")
     return True, answers
 
-
 # ---- a bundle put at one place by hand
-
-
 def install(words):
     """`install BUNDLE DST [--python NAME] [--no-bytecode]`: returns the exit status. What fails leaves nothing."""
     bundle, target = os.path.abspath(words[0]), os.path.abspath(words[1])
     name = words[words.index("--python") + 1] if "--python" in words else "python3"
     new = os.path.join(os.path.dirname(target), ".new-%s-%s" % (os.path.basename(target), random_word()))
-    said = []
-
-    def say(line):
-        said.append(line)
-        sys.stdout.write(line + "\n")
-        sys.stdout.flush()
+    line = None
     try:
-        install_bundle(Bundle(bundle), target, new, name, "--no-bytecode" not in words, say)
+        for line in install_bundle(os.path.join(bundle, "data"), target, new, name, "--no-bytecode" not in words):
+            sys.stdout.write(line + "\n")
+            sys.stdout.flush()
         return 0
     except (Exception, KeyboardInterrupt) as error:
         if os.path.lexists(new):
             remove_tree(new)
         detail = "stopped" if isinstance(error, KeyboardInterrupt) else explained(error).detail
-        sys.stderr.write("Error: %s%s\n" % (said[-1] + " failed: " if said else "", detail))
+        sys.stderr.write("Error: %s%s\n" % (line + " failed: " if line else "", detail))
         return 1
 
-
-class Bundle:
-    """An unpacked bundle: its payload, and where its trees' documents and blobs lie."""
-
-    def __init__(self, directory):
-        self.data = os.path.join(directory, "data")
-        self.payload = read_json(os.path.join(self.data, "payload.json"))
-        self.wheels = {part["wheel"]["digest"]: checked(part["fileName"], r"[^/]+\Z", "file name") for part in self.payload["distributions"]}
-
-    def blob(self, name):
-        wheel = self.wheels.get("sha256:" + name)
-        return os.path.join(self.data, "blobs", name) if wheel is None else os.path.join(self.data, "wheels", native(wheel))
-
-    def document(self, tree):
-        return os.path.join(self.data, "trees", digest_hex(tree) + ".json")
-
-
-def install_bundle(bundle, target, new, name, bytecode, say):
-    """The bundle's part, made beside `target` and renamed; its trees lie in it, so that it can be moved and removed as a whole."""
-    payload = bundle.payload
+def install_bundle(data, target, new, name, bytecode):
+    """The bundle's part, made beside `target` and renamed; its trees lie in it, so that it can be moved and removed as a whole. Yields what it does next."""
+    payload = read_json(data + "/payload.json")
+    wheels = {digest_hex(wheel["wheel"]["digest"]): "wheels/" + checked(wheel["fileName"], r"[^/]+\Z", "file name") for wheel in payload["distributions"]}
+    blobs = Blobs(lambda hex_digits: "%s/%s" % (data, native(wheels.get(hex_digits, "blobs/" + hex_digits))))
     part = Part(payload, new, os.path.join(new, ".trees"), ".trees")
-    wanted, own = payload.get("interpreter"), describe_interpreter()
+    own = describe_interpreter()
     if os.path.lexists(target) and (not os.path.isdir(target) or os.listdir(target)):
         raise Refused("host-unfit", "`%s` is there already and not an empty directory" % target)
-    if wanted is not None:
-        check_machine(payload["platform"], "this bundle")
-    if wanted is not None and wanted["from"] == "host":
-        checked_interpreter(wanted, own, "`%s`" % name, "this bundle")
-    say("Setting up virtualenv")
+    if (payload.get("interpreter") or {}).get("from") == "tree":
+        raise Refused("interpreter-unfit", "this bundle brings its own interpreter and can only be deployed")
+    interpreter = choose_interpreter(part, lambda _: (own, "`%s`" % name), "this bundle")
+    yield "Setting up virtualenv"
     os.makedirs(part.trees)
-    say("Installing %s-%s" % (payload["written"], payload["version"]))
-    python = own["path"] if bytecode and wanted is not None and minor_of(own["version"]) == payload["platform"]["python"]["version"] else None
-    trees = sorted(payload["trees"], key=lambda tree: tree["document"]["size"])
-    side_by_side([lambda tree=tree["id"]: (True, make_tree(read_tree(bundle.document(tree), tree), Blobs(bundle.blob), part.tree_path(tree), python)) for tree in trees])
-    part.make(choose_interpreter(part, own, "`%s`" % name, "this bundle"))
-    say("Verifying install")
-    if wanted is not None:
+    yield "Installing %s-%s" % (payload["written"], payload["version"])
+    python = own["path"] if bytecode and interpreter is not None and minor_of(interpreter[2]) == minor_of(own["version"]) else None
+    def make(tree):
+        make_tree(read_tree("%s/trees/%s.json" % (data, digest_hex(tree)), tree), blobs, part.tree_path(tree), python)
+        return True, None
+    side_by_side([lambda tree=tree["id"]: make(tree) for tree in sorted(payload["trees"], key=lambda tree: tree["document"]["size"])])
+    part.make(interpreter)
+    yield "Verifying install"
+    if interpreter is not None:
         verify_install(part)
     sync_filesystem(new)
     os.rename(new, target)
     sync_path(os.path.dirname(target))
-    say("Done.")
-
+    yield "Done."
 
 def side_by_side(jobs):
     """Do all jobs, the last ones first, as many at once as there are cores. The first that fails ends it."""
     workers = {}
     try:
         while jobs or workers:
-            while jobs and len(workers) < core_count():
+            while jobs and len(workers) < CORES:
                 worker = Worker(jobs.pop(), None)
                 workers[worker.output] = worker
             for descriptor in select.select(list(workers), [], [])[0]:
-                outcome = workers.pop(descriptor).outcome() if workers[descriptor].listen() else {"ok": True}
-                if not outcome["ok"]:
+                outcome = workers[descriptor].outcome()
+                if outcome is not None:
+                    del workers[descriptor]
+                if outcome is not None and not outcome["ok"]:
                     raise Refused(outcome["code"], outcome["detail"])
     finally:
         for worker in workers.values():
             worker.kill()
-
 
 def verify_install(part):
     """The environment's own Python must start, be that environment, and find every distribution. What they need of each other was checked when the bundle was built."""
@@ -1719,7 +1474,6 @@ def verify_install(part):
     if missing:
         raise Refused("requirements-broken", "the environment does not find %s" % ", ".join("`%s`" % name for name in missing))
 
-
 def describe_environment():
     """Where the running environment is, and the names of the distributions that it finds."""
     import os
@@ -1728,17 +1482,13 @@ def describe_environment():
     names = [re.split("-", name)[0] for place in sys.path if os.path.isdir(place) for name in os.listdir(place) if os.path.isfile(os.path.join(place, name, "METADATA"))]
     return {"prefix": sys.prefix, "distributions": [re.sub("[-_.]+", "-", name).lower() for name in names]}
 
-
 # ---- the two ways to be started
-
-
 def main(words):
     os.umask(0o022)
     if words[:1] == ["install"]:
         return install(words[1:])
     Session(Root(os.path.normpath(os.path.join("/", words[0]))), "--no-bytecode" not in words).run(words[words.index("--marker") + 1])
     return 0
-
 
 if __name__ == "__main__":
     if sys.version_info < (3, 6):  # novm

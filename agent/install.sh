@@ -55,11 +55,8 @@ done
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P) || fail "cannot find the directory of \`$0\`"
 
-# "3.11" for a package that runs on Python; a bundle that brings its own interpreter runs this program on any.
+# "3.11"; nothing for a package of files, which needs Python only to run this program.
 needed=$(sed -n 's/.*"python":"\([0-9.]*\)".*/\1/p' "$here/info.json")
-if grep -q '"interpreter":{[^}]*"from":"tree"' "$here/data/payload.json"; then
-    needed=
-fi
 
 # The minor of an interpreter, or nothing where it does not run.
 minor() {
