@@ -25,6 +25,7 @@ export function assemblePayload(pkg: Package, version: string, revision: Revisio
   if ("problems" in parts) return parts;
   // The word by which a commit was asked for is no part of what was built from it.
   const { ref: _, ...source } = revision;
+  const { markers: __, tags: ___, ...where } = platform;
   return {
     payload: {
       schema: "caisson.payload/1",
@@ -32,7 +33,7 @@ export function assemblePayload(pkg: Package, version: string, revision: Revisio
       written: pkg.written,
       kind: pkg.kind,
       version,
-      platform,
+      platform: where,
       revision: source,
       ...parts,
       processes: pkg.processes,

@@ -36,8 +36,6 @@ const platform = object({
   arch: oneOf("x86_64", "aarch64"),
   libc: object({ family: oneOf("glibc", "musl"), version: text() }),
   python: object({ implementation: oneOf("cpython"), version: text("a minor version", (word) => /^\d+\.\d+$/.test(word)), full: optional(text()) }),
-  markers: record(text()),
-  tags: list(text()),
   evidence: oneOf("ran", "proven", "declared"),
 });
 

@@ -22,7 +22,8 @@ export interface Payload {
   readonly written: string;
   readonly kind: PackageKind;
   readonly version: string;
-  readonly platform: Platform;
+  /** As a host has to know it: what chooses among distributions has done so. */
+  readonly platform: Omit<Platform, "markers" | "tags">;
   readonly revision: Revision;
   /** Rarest change first: upload order and image layers follow it. */
   readonly trees: readonly TreeRef[];

@@ -3,7 +3,7 @@ import { mkdtempSync, realpathSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "vitest";
-import { mediaTypes, printCanonicalJson, type Bytes, type Descriptor, type Digest, type HostAddress, type HostState, type Label, type Link, type Payload, type Platform, type Service, type Step, type Tree, type TreeEntry } from "../../src/model/index.ts";
+import { mediaTypes, printCanonicalJson, type Bytes, type Descriptor, type Digest, type HostAddress, type HostState, type Label, type Link, type Payload, type Service, type Step, type Tree, type TreeEntry } from "../../src/model/index.ts";
 import { createContext, removeTree, treeId, type Context } from "../../src/system/index.ts";
 import { openAgent, type Agent, type Answer } from "../../src/transport/index.ts";
 
@@ -61,9 +61,9 @@ export function tree(...entries: readonly TreeEntry[]): MadeTree {
   return { id, document: json(value, mediaTypes.tree) };
 }
 
-const platform: Platform = {
+const platform: Payload["platform"] = {
   label: "here", os: { id: "debian", release: "12" }, arch: process.arch === "arm64" ? "aarch64" : "x86_64", libc: { family: "glibc", version: "2.0" },
-  python: { implementation: "cpython", version: "3.11" }, markers: {}, tags: [], evidence: "ran",
+  python: { implementation: "cpython", version: "3.11" }, evidence: "ran",
 };
 
 /** A payload of kind `files`, or of kind python where `over` brings an interpreter. */

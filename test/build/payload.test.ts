@@ -37,6 +37,11 @@ describe("assemblePayload", () => {
     expect(hashJson(make([installed("a"), installed("b")], "v1.0"))).toBe(hashJson(make([installed("b"), installed("a")], "main")));
   });
 
+  it("tells hosts nothing of what chooses distributions", () => {
+    const { tags: _, markers: __, ...where } = platform;
+    expect(payloadOf(assemblePayload(pkg, "1.0", revision, platform, { kind: "python", dependencies: [], siblings: [], own: installed("web") })).platform).toEqual(where);
+  });
+
   it("lists every blob once, sorted by digest", () => {
     const { blobs } = payloadOf(assemblePayload(pkg, "1.0", revision, platform, { kind: "python", dependencies: [installed("a"), installed("b")], siblings: [], own: installed("web") }));
     expect(blobs.map(({ digest }) => digest)).toEqual([...new Set([hashJson(["a"]), hashJson(["b"]), hashJson(["web"])])].toSorted());

@@ -1,4 +1,4 @@
-import type { Descriptor, Digest, Health, HostAddress, HostFacts, HostState, Label, PackageName, Payload, Platform, Policy, Process, Target, Tree } from "../../src/model/index.ts";
+import type { Descriptor, Digest, Health, HostAddress, HostFacts, HostState, Label, PackageName, Payload, Policy, Process, Target, Tree } from "../../src/model/index.ts";
 import type { PayloadDocument } from "../../src/deploy/plan.ts";
 
 /** `sha256:aaaa...`: a digest that a reader can tell from others. */
@@ -12,14 +12,12 @@ export function blob(letter: string, size: number): Descriptor {
 
 const policy: Policy = { canary: 1, maxParallel: 4, maxFailed: 0, minHealthy: 10, healthyDeadline: 60 };
 
-const platform: Platform = {
+const platform: Payload["platform"] = {
   label: "debian-12",
   os: { id: "debian", release: "12" },
   arch: "x86_64",
   libc: { family: "glibc", version: "2.36" },
   python: { implementation: "cpython", version: "3.11" },
-  markers: {},
-  tags: [],
   evidence: "ran",
 };
 

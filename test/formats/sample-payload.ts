@@ -1,15 +1,13 @@
-import type { BlobWriter, Descriptor, Digest, PackageName, Payload, Platform, Tree, TreeEntry } from "../../src/model/index.ts";
+import type { BlobWriter, Descriptor, Digest, PackageName, Payload, Tree, TreeEntry } from "../../src/model/index.ts";
 import { mediaTypes, printCanonicalJson } from "../../src/model/index.ts";
 import { sha256, treeId } from "../../src/system/index.ts";
 
-const platform: Platform = {
+const platform: Payload["platform"] = {
   label: "debian-12",
   os: { id: "debian", release: "12" },
   arch: "x86_64",
   libc: { family: "glibc", version: "2.36" },
   python: { implementation: "cpython", version: "3.11" },
-  markers: { python_version: "3.11", sys_platform: "linux" },
-  tags: ["cp311-cp311-linux_x86_64", "py3-none-any"],
   evidence: "ran",
 };
 

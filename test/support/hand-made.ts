@@ -2,7 +2,7 @@ import { mkdtemp, realpath, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { wantedStack, type Wanted } from "../../src/deploy/wanted.ts";
-import { mediaTypes, type Artifact, type Digest, type Event, type Health, type Label, type PackageName, type Payload, type Platform, type Process, type Tree, type TreeEntry } from "../../src/model/index.ts";
+import { mediaTypes, type Artifact, type Digest, type Event, type Health, type Label, type PackageName, type Payload, type Process, type Tree, type TreeEntry } from "../../src/model/index.ts";
 import { addToStack, createStack, freezeStack } from "../../src/stack/index.ts";
 import { openStore, type Store } from "../../src/store/index.ts";
 import { createContext, removeTree, treeId, type Context } from "../../src/system/index.ts";
@@ -35,7 +35,7 @@ export interface HandMade {
   readonly health?: Health;
 }
 
-const platform: Platform = { label: "debian-12", os: { id: "debian", release: "12" }, arch: "x86_64", libc: { family: "glibc", version: "2.17" }, python: { implementation: "cpython", version: "3.11" }, markers: {}, tags: [], evidence: "declared" };
+const platform: Payload["platform"] = { label: "debian-12", os: { id: "debian", release: "12" }, arch: "x86_64", libc: { family: "glibc", version: "2.17" }, python: { implementation: "cpython", version: "3.11" }, evidence: "declared" };
 
 /** A package of files as an artifact in the store: one tree for each file, so that what is unchanged in the next version is the same tree. */
 export async function makeArtifact(store: Store, made: HandMade): Promise<Artifact> {
