@@ -726,7 +726,6 @@ class Root:
             if stored != generation - 1:
                 raise Refused("host-changed", "this host has been changed since it was looked at (generation %d, expected %d)" % (stored, generation - 1))
             self.claim(generation)
-            os.mkdir(self.at(".incoming"), 0o700)
         except Exception:
             self.generation = None
             self.release_lock()
@@ -936,8 +935,8 @@ def service_environment(root, release):
 def run_service(root, label, command):
     """The owner's command, in the release's real directory. What it prints goes to service.log: a pipe would keep us waiting for a daemon that it leaves behind."""
     release = os.path.realpath(root.at("versions", label))
-    with open(root.at("service.log"), "ab") as output:
-        output.truncate(0)
+    with tried(lambda path: open(path, "ab"), root.at("service.log")) or open(os.devnull, "ab") as output:
+        tried(output.truncate, 0)  # a full disk, or one that cannot be written, must not keep a service from being started
         process = subprocess.Popen(["/bin/sh", "-c", command], cwd=release, env=service_environment(root, release), stdin=subprocess.DEVNULL, stdout=output, stderr=output)
     try:
         status = process.wait(SERVICE_LIMIT)
@@ -946,7 +945,7 @@ def run_service(root, label, command):
         process.wait()
         raise Refused("process-failed", "`%s` had not ended after %d s" % (command, SERVICE_LIMIT))
     if status != 0:
-        raise Refused("process-failed", "`%s` ended with %d%s" % (command, status, shortened(read_end(root.at("service.log")), 5)))
+        raise Refused("process-failed", "`%s` ended with %d%s" % (command, status, shortened(tried(read_end, root.at("service.log"), b""), 5)))
 
 # ---- health
 def step_check(root, request):
@@ -1340,6 +1339,7 @@ class Incoming:
         try:
             if self.refused is None and self.file is None:
                 fault("receive", "before")
+                os.makedirs(self.root.at(".incoming"), 0o700, exist_ok=True)
                 self.file = os.open(self.root.at(".incoming", ".part"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             if self.refused is None:
                 self.hasher.update(mine)
