@@ -612,6 +612,8 @@ def choose_interpreter(part, find, subject):
         check_interpreter(wanted, found, name, subject)
         return found["path"], os.path.dirname(found["path"]), found["version"]
     program = os.path.realpath(part.tree_path(wanted["tree"], wanted["executable"]))
+    if not os.access(program, os.X_OK):
+        raise Refused("interpreter-unfit", "%s brings an interpreter `%s` that is not there" % (subject, wanted["executable"]))
     return part.from_depth(1, wanted["tree"], wanted["executable"]), os.path.dirname(program), platform["python"].get("full", platform["python"]["version"])
 
 # ---- a target's root

@@ -4,11 +4,11 @@ import type { AddressInfo } from "node:net";
 import { existsSync, readFileSync, readdirSync, readlinkSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, it } from "vitest";
-import type { Health, Label, Service, Step } from "../../src/model/index.ts";
+import { digestHex, type Health, type Label, type Service, type Step } from "../../src/model/index.ts";
 import { launcherText } from "../../src/python/index.ts";
 import { run } from "../../src/system/index.ts";
 import { defaultPythonMinor } from "../support/machine.ts";
-import { activation, context, file, install, makeHost, payload, platform, stack, stage, tree, type Blob, type MadeTree } from "./host.ts";
+import { activation, askAll, context, file, install, makeHost, payload, platform, stack, stage, tree, type Blob, type MadeTree } from "./host.ts";
 
 const closing: (() => void)[] = [];
 afterEach(() => closing.splice(0).forEach((close) => close()));
@@ -169,6 +169,18 @@ it("law 2: a Python release is an environment of its own, and stays one when its
   const files = readdirSync(join(moved, "versions/1/hello"), { recursive: true, encoding: "utf8" }).filter((path) => path.endsWith(".pyc") || path === "pyvenv.cfg");
   expect(files.length).toBeGreaterThan(2);
   for (const path of files) expect(readFileSync(join(moved, "versions/1/hello", path)).includes(host.directory)).toBe(false);
+});
+
+it("takes an interpreter that comes as a tree, and refuses one that did not come", async () => {
+  await using host = makeHost();
+  await using agent = await host.open();
+  const made = tree(file("root/bin/python3.11", "#!/bin/sh\necho shipped\n", 0o755));
+  const shipped = (executable: string): Blob => payload("web", [made], [{ how: "directory", path: "bin" }, { how: "render", path: "pyvenv.cfg", template: "pyvenv.cfg", mode: 0o644 }], { kind: "python", interpreter: { from: "tree", tree: made.id, executable } });
+  expect((await askAll(agent, stack("0", { trees: [made], payload: shipped("root/bin/nothing") }).steps)).at(-1)).toMatchObject({ done: false, code: "interpreter-unfit" });
+  await install(agent, stack("1", { trees: [made], payload: shipped("root/bin/python3.11") }));
+  const part = join(host.root, "versions/1/web");
+  expect(await output(join(part, "bin/python3"))).toBe("shipped");
+  expect(readFileSync(join(part, "pyvenv.cfg"), "utf8")).toBe(`home = ${join(host.root, "trees", digestHex(made.id), "root/bin")}\ninclude-system-site-packages = false\nversion = 3.11\n`);
 });
 
 it("finds the bytecode of modules that are linked one by one", async () => {
