@@ -56,7 +56,7 @@ const service = byWord("kind", {
 
 const step = byWord("step", {
   receive: object({ step: oneOf("receive"), blob }),
-  tree: object({ step: oneOf("tree"), id: digest, document: blob }),
+  tree: object({ step: oneOf("tree"), id: digest, document: blob, python: optional(text("a Python, `3.11`", (word) => /^3\.\d+$/.test(word))) }),
   stage: object({ step: oneOf("stage"), release: label, stack: object({ name: packageName, digest }), payloads: list(blob) }),
   activate: object({ step: oneOf("activate"), release: label, saw: orNull(label), undoAfter: integer(), service }),
   restart: object({ step: oneOf("restart"), release: label, service }),

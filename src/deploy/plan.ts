@@ -1,5 +1,5 @@
 import { fail, printStackRef } from "../model/index.ts";
-import type { Descriptor, Digest, HostAddress, HostPlan, HostState, PackageName, Payload, Plan, Problem, StackRef, Step, Target, Tree } from "../model/index.ts";
+import type { Descriptor, Digest, HostAddress, HostPlan, HostState, PackageName, Payload, Plan, Problem, StackRef, Step, Target, Tree, TreeRef } from "../model/index.ts";
 import { checkFit } from "./fit.ts";
 
 /** A payload with the address of its document. */
@@ -120,7 +120,7 @@ function stageSteps(request: DeployRequest, documents: readonly PayloadDocument[
   });
   return [
     ...uniqueBlobs([...blobs, ...documents.map(({ document }) => document)]).map((blob): Step => ({ step: "receive", blob })),
-    ...lacking.map(({ id, document }): Step => ({ step: "tree", id, document })),
+    ...lacking.map(({ id, document, python }): Step => ({ step: "tree", id, document, ...(python === undefined ? {} : { python }) })),
     { step: "stage", release: request.ref.label, stack: { name: request.ref.name, digest: request.stack }, payloads: documents.map(({ document }) => document) },
   ];
 }
@@ -135,8 +135,8 @@ function isStaged(request: Pick<DeployRequest, "ref" | "stack">, state: HostStat
 }
 
 /** Each tree once, in the order of the first payload that has it. */
-function treesOf(documents: readonly PayloadDocument[]): readonly { readonly id: Digest; readonly document: Descriptor }[] {
-  return [...new Map(documents.flatMap(({ payload }) => payload.trees.map((tree) => [tree.id, tree]))).values()];
+function treesOf(documents: readonly PayloadDocument[]): readonly (TreeRef & { readonly python: string | undefined })[] {
+  return [...new Map(documents.flatMap(({ payload }) => payload.trees.map((tree) => [tree.id, { ...tree, python: payload.kind === "python" ? payload.platform.python.version : undefined }]))).values()];
 }
 
 function blobsOf(tree: Tree): readonly Digest[] {
