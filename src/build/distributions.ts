@@ -1,4 +1,4 @@
-import { digestHex, mediaTypes, type Descriptor, type Distribution, type Json } from "../model/index.ts";
+import { digestHex, mediaTypes, type Descriptor, type Distribution, type Json, type Tree } from "../model/index.ts";
 import { readWheel, ruleSetVersion } from "../python/index.ts";
 import type { Store } from "../store/index.ts";
 import type { InstalledDistribution } from "./payload.ts";
@@ -13,23 +13,21 @@ export async function readDistribution(store: Store, fileName: string, wheel: De
   const known = ref?.value as unknown as Kept | undefined;
   // The same bytes under another name are read anew: a name says for which systems a wheel is.
   if (known?.fileName === fileName && (await store.has(known.distribution.digest)) && (await store.has(known.document.digest))) {
-    return { distribution: await store.readJson<Distribution>(known.distribution.digest), document: known.document };
+    const [facts, tree] = await Promise.all([store.readJson<Omit<Distribution, "tree">>(known.distribution.digest), store.readJson<Tree>(known.document.digest)]);
+    return { distribution: { ...facts, tree }, document: known.document };
   }
   const distribution = await readFromStore(store, fileName, wheel);
-  const kept: Kept = {
-    fileName,
-    distribution: await store.writeJson(distribution, mediaTypes.distribution),
-    document: await store.writeJson(distribution.tree, mediaTypes.tree),
-  };
-  await store.writeRef("distributions", name, kept as unknown as Json, ref?.generation ?? 0);
-  return { distribution, document: kept.document };
+  const { tree, ...facts } = distribution;
+  const [kept, document] = await Promise.all([store.writeJson(facts, mediaTypes.distribution), store.writeJson(tree, mediaTypes.tree)]);
+  await store.writeRef("distributions", name, { fileName, distribution: kept, document } satisfies Kept as unknown as Json, ref?.generation ?? 0);
+  return { distribution, document };
 }
 
 interface Kept {
   readonly fileName: string;
-  /** The whole distribution, its tree included. */
+  /** The distribution without its tree. */
   readonly distribution: Descriptor;
-  /** Its tree alone, as hosts get it. */
+  /** Its tree, as hosts get it. */
   readonly document: Descriptor;
 }
 

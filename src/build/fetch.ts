@@ -56,8 +56,10 @@ async function fetchMissing(ctx: Context, store: Store, files: readonly LockedFi
 type Count = (bytes: number) => void;
 
 async function fetchFile(store: Store, get: Get, file: LockedFile, request: FetchRequest, count: Count): Promise<Descriptor> {
-  const path = await localPath(file, request);
-  if (path !== undefined) return await keep(store, file, createReadStream(path, { highWaterMark: 1 << 20 }), count);
+  const path = await lockedPath(file, request);
+  if (path !== undefined) return await keep(store, file, readFileOf(path), count);
+  const found = await findInLinks(store, file, request, count);
+  if (found !== undefined) return found;
   const { url } = file;
   if (url === undefined) return fail({ code: "blob-missing", message: `\`${file.fileName}\` is not at \`${file.path ?? ""}\`, where the lock says it is` });
   if (request.offline && !url.startsWith("file:")) return fail({ code: "blob-missing", message: `\`${file.fileName}\` is not in the store, and the network is not to be used`, hint: "run it once without --offline, or name a directory that has it with --find-links" });
@@ -76,27 +78,42 @@ async function fetchFile(store: Store, get: Get, file: LockedFile, request: Fetc
   }
 }
 
-/** A file named by its path; or one of the same name in a directory of files, whoever it was locked from: the hashes decide. */
-async function localPath(file: LockedFile, { directory, index }: FetchRequest): Promise<string | undefined> {
-  if (file.path !== undefined) {
-    const path = resolve(file.path.startsWith("/") ? "/" : await directory(), file.path);
-    if (await isFile(path)) return path;
-  }
+/** A file that the lock names by its path. */
+async function lockedPath({ path }: LockedFile, { directory }: FetchRequest): Promise<string | undefined> {
+  if (path === undefined) return undefined;
+  const absolute = resolve(path.startsWith("/") ? "/" : await directory(), path);
+  return (await sizeOf(absolute)) === undefined ? undefined : absolute;
+}
+
+/** One of the same name in a directory of files, whoever it was locked from: the hashes decide, and a file that is another one counts for nothing. */
+async function findInLinks(store: Store, file: LockedFile, { index }: FetchRequest, count: Count): Promise<Descriptor | undefined> {
   for (const place of index.findLinks.filter((link) => link.startsWith("/"))) {
     const path = resolve(place, file.fileName);
-    if ((file.size === undefined || file.size === (await stat(path).catch(() => undefined))?.size) && (await isFile(path)) && (await matches(path, file))) return path;
+    const size = await sizeOf(path);
+    if (size === undefined || (file.size !== undefined && file.size !== size)) continue;
+    let came = 0;
+    const countHere = (bytes: number): void => {
+      came += bytes;
+      count(bytes);
+    };
+    try {
+      return await keep(store, file, readFileOf(path), countHere);
+    } catch (error) {
+      if (!(error instanceof CaissonError) || error.code !== "digest-mismatch") throw error;
+      count(-came);
+    }
   }
   return undefined;
 }
 
-async function isFile(path: string): Promise<boolean> {
-  return (await stat(path).catch(() => undefined))?.isFile() === true;
+/** Undefined for what is no file. */
+async function sizeOf(path: string): Promise<number | undefined> {
+  const found = await stat(path).catch(() => undefined);
+  return found?.isFile() === true ? found.size : undefined;
 }
 
-async function matches(path: string, file: LockedFile): Promise<boolean> {
-  const hashes = openHashes(file);
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) for (const { hash } of hashes) hash.update(chunk as Uint8Array);
-  return hashes.every(({ hash, expected }) => hash.digest("hex") === expected);
+function readFileOf(path: string): Bytes {
+  return createReadStream(path, { highWaterMark: 1 << 20 });
 }
 
 async function download(store: Store, get: Get, file: LockedFile, url: string, count: Count): Promise<Descriptor> {

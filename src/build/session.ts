@@ -38,7 +38,7 @@ export interface SessionOptions {
 }
 
 /** Wheels that are read at one time: enough to keep the disk busy, few enough to keep open. */
-const READERS = 8;
+const READERS = 3;
 
 /**
  * Read the sources of packages, and get ready for the rest.

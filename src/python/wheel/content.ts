@@ -81,7 +81,7 @@ function roomFor({ size }: ZipMember, first: Uint8Array): Uint8Array {
 
 /** Declarations are short; what does not come in one piece is none. */
 function isNamespace(member: ZipMember, start: Uint8Array): boolean {
-  return member.name.endsWith("/__init__.py") && member.size > 0 && member.size === start.length && declaresNamespace(Buffer.from(start).toString("utf8"));
+  return member.name.endsWith("/__init__.py") && member.size > 0 && member.size === start.length && declaresNamespace(Buffer.from(start.buffer, start.byteOffset, start.length).toString("utf8"));
 }
 
 /** Not an object file or a core dump: those are nobody's to load. */

@@ -4,8 +4,10 @@
  * Source: packaging.python.org/guides/packaging-namespace-packages
  */
 export function declaresNamespace(text: string): boolean {
-  const lines = text
-    .split(/\r\n|\r|\n/)
+  const written = text.split(/\r\n|\r|\n/);
+  // Most files say more than that, in one of their first lines.
+  if (!/extend_path|declare_namespace/.test(text)) return written.every((line) => /^\s*(?:#|$)/.test(line));
+  const lines = written
     .map((line) => line.replace(/#.*$/, "").replaceAll("'", '"').trim().replaceAll(/\s+/g, " ").replaceAll(/\s*([=(),.])\s*/g, "$1"))
     .filter((line) => line !== "");
   return DECLARATION.test(lines.join("\n").replaceAll(/;\s*/g, "\n").replaceAll(/:\s*/g, ":\n").replaceAll(/\n+/g, "\n"));
