@@ -39,8 +39,8 @@ export async function planInit(ctx: Context, directory: string, platform: string
 }
 
 /** @throws CaissonError `ref-exists` where somebody else was faster · `permission` · `disk-full` */
-export async function writeInit(plan: InitPlan): Promise<void> {
-  await writeDurably(plan.path, plan.text, { exclusive: true });
+export async function writeInit(ctx: Context, plan: InitPlan): Promise<void> {
+  await writeDurably(resolve(ctx.cwd, plan.path), plan.text, { exclusive: true });
 }
 
 function exists(message: string): never {

@@ -11,7 +11,7 @@ it("writes a file that reads back as what it found, for one project", async () =
   const before = await readWorkspace(place.ctx, ".");
   const plan = await planInit(place.ctx, ".", "debian-12");
   expect(plan).toMatchObject({ path: join(place.directory, "caisson.toml"), workspace: "hello-world", platform: "debian-12", packages: [{ written: "Hello.World", kind: "python" }] });
-  await writeInit(plan);
+  await writeInit(place.ctx, plan);
   expect(await readWorkspace(place.ctx, ".")).toMatchObject({ file: "caisson.toml", name: before.name, packages: before.packages, platforms: [{ label: "debian-12" }], targets: [] });
 });
 
@@ -31,7 +31,7 @@ it("finds projects in directories below, not in each other and not in what other
   await using place = await writeFiles({ "util/pyproject.toml": pyproject("util"), "util/tests/x/setup.py": "", "services/web/setup.py": "setup(name='web')", "node_modules/x/setup.py": "", ".venv/x/setup.py": "", "deep/er/still/pyproject.toml": pyproject("no") });
   const plan = await planInit(place.ctx, ".", "arch-rolling-py313");
   expect(plan.packages.map(({ name, source }) => [name, source])).toEqual([["web", { path: "services/web" }], ["util", { path: "util" }]]);
-  await writeInit(plan);
+  await writeInit(place.ctx, plan);
   // A system that has no name of ours stays unwritten, since a file may not name what nobody knows.
   expect(await readWorkspace(place.ctx, ".")).toMatchObject({ platforms: [], packages: [{ name: "web" }, { name: "util" }] });
 });
@@ -40,7 +40,7 @@ it("story S1: never writes over a file, not even one that came in between", asyn
   await using place = await writeFiles({ "pyproject.toml": pyproject("hello") });
   const plan = await planInit(place.ctx, ".", "debian-12");
   writeFileSync(plan.path, "# mine\n");
-  await expect(writeInit(plan)).rejects.toMatchObject({ code: "ref-exists" });
+  await expect(writeInit(place.ctx, plan)).rejects.toMatchObject({ code: "ref-exists" });
   await expect(planInit(place.ctx, ".", "debian-12")).rejects.toMatchObject({ code: "ref-exists", message: "`caisson.toml` exists already", hint: "edit it, or remove it and run `caisson init` again" });
   expect(readFileSync(plan.path, "utf8")).toBe("# mine\n");
   await using other = await writeFiles({ "pyproject.toml": `${pyproject("hello")}[tool.caisson]\n` });

@@ -8,7 +8,7 @@ export const init: Command = {
     const { library, context } = cli;
     const platform = await library.machinePlatform(context);
     const plan = await library.planInit(context, context.cwd, platform.label);
-    await library.writeInit(plan);
+    await library.writeInit(context, plan);
     const packages = plan.packages.map(({ written, kind }) => `${written}, ${kind}`);
     cli.print(`wrote caisson.toml: workspace \`${plan.workspace}\`, ${packages.length} package${packages.length === 1 ? "" : "s"} (${packages.join("; ")}), platform ${plan.platform}`);
     return 0;
