@@ -16,13 +16,17 @@ export function prepareGround(project) {
     must([join(peers, "bin/pip"), "install", "--quiet", "--disable-pip-version-check", "uv==0.13.8", "pex", "setuptools", "wheel", "hatchling"]);
   }
   const locked = readFileSync(join(import.meta.dirname, "wheels.txt"), "utf8").trim().split("\n");
-  if (!existsSync(wheels) || readdirSync(wheels).length < locked.length) {
+  const there = existsSync(wheels) ? readdirSync(wheels) : [];
+  if (!locked.every((line) => there.some((name) => name.toLowerCase().replaceAll(/[-_.]+/g, "-").startsWith(line.toLowerCase().replace("==", "-").replaceAll(/[-_.]+/g, "-"))))) {
     console.error("  fetching the locked set of wheels ...");
     must([join(peers, "bin/pip"), "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary", ":all:", "--dest", wheels, "--requirement", join(import.meta.dirname, "wheels.txt")]);
   }
   // Build back ends lie beside the wheels, so that pip builds without the network; they are no part of the locked set.
   const backEnds = join(directory, "back-ends");
-  if (!existsSync(backEnds)) must([join(peers, "bin/pip"), "download", "--quiet", "--disable-pip-version-check", "--dest", backEnds, "setuptools", "wheel"]);
+  if (!existsSync(backEnds)) {
+    // The second is the one that pex builds with.
+    for (const names of [["setuptools", "wheel"], ["wheel==0.37.1"]]) must([join(peers, "bin/pip"), "download", "--quiet", "--disable-pip-version-check", "--dest", backEnds, ...names]);
+  }
 
   const version = (program, pattern = /\d+(?:\.\d+)+/) => pattern.exec(execFileSync(program, ["--version"], { encoding: "utf8" }))?.[0] ?? "";
   const home = join(directory, "home");
