@@ -3,7 +3,7 @@ import type { Store } from "../store/index.ts";
 import { mapConcurrently, type Context } from "../system/index.ts";
 import type { Agent, Answer } from "../transport/index.ts";
 import { cancelled, orAborted } from "./abort.ts";
-import type { OpenHost } from "./apply.ts";
+import type { OpenHost } from "./contact.ts";
 import { checkOwn, isForeign } from "./check.ts";
 import { findMoves } from "./moved.ts";
 import type { HostResult } from "./outcome.ts";

@@ -1,12 +1,9 @@
 import { mapConcurrently, type Context } from "../system/index.ts";
-import type { HostAddress, HostPlan, Plan, Problem } from "../model/index.ts";
+import type { HostPlan, Plan, Problem } from "../model/index.ts";
 import type { Store } from "../store/index.ts";
-import type { Agent } from "../transport/index.ts";
 import { applyToHost, type Starter } from "./apply-host.ts";
+import type { OpenHost } from "./contact.ts";
 import type { HostResult } from "./outcome.ts";
-
-/** How hosts are reached: the agent there, opened anew or still open from planning. */
-export type OpenHost = (host: HostAddress) => Promise<Agent>;
 
 export interface ApplyOptions {
   /** Starts processes where no service manager of the host does. */

@@ -2,8 +2,10 @@ import { hostname, userInfo } from "node:os";
 import { CaissonError, failAll, type HostAddress, type Policy, type Problem } from "../model/index.ts";
 import { mapConcurrently, type Context } from "../system/index.ts";
 import { openAgent, type Agent } from "../transport/index.ts";
-import type { OpenHost } from "./apply.ts";
 import type { ObservedHost } from "./plan.ts";
+
+/** How hosts are reached: the agent there, opened anew or still open from planning. */
+export type OpenHost = (host: HostAddress) => Promise<Agent>;
 
 /** Hosts as they were found, with the connections that found them. */
 export interface Contact extends AsyncDisposable {

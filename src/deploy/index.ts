@@ -10,10 +10,9 @@ import type * as Up from "./up.ts";
 import type * as Verify from "./verify.ts";
 
 export { printPlan } from "./plan-file.ts";
-export { exitStatus, statusExit, type HostResult } from "./outcome.ts";
+export { exitStatus, statusExit, type HostResult, type HostStatus } from "./outcome.ts";
 export { printSize } from "./size.ts";
 export type { Change } from "./change.ts";
-export type { HostStatus } from "./status.ts";
 export type { HostHistory } from "./history.ts";
 export type { HostVerification } from "./verify.ts";
 export type { Wanted } from "./wanted.ts";

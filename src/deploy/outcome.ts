@@ -1,5 +1,4 @@
-import type { HostOutcome, Label, PackageName, Problem } from "../model/index.ts";
-import type { HostStatus } from "./status.ts";
+import type { HostOutcome, Label, PackageName, Problem, Release } from "../model/index.ts";
 
 /** What became of one host, checked there or said to be unknown. */
 export interface HostResult {
@@ -15,6 +14,20 @@ export interface HostResult {
   readonly now: Label | null | undefined;
   /** Releases that prune removed. */
   readonly removed?: readonly Label[];
+  readonly problem?: Problem;
+}
+
+/** One host as it is now. */
+export interface HostStatus {
+  readonly host: string;
+  /** What is current; undefined where nothing is, or where nobody can tell. */
+  readonly current?: Release;
+  readonly previous: Label | null;
+  /** `unchecked`: no package says how health is told, this store does not know the release, or nothing of ours starts it. */
+  readonly health: "healthy" | "unhealthy" | "unchecked";
+  /** The last switch was undone, and why. */
+  readonly undid?: { readonly label: Label; readonly detail: string };
+  /** Out of reach. */
   readonly problem?: Problem;
 }
 

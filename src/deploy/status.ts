@@ -3,22 +3,9 @@ import type { Store } from "../store/index.ts";
 import type { Context } from "../system/index.ts";
 import { findClaim } from "./claim.ts";
 import { contactHosts, type Contact } from "./contact.ts";
+import type { HostStatus } from "./outcome.ts";
 import type { ObservedHost } from "./plan.ts";
 import { readReleasePayloads } from "./payloads.ts";
-
-/** One host as it is now. */
-export interface HostStatus {
-  readonly host: string;
-  /** What is current; undefined where nothing is, or where nobody can tell. */
-  readonly current?: Release;
-  readonly previous: Label | null;
-  /** `unchecked`: no package says how health is told, this store does not know the release, or nothing of ours starts it. */
-  readonly health: "healthy" | "unhealthy" | "unchecked";
-  /** The last switch was undone, and why. */
-  readonly undid?: { readonly label: Label; readonly detail: string };
-  /** Out of reach. */
-  readonly problem?: Problem;
-}
 
 /** Seconds that a health check may take here: a look, not a trial. */
 const LOOK = 5;

@@ -6,7 +6,8 @@ import { declaresNamespace } from "./namespace.ts";
 import type { RecordRow } from "./record.ts";
 import { refuse } from "./refuse.ts";
 import type { WheelLayout } from "./layout.ts";
-import type { Zip, ZipMember } from "../zip/zip.ts";
+import type { ZipMember } from "../zip/directory.ts";
+import type { Zip } from "../zip/zip.ts";
 
 /** What one pass over a member tells. */
 export interface Content {

@@ -1,7 +1,19 @@
 import { refuse } from "../wheel/refuse.ts";
 import { checkUnicodePath, readExtra, readUInt64, SENTINEL, widen } from "./extra.ts";
 import type { ByteSource } from "./source.ts";
-import type { ZipMember } from "./zip.ts";
+
+/** One file or directory of a zip, as its central directory has it. */
+export interface ZipMember {
+  readonly name: string;
+  /** 0 stored, 8 deflated. */
+  readonly method: number;
+  readonly size: number;
+  readonly compressedSize: number;
+  readonly crc32: number;
+  /** Unix mode bits with the file's type; 0 where unknown. */
+  readonly mode: number;
+  readonly directory: boolean;
+}
 
 /** A member as the central directory has it, with what the local header must repeat. */
 export interface DirectoryEntry extends ZipMember {

@@ -1,24 +1,11 @@
 import { createHash } from "node:crypto";
 import type { Bytes } from "../../model/index.ts";
 import { refuse } from "../wheel/refuse.ts";
-import { readDirectory, type DirectoryEntry } from "./directory.ts";
+import { readDirectory, type DirectoryEntry, type ZipMember } from "./directory.ts";
 import { openMember, type Extent } from "./member.ts";
 import { checkNames } from "./names.ts";
 import type { ByteSource } from "./source.ts";
 import { readInSpans } from "./spans.ts";
-
-/** One file or directory of a zip, as its central directory has it. */
-export interface ZipMember {
-  readonly name: string;
-  /** 0 stored, 8 deflated. */
-  readonly method: number;
-  readonly size: number;
-  readonly compressedSize: number;
-  readonly crc32: number;
-  /** Unix mode bits with the file's type; 0 where unknown. */
-  readonly mode: number;
-  readonly directory: boolean;
-}
 
 export interface Zip {
   /** In the order in which they lie in the file; fastest read in this order, several at a time. */
