@@ -1,4 +1,4 @@
-import type { HostAddress, JournalEntry, Label, Payload, Problem, Release, Target } from "../model/index.ts";
+import type { HostAddress, JournalEntry, Label, Payload, Target } from "../model/index.ts";
 import type { Store } from "../store/index.ts";
 import type { Context } from "../system/index.ts";
 import { findClaim } from "./claim.ts";
