@@ -5,7 +5,7 @@ import { fail, type EpochSeconds, type Package, type Revision } from "../model/i
 import { errorCode, type Context } from "../system/index.ts";
 import { checkOut, roomFor, sharedCheckout, type Repository } from "./checkout.ts";
 import { runGit, readObjects, withoutCredentials, type GitObject } from "./git.ts";
-import { copyDisk, hashDisk, isRubbish, listDisk } from "./snapshot.ts";
+import { copyDisk, hashDisk, isRoot, isRubbish, listDisk } from "./snapshot.ts";
 import { METADATA_FILES, type RevisionRequest, type Source } from "./source.ts";
 
 /**
@@ -196,7 +196,7 @@ async function listChanges(ctx: Context, repository: Repository, group: readonly
   return stdout
     .toString("utf8")
     .split("\0")
-    .filter((line) => line !== "" && !(line.startsWith("??") && isRubbish(line.slice(3))))
+    .filter((line) => line !== "" && !(line.startsWith("??") && (isRubbish(line.slice(3)) || isRoot(join(repository.top, line.slice(3))))))
     .map((line) => line.slice(3));
 }
 

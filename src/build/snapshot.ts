@@ -1,4 +1,4 @@
-import { createReadStream } from "node:fs";
+import { createReadStream, existsSync } from "node:fs";
 import { constants, copyFile, lstat, mkdir, readlink, symlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { compareBytewise } from "../model/index.ts";
@@ -21,9 +21,23 @@ export function isRubbish(path: string): boolean {
  * (.git, .venv, __pycache__, caches of tools, build, dist, *.egg-info, *.pyc).
  */
 export async function listDisk(ctx: Context, directory: string, inGit: boolean): Promise<readonly DiskFile[]> {
-  const names = inGit ? await listGit(ctx, directory) : await listPlain(directory);
+  const names = withoutRoots(inGit ? await listGit(ctx, directory) : await listPlain(directory));
   const files = await mapConcurrently(names, 32, (path) => lookAt(ctx, directory, path));
   return files.flat().toSorted((a, b) => compareBytewise(a.path, b.path));
+}
+
+/** Whether somebody deployed to this directory: what lies there was made from sources, and is none. */
+export function isRoot(directory: string): boolean {
+  return ROOT.every((name) => existsSync(join(directory, name)));
+}
+
+/** What every directory has that something was deployed to. */
+const ROOT = [".generation", "journal.jsonl"] as const;
+
+function withoutRoots(names: readonly string[]): readonly string[] {
+  const all = new Set(names);
+  const roots = names.flatMap((name) => (name.endsWith(`/${ROOT[0]}`) && all.has(join(dirname(name), ROOT[1])) ? [`${dirname(name)}/`] : []));
+  return roots.length === 0 ? names : names.filter((name) => !roots.some((root) => name.startsWith(root)));
 }
 
 async function listGit(ctx: Context, directory: string): Promise<readonly string[]> {
@@ -46,8 +60,8 @@ async function lookAt(ctx: Context, directory: string, path: string): Promise<re
   });
   if (stat?.isSymbolicLink() === true) return [{ path, target: await readlink(join(directory, path)) }];
   if (stat?.isFile() === true) return [{ path, executable: (stat.mode & 0o111) !== 0 }];
-  // A directory in git's list is a repository of its own: a submodule, or one that was cloned there.
-  if (stat?.isDirectory() === true) return (await listDisk(ctx, join(directory, path), true)).map((file) => ({ ...file, path: `${path.replace(/\/$/, "")}/${file.path}` }));
+  // A directory in git's list is a repository of its own: a submodule, or one that was cloned there. One that was never fetched is empty, and git would list the repository around it.
+  if (stat?.isDirectory() === true && existsSync(join(directory, path, ".git"))) return (await listDisk(ctx, join(directory, path), true)).map((file) => ({ ...file, path: `${path.replace(/\/$/, "")}/${file.path}` }));
   return [];
 }
 

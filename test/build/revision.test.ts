@@ -246,6 +246,31 @@ describe("files on disk", () => {
     expect(await source.describe()).toBeUndefined();
   });
 
+  it("leaves out what was deployed below it, in a repository and without one", async () => {
+    const shop = makeShop();
+    const release = { "web/app/.generation": "1", "web/app/journal.jsonl": "", "web/app/versions/1.0/manifest.json": "{}" };
+    ground.write(Object.fromEntries(Object.entries(release).map(([path, text]) => [`shop/${path}`, text])));
+    await using committed = await readRevision(ground.context, shop, { path: "web" }, {});
+    expect(committed.uncommitted).toBe(false);
+    await using onDisk = await readRevision(ground.context, shop, { path: "web" }, { onDisk: true });
+    expect(readdirSync(await onDisk.checkout()).toSorted()).toEqual(["pyproject.toml", "src"]);
+    ground.write({ "plain/setup.py": "", ...Object.fromEntries(Object.entries(release).map(([path, text]) => [`plain/${path}`, text])) });
+    await using plain = await readRevision(ground.context, join(ground.directory, "plain"), { path: "." }, {});
+    expect(readdirSync(await plain.checkout())).toEqual(["setup.py"]);
+  });
+
+  it("ends where a submodule was never fetched: there is nothing in it", async () => {
+    const shop = makeShop();
+    ground.write({ "lib/lib.py": "" });
+    ground.gitIn("lib", "init", "-q");
+    commit("lib", "first");
+    ground.gitIn("shop", "submodule", "--quiet", "add", "../lib", "web/lib");
+    commit("shop", "second");
+    ground.gitIn("shop", "submodule", "--quiet", "deinit", "--all", "--force");
+    await using source = await readRevision(ground.context, shop, { path: "web" }, { onDisk: true });
+    expect(readdirSync(await source.checkout()).toSorted()).toEqual(["pyproject.toml", "src"]);
+  });
+
   it("has no revisions in a plain directory", async () => {
     ground.write({ "plain/setup.py": "" });
     await expect(readRevision(ground.context, join(ground.directory, "plain"), { path: "." }, { rev: "1.0" })).rejects.toMatchObject({ code: "revision-unknown" });
