@@ -11,7 +11,7 @@ process.exitCode = await main(process.argv.slice(2));
 
 async function main(words: readonly string[]): Promise<ExitStatus> {
   const color = process.stderr.isTTY && (process.env["NO_COLOR"] ?? "") === "";
-  survivePipes();
+  survivePipes(color);
   const typed = await parseCommandLine(commands, groups, words, ownVersion());
   if ("text" in typed) {
     (typed.status === 0 ? process.stdout : process.stderr).write(typed.text);
@@ -72,11 +72,16 @@ function stopOnSignals(): { readonly signal: AbortSignal; done(): void } {
   };
 }
 
-/** A reader that went away (`caisson stack list | head -1`) is no error. */
-function survivePipes(): void {
+/** A reader that went away (`caisson stack list | head -1`) is no error; a result that could not be written is one, whatever was done before. */
+function survivePipes(color: boolean): void {
+  let lost = false;
   for (const stream of [process.stdout, process.stderr]) {
     stream.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code !== "EPIPE") throw error;
+      if (error.code === "EPIPE" || lost) return;
+      lost = true;
+      // The work goes on: half a deploy is worse than one that nobody reads of.
+      process.once("exit", () => (process.exitCode ||= 1));
+      if (stream === process.stdout) process.stderr.write(`${printError(error, color)}\n`);
     });
   }
 }

@@ -6,6 +6,7 @@ const USAGE: ReadonlySet<ErrorCode> = new Set(["usage", "name-invalid", "format-
 
 /** The exit status that an error leaves. */
 export function exitStatusOf(error: unknown): ExitStatus {
+  if (isSystemError(error)) return 1;
   if (!isCaissonError(error)) return 70;
   if (error.code === "unknown-state") return 5;
   return USAGE.has(error.code) ? 2 : 1;
@@ -14,6 +15,7 @@ export function exitStatusOf(error: unknown): ExitStatus {
 /** An error as lines for stderr: every problem, then what caused it; hints last, each once. */
 export function printError(error: unknown, color: boolean): string {
   const red = (text: string): string => (color ? `\u001b[31m${text}\u001b[39m` : text);
+  if (isSystemError(error)) return `${red("error:")} ${refusal(error)}\nhint: look at what is there; where nothing is wrong with it, this is our mistake, and worth a report`;
   if (!isCaissonError(error)) return `${red("bug:")} ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\nhint: this is our mistake; please report it with the lines above`;
   const lines = error.problems.map((problem) => `${red("error:")} ${place(problem)}${problem.message}`);
   lines.push(...causes(error).map((cause) => `  caused by: ${cause}`));
@@ -45,4 +47,22 @@ function causes(error: Error): readonly string[] {
 /** By name, not by class: this room does not load the library before a command runs. */
 function isCaissonError(error: unknown): error is CaissonError {
   return error instanceof Error && error.name === "CaissonError" && "problems" in error;
+}
+
+/** The kernel said no, and nobody had better words for it. */
+interface SystemError extends Error {
+  readonly syscall: string;
+  readonly code: string;
+  readonly path?: string;
+}
+
+function isSystemError(error: unknown): error is SystemError {
+  return error instanceof Error && "syscall" in error && typeof error.syscall === "string" && "code" in error && typeof error.code === "string";
+}
+
+/** Of `ENOENT: no such file or directory, open '/x'`: cannot open `/x`: no such file or directory. */
+function refusal({ syscall, code, path, message }: SystemError): string {
+  if (syscall === "uv_cwd") return "the directory that this was called in is no longer there";
+  const reason = /^[A-Z0-9]+: ([^,]+)/.exec(message)?.[1] ?? code;
+  return `cannot ${syscall}${path === undefined ? "" : ` \`${path}\``}: ${reason}`;
 }

@@ -122,6 +122,12 @@ export function explainFileError(error: unknown, path: string): unknown {
     case "EPERM":
     case "EROFS":
       return new CaissonError([{ code: "permission", message: `may not write \`${path}\``, hint: "check its owner and mode, or choose another place" }], error);
+    case "ENOTDIR":
+    case "EEXIST":
+    case "EISDIR":
+      return new CaissonError([{ code: "permission", message: `cannot write \`${path}\`: something else has that name, or one above it`, hint: "move it away, or choose another place" }], error);
+    case "ENAMETOOLONG":
+      return new CaissonError([{ code: "permission", message: `cannot write \`${path}\`: the name is too long for this file system`, hint: "choose a shorter one" }], error);
     case "EIO":
       return new CaissonError([{ code: "disk-full", message: `the disk refused to write \`${path}\``, hint: "the kernel's log (dmesg) says why" }], error);
     default:
