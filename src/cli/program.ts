@@ -13,14 +13,14 @@ const STORE: Option = { flag: "--store <dir>", summary: "where bytes and names a
 export async function parseCommandLine(commands: readonly Command[], summaries: Readonly<Record<string, string>>, words: readonly string[], version: string): Promise<Typed> {
   let typed: Typed | undefined;
   let text = "";
-  const program = new Commander("caisson").description("Build, stack and deploy self-contained releases to your own machines.").version(version, "--version").helpOption("--help", "show this help");
+  const program = new Commander("caisson").description("Build, stack and deploy self-contained releases to your own machines.").version(version, "--version").helpOption("-h, --help", "show this help");
   configure(program, (written) => (text += written));
   program.addHelpText("after", "\nStart here:\n  caisson up        build, stack and run what is in this directory\n  caisson init      write caisson.toml");
   const groups = new Map<string, Commander>();
   for (const command of commands) {
     const [first = "", second] = command.name.split(" ");
     const parent = second === undefined ? program : (groups.get(first) ?? addGroup(program, groups, first, summaries[first] ?? "", (written) => (text += written)));
-    const sub = parent.command(second ?? first).description(command.summary).helpOption("--help", "show this help").allowExcessArguments(false);
+    const sub = parent.command(second ?? first).description(command.summary).helpOption("-h, --help", "show this help").allowExcessArguments(false);
     configure(sub, (written) => (text += written));
     for (const argument of command.arguments ?? []) {
       const name = argument.many === true ? `${argument.name}...` : argument.name;
@@ -29,7 +29,9 @@ export async function parseCommandLine(commands: readonly Command[], summaries: 
     for (const option of [...(command.options ?? []), STORE]) sub.addOption(toCommander(option));
     sub.addHelpText("after", `\nExamples:\n${command.examples.map(([line, meaning]) => `  $ ${line}\n      ${meaning}`).join("\n")}`);
     sub.action(() => {
-      typed = { command, input: inputOf(sub), store: sub.opts<{ store?: string }>().store };
+      const empty = (command.options ?? []).concat(STORE).find((option) => isTypedEmpty(sub, option));
+      if (empty !== undefined) typed = { wrong: `\`--${longName(empty)}\` was given nothing`, hint: `give it a value, or leave it out: caisson ${command.name} --help` };
+      else typed = { command, input: inputOf(sub), store: sub.opts<{ store?: string }>().store };
     });
   }
   try {
@@ -39,7 +41,8 @@ export async function parseCommandLine(commands: readonly Command[], summaries: 
     if (error.exitCode === 0) return { text, status: 0 };
     // A bare `caisson`, or a bare `caisson stack`, is answered with its help.
     if (error.code === "commander.help") return { text, status: 2 };
-    return { wrong: error.message.replace(/^error: /, "").replaceAll("'", "`").replace(/\n/g, " "), hint: helpHint(words, commands) };
+    const [message = "", suggestion] = error.message.replace(/^error: /, "").replaceAll("'", "`").split("\n");
+    return { wrong: message.replace(/\.$/, ""), hint: [...suggestionHint(suggestion), helpHint(words, commands, summaries)].join("; ") };
   }
   return typed ?? { text: program.helpInformation(), status: 2 };
 }
@@ -49,7 +52,7 @@ function configure(command: Commander, write: (text: string) => void): void {
 }
 
 function addGroup(program: Commander, groups: Map<string, Commander>, name: string, summary: string, write: (text: string) => void): Commander {
-  const group = program.command(name).description(summary).helpOption("--help", "show this help");
+  const group = program.command(name).description(summary).helpOption("-h, --help", "show this help");
   configure(group, write);
   groups.set(name, group);
   return group;
@@ -57,13 +60,29 @@ function addGroup(program: Commander, groups: Map<string, Commander>, name: stri
 
 function toCommander(option: Option): CommanderOption {
   const made = new CommanderOption(option.short === undefined ? option.flag : `-${option.short}, ${option.flag}`, option.summary);
-  made.env(`CAISSON_${longName(option).toUpperCase().replaceAll("-", "_")}`);
+  made.env(variableOf(longName(option)));
   if (option.many === true) made.argParser((word: string, before: readonly string[] | undefined) => [...(before ?? []), ...splitList(word)]);
   return made;
 }
 
+function variableOf(name: string): string {
+  return `CAISSON_${name.toUpperCase().replaceAll("-", "_")}`;
+}
+
+/** What commander calls `--dry-run`: `dryRun`. */
+function attributeOf(name: string): string {
+  return name.replaceAll(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}
+
 function longName(option: Option): string {
   return option.flag.slice(2).split(/[ =]/)[0] ?? "";
+}
+
+/** An empty word, as a variable leaves it that is not set (`--rev "$TAG"`), is never what somebody means; an empty variable in the environment is no word at all. */
+function isTypedEmpty(command: Commander, option: Option): boolean {
+  const name = attributeOf(longName(option));
+  const value: unknown = command.getOptionValue(name);
+  return command.getOptionValueSource(name) === "cli" && (value === "" || (Array.isArray(value) && value.length === 0));
 }
 
 function splitList(word: string): readonly string[] {
@@ -72,7 +91,7 @@ function splitList(word: string): readonly string[] {
 
 function inputOf(command: Commander): Input {
   const options = command.opts<Record<string, unknown>>();
-  const read = (name: string): unknown => options[name.replaceAll(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())];
+  const read = (name: string): unknown => options[attributeOf(name)];
   return {
     arguments: command.args,
     value: (name) => {
@@ -84,14 +103,22 @@ function inputOf(command: Commander): Input {
       return Array.isArray(value) ? value : typeof value === "string" ? splitList(value) : [];
     },
     has: (name) => {
-      const value = read(name);
-      // In the environment a flag is a word: CAISSON_JSON=0 means no.
-      return value === true || (typeof value === "string" && !["", "0", "false", "no"].includes(value.toLowerCase()));
+      // In the environment a flag is a word, CAISSON_JSON=0 means no; commander takes any for yes.
+      const inEnvironment = command.getOptionValueSource(attributeOf(name)) === "env";
+      return inEnvironment ? !["", "0", "false", "no"].includes((process.env[variableOf(name)] ?? "").toLowerCase()) : read(name) === true;
     },
   };
 }
 
-function helpHint(words: readonly string[], commands: readonly Command[]): string {
+/** Of `(Did you mean build?)`: did you mean `build`? */
+function suggestionHint(suggestion: string | undefined): readonly string[] {
+  const near = /^\(Did you mean (?:one of )?(.+)\?\)$/.exec(suggestion ?? "")?.[1];
+  return near === undefined ? [] : [`did you mean ${near.split(", ").map((word) => `\`${word}\``).join(" or ")}?`];
+}
+
+function helpHint(words: readonly string[], commands: readonly Command[], groups: Readonly<Record<string, string>>): string {
   const known = commands.find(({ name }) => name === words.slice(0, name.split(" ").length).join(" "));
-  return known === undefined ? "caisson --help lists the commands" : `caisson ${known.name} --help`;
+  if (known !== undefined) return `caisson ${known.name} --help`;
+  const [first = ""] = words;
+  return Object.hasOwn(groups, first) ? `caisson ${first} --help` : "caisson --help lists the commands";
 }

@@ -1,3 +1,4 @@
+import { statSync } from "node:fs";
 import { relative, resolve } from "node:path";
 import type { BuildResult, BuiltArtifact, Platform, StackRef, Store, Workspace } from "../../index.ts";
 import { jsonOption, type Cli, type Command, type Input } from "../command.ts";
@@ -27,6 +28,7 @@ export const build: Command = {
     const { library, context } = cli;
     const formats = (input.values("format").length > 0 ? input.values("format") : ["tar.gz"]).map((word) => library.parseFormat(word).name);
     if (input.has("create") && input.value("to-stack") === undefined) library.fail({ code: "usage", message: "--create goes with --to-stack", hint: "caisson build --to-stack NAME --create" });
+    if (input.has("on-disk") && input.value("rev") !== undefined) library.fail({ code: "usage", message: "--rev and --on-disk name different files", hint: "leave one of them out" });
     const workspace = withFindLinks(cli, await library.readWorkspace(context, context.cwd), input);
     const platforms = choosePlatforms(cli, workspace, input);
     const stack = input.value("to-stack") === undefined ? undefined : library.parseStackRef(input.value("to-stack") ?? "", workspace.name);
@@ -49,8 +51,12 @@ export const build: Command = {
   },
 };
 
-function withFindLinks({ context }: Cli, workspace: Workspace, input: Input): Workspace {
-  const directories = input.values("find-links").map((directory) => resolve(context.cwd, directory));
+function withFindLinks({ library, context }: Cli, workspace: Workspace, input: Input): Workspace {
+  const directories = input.values("find-links").map((word) => {
+    const directory = resolve(context.cwd, word);
+    if (statSync(directory, { throwIfNoEntry: false })?.isDirectory() === true) return directory;
+    return library.fail({ code: "usage", message: `there is no directory \`${word}\``, hint: "--find-links names a directory of wheels and sdists" });
+  });
   return { ...workspace, index: { ...workspace.index, findLinks: [...workspace.index.findLinks, ...directories] } };
 }
 
