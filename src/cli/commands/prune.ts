@@ -21,6 +21,12 @@ function cellsOf(result: HostResult, change: Change): readonly string[] {
   if (result.outcome !== "done") return [result.host, result.outcome];
   const state = change.hosts.find(({ host }) => host.name === result.host)?.state;
   const removed = result.removed ?? [];
-  const staying = [`current ${state?.current ?? "none"}`, ...(state?.previous === null || state === undefined ? [] : [`previous ${state.previous} kept`])];
+  // The host knows better than the plan which processes still run from where.
+  const running = (change.plan.hosts.find(({ host }) => host.name === result.host)?.removes ?? []).filter((label) => !removed.includes(label));
+  const staying = [
+    `current ${state?.current ?? "none"}`,
+    ...(state?.previous === null || state === undefined ? [] : [`previous ${state.previous} kept`]),
+    ...(running.length === 0 ? [] : [`${running.join(", ")} still ${running.length === 1 ? "runs" : "run"}`]),
+  ];
   return [result.host, `removed ${removed.length === 0 ? "nothing" : removed.join(", ")} (${staying.join(", ")})`];
 }

@@ -26,6 +26,7 @@ export const verify: Command = {
 
 function cellsOf({ host, found }: HostVerification): readonly string[] {
   if (found === undefined) return [host, "unknown"];
+  if (found.files === 0 && found.problems.length === 0) return [host, "none"];
   const files = `${found.files} ${found.files === 1 ? "file" : "files"}`;
   return [host, files, found.problems.length === 0 ? "all as deployed" : `${found.problems.length} not as deployed`];
 }
