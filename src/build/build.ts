@@ -6,10 +6,10 @@ import { gather } from "./gather.ts";
 import { machinePlatform } from "./machine.ts";
 import { orderPackages, siblingsOf } from "./order.ts";
 import { placeArtifact } from "./output.ts";
-import { buildPackage } from "./package.ts";
+import { buildPackage, type MadePackage } from "./package.ts";
 import { openSession } from "./session.ts";
 
-export interface BuildRequest {
+export interface MakeRequest {
   /** All of the workspace where absent. */
   readonly packages?: readonly PackageName[];
   /** Those of the workspace where absent, and this machine's where it names none. */
@@ -20,6 +20,9 @@ export interface BuildRequest {
   readonly onDisk?: boolean;
   readonly formats: readonly FormatName[];
   readonly offline: boolean;
+}
+
+export interface BuildRequest extends MakeRequest {
   /** Where the files go, relative to the caller; `dist` where absent. */
   readonly output?: string;
 }
@@ -47,11 +50,7 @@ export interface BuiltArtifact {
  * @throws CaissonError with the problems of all packages and platforms
  */
 export async function buildPackages(ctx: Context, store: Store, workspace: Workspace, request: BuildRequest): Promise<readonly BuildResult[]> {
-  const packages = choosePackages(workspace, request.packages);
-  const needed = workspace.packages.filter((pkg) => packages.some((wanted) => wanted === pkg || siblingsOf(wanted, workspace.packages).includes(pkg)));
-  const [session, platforms] = await gather([openSession(ctx, store, workspace, needed, request), choosePlatforms(ctx, workspace, request.platforms)]);
-  await using _ = session;
-  const made = await gather(packages.flatMap((pkg) => platforms.map((platform) => buildPackage(session, pkg, platform, request.formats))));
+  const made = await makePackages(ctx, store, workspace, request);
   const directory = resolve(ctx.cwd, request.output ?? "dist");
   const results: BuildResult[] = [];
   for (const { artifacts, ...result } of made) {
@@ -60,6 +59,15 @@ export async function buildPackages(ctx: Context, store: Store, workspace: Works
     results.push({ ...result, artifacts: placed });
   }
   return results;
+}
+
+/** As `buildPackages`, into the store alone: for who deploys them from there. */
+export async function makePackages(ctx: Context, store: Store, workspace: Workspace, request: MakeRequest): Promise<readonly MadePackage[]> {
+  const packages = choosePackages(workspace, request.packages);
+  const needed = workspace.packages.filter((pkg) => packages.some((wanted) => wanted === pkg || siblingsOf(wanted, workspace.packages).includes(pkg)));
+  const [session, platforms] = await gather([openSession(ctx, store, workspace, needed, request), choosePlatforms(ctx, workspace, request.platforms)]);
+  await using _ = session;
+  return await gather(packages.flatMap((pkg) => platforms.map((platform) => buildPackage(session, pkg, platform, request.formats))));
 }
 
 /** The platforms that were asked for, else those of the workspace, else this machine. */

@@ -1,7 +1,7 @@
 /** Makes payloads and artifacts from packages at a revision and puts them in the store. */
 import type * as LockWorkspace from "./lock-workspace.ts";
 
-export { buildPackages, type BuildRequest, type BuildResult, type BuiltArtifact } from "./build.ts";
+export { buildPackages, makePackages, type BuildRequest, type BuildResult, type BuiltArtifact } from "./build.ts";
 export { machinePlatform } from "./machine.ts";
 export { orderPackages } from "./order.ts";
 export type { LockWorkspaceRequest, WrittenLock } from "./lock-workspace.ts";

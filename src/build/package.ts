@@ -55,7 +55,8 @@ async function isSaved(session: Session, artifact: Artifact): Promise<boolean> {
   }
 }
 
-async function save({ ctx, store }: Session, artifact: Artifact): Promise<void> {
+async function save({ ctx, store, onDisk }: Session, artifact: Artifact): Promise<void> {
   const { generation, changed } = await saveArtifact(store, artifact);
-  if (changed && generation > 1) ctx.report({ type: "notice", message: `\`${artifact.package}\` ${artifact.version} for ${artifact.platform} has other content than before (generation ${generation})` });
+  // Files on disk change under one version all the time; a commit's artifact that does is worth a word.
+  if (changed && generation > 1 && !onDisk) ctx.report({ type: "notice", message: `\`${artifact.package}\` ${artifact.version} for ${artifact.platform} has other content than before (generation ${generation})` });
 }

@@ -19,6 +19,8 @@ export interface Session extends AsyncDisposable {
   readonly store: Store;
   readonly workspace: Workspace;
   readonly offline: boolean;
+  /** The files as they lie on disk are built, whatever their version says. */
+  readonly onDisk: boolean;
   readonly machine: () => Promise<Platform>;
   /** The digest of all of ours that gets into artifacts or decides what does. */
   readonly ownDigest: () => Promise<Digest>;
@@ -70,6 +72,7 @@ export async function openSession(ctx: Context, store: Store, workspace: Workspa
     store,
     workspace,
     offline,
+    onDisk: onDisk === true,
     machine,
     index,
     ownDigest: lazily(hashOwnFiles),

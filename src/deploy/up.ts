@@ -1,12 +1,12 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { buildPackages, machinePlatform } from "../build/index.ts";
+import { machinePlatform, makePackages } from "../build/index.ts";
 import { digestHex, parseLabel, type Artifact, type Label, type Workspace } from "../model/index.ts";
-import { addToStack, createStack, freezeStack, hasStack } from "../stack/index.ts";
+import { freezeStack } from "../stack/index.ts";
 import type { Store } from "../store/index.ts";
 import { hashJson, type Context } from "../system/index.ts";
 import { runStack, type Running } from "./run-stack.ts";
-import { wantedStack, type Wanted } from "./wanted.ts";
+import { saveStack, wantedStack, type Wanted } from "./wanted.ts";
 
 /** Ours in a workspace, and none of its source. */
 const OWN = ".caisson";
@@ -25,13 +25,10 @@ async function buildStack(ctx: Context, store: Store, workspace: Workspace): Pro
   const own = join(workspace.directory, OWN);
   await mkdir(own, { recursive: true });
   await writeFile(join(own, ".gitignore"), "*\n");
-  const results = await buildPackages(ctx, store, workspace, { platforms: [await machinePlatform(ctx)], onDisk: true, offline: false, formats: ["dir"], output: join(own, "dist") });
+  const results = await makePackages(ctx, store, workspace, { platforms: [await machinePlatform(ctx)], onDisk: true, offline: false, formats: ["dir"] });
   const artifacts = results.flatMap((result) => result.artifacts.map(({ artifact }) => artifact));
   const ref = { name: workspace.name, label: labelOf(artifacts) };
-  if (!(await hasStack(store, ref))) {
-    await createStack(store, ref);
-    await addToStack(store, ref, artifacts);
-  }
+  await saveStack(store, ref, artifacts);
   await freezeStack(store, ref);
   return await wantedStack(store, ref);
 }

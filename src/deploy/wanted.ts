@@ -1,6 +1,6 @@
 import { lstat } from "node:fs/promises";
 import { basename, resolve } from "node:path";
-import { fail, mediaTypes, parseLabel, printStackRef, type Artifact, type Digest, type FormatName, type MediaTypeName, type Stack, type StackRef } from "../model/index.ts";
+import { CaissonError, fail, mediaTypes, parseLabel, printStackRef, type Artifact, type Digest, type ErrorCode, type FormatName, type MediaTypeName, type Stack, type StackRef } from "../model/index.ts";
 import { artifactFileName, formats, packBundle, unpackBundle } from "../formats/index.ts";
 import { addToStack, createStack, freezeStack, hasStack, readStack, stackDigest } from "../stack/index.ts";
 import { listArtifacts, saveArtifact, type Store } from "../store/index.ts";
@@ -39,13 +39,24 @@ export async function wantedBundle(ctx: Context, store: Store, path: string): Pr
 export async function freezeWanted(store: Store, { stack, digest, state }: Wanted): Promise<boolean> {
   if (state === "frozen") return false;
   if (state === "unsaved") {
-    if (!(await hasStack(store, stack))) await createStack(store, stack);
     const artifacts = stack.members.flatMap((member) => member.artifacts);
     for (const artifact of artifacts) await saveArtifact(store, artifact);
-    await addToStack(store, stack, artifacts);
+    await saveStack(store, stack, artifacts);
   }
   if ((await freezeStack(store, stack)) !== digest) fail({ code: "ref-moved", message: `\`${printStackRef(stack)}\` was changed meanwhile`, hint: "run the same command again" });
   return true;
+}
+
+/** A stack of these artifacts. It may be there already, whole or begun by somebody who ended early, and others may make the same one at the same time. */
+export async function saveStack(store: Store, ref: StackRef, artifacts: readonly Artifact[]): Promise<void> {
+  await createStack(store, ref).catch(unless("ref-exists"));
+  await addToStack(store, ref, artifacts).catch(unless("stack-frozen"));
+}
+
+function unless(code: ErrorCode): (error: unknown) => void {
+  return (error) => {
+    if (!(error instanceof CaissonError) || error.code !== code) throw error;
+  };
 }
 
 /** The artifact that a bundle is: known by its bytes, or taken into the store. */

@@ -258,6 +258,11 @@ describe("buildPackages", () => {
     workshop.commit();
     const [result] = await workshop.build();
     expect(workshop.events).toContainEqual({ type: "notice", message: `\`hello\` 1.0 for ${result!.platform.label} has other content than before (generation 2)` });
+
+    const said = workshop.events.length;
+    workshop.write({ "hello.py": '"""Says hello."""\ndef main():\n    print("hi")\n' });
+    await workshop.build({ onDisk: true });
+    expect(workshop.events.slice(said)).not.toContainEqual(expect.objectContaining({ type: "notice" }));
   });
 
   it("leaves nothing behind in the temporary directory, also when it fails", async () => {

@@ -7,8 +7,8 @@ import { prepareDeploy } from "../../src/deploy/deploy.ts";
 import { findWanted } from "../../src/deploy/find-wanted.ts";
 import { freezeWanted, wantedBundle } from "../../src/deploy/wanted.ts";
 import { bundleFiles, packBundle } from "../../src/formats/index.ts";
-import type { Payload, Target, Workspace } from "../../src/model/index.ts";
-import { listStacks } from "../../src/stack/index.ts";
+import { parseLabel, printStackRef, type Payload, type Target, type Workspace } from "../../src/model/index.ts";
+import { createStack, listStacks } from "../../src/stack/index.ts";
 import { makeArtifact, makeStack, openWorkbench, type Workbench } from "../support/hand-made.ts";
 
 let bench: Workbench;
@@ -53,6 +53,16 @@ describe("a bundle", () => {
   it("that was deployed before is the same stack, by whatever name its file goes", async () => {
     await freezeWanted(bench.store, await wantedBundle(bench.ctx, bench.store, await bundle("1.0", "one")));
     expect(await wantedBundle(bench.ctx, bench.store, await bundle("1.0", "one", "copy.tgz"))).toMatchObject({ state: "frozen" });
+  });
+
+  it("becomes one stack when several deploy it at the same time, or one ended before it was whole", async () => {
+    const file = await bundle("1.0", "one");
+    const wanted = await wantedBundle(bench.ctx, bench.store, file);
+    await Promise.all([1, 2, 3, 4].map(async () => await freezeWanted(bench.store, await wantedBundle(bench.ctx, bench.store, file))));
+    await createStack(bench.store, { ...wanted.stack, label: parseLabel("2.0") });
+    const second = await wantedBundle(bench.ctx, bench.store, await bundle("2.0", "two"));
+    await freezeWanted(bench.store, second);
+    expect((await listStacks(bench.store)).map(({ ref, state, packages }) => [printStackRef(ref), state, packages])).toEqual([["hello@2.0", { state: "frozen", digest: second.digest }, 1], ["hello@1.0", { state: "frozen", digest: wanted.digest }, 1]]);
   });
 
   it("with other content under a version that was deployed is refused", async () => {
