@@ -18,7 +18,7 @@ export async function findDefaultBundle(ctx: Context, store: Store, workspace: W
   const platform = target.platform ?? workspace?.platforms[0]?.label ?? (await machinePlatform(ctx)).label;
   const names = await readdir(join(ctx.cwd, "dist")).catch(() => []);
   const best = highestBundle(names, only.written, platform);
-  return best === undefined ? await listChoices(store, `there is no bundle of \`${only.written}\` for ${platform} in \`dist\``) : join("dist", best);
+  return best === undefined ? await listChoices(store, `there is no bundle of \`${only.written}\` for ${platform} in \`dist\``, "caisson build makes one") : join("dist", best);
 }
 
 /** Of the names in a directory, that of the bundle with the highest version, by version order. */
@@ -32,10 +32,10 @@ export function highestBundle(names: readonly string[], written: string, platfor
   return found.toSorted((a, b) => compareVersions(b.version, a.version) || a.rank - b.rank)[0]?.name;
 }
 
-async function listChoices(store: Store, message: string): Promise<never> {
+async function listChoices(store: Store, message: string, way?: string): Promise<never> {
   const stacks = (await listStacks(store)).map(({ ref }) => printStackRef(ref));
   const listed = `${stacks.slice(0, LISTED).join(", ")}${stacks.length > LISTED ? ` and ${stacks.length - LISTED} more (caisson stack list)` : ""}`;
-  fail({ code: "usage", message, hint: stacks.length === 0 ? "caisson build makes a bundle; caisson stack create makes a stack" : `stacks: ${listed}` });
+  fail({ code: "usage", message, hint: stacks.length === 0 ? (way ?? "make a stack: caisson build --to-stack NAME --create") : [...(way === undefined ? [] : [way]), `stacks: ${listed}`].join("; ") });
 }
 
 const LISTED = 8;
