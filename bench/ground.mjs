@@ -28,7 +28,6 @@ export function prepareGround(project) {
     for (const names of [["setuptools", "wheel"], ["wheel==0.37.1"]]) must([join(peers, "bin/pip"), "download", "--quiet", "--disable-pip-version-check", "--dest", backEnds, ...names]);
   }
 
-  const version = (program, pattern = /\d+(?:\.\d+)+/) => pattern.exec(execFileSync(program, ["--version"], { encoding: "utf8" }))?.[0] ?? "";
   const home = join(directory, "home");
   rmSync(home, { recursive: true, force: true });
   mkdirSync(home, { recursive: true });
@@ -47,6 +46,10 @@ export function prepareGround(project) {
     pythonVersion: version("python3"),
   };
   return ground;
+}
+
+function version(program) {
+  return /\d+(?:\.\d+)+/.exec(execFileSync(program, ["--version"], { encoding: "utf8" }))?.[0] ?? "";
 }
 
 /** A fresh copy of examples/shop as a git repository. */

@@ -16,7 +16,7 @@ installPythonTools(["ruff==0.17.5", "vermin==1.9.2"]);
 must([bin("tsc"), "-p", "tsconfig.build.json"], { cwd: project });
 
 const agent = readdirSync(join(project, "agent")).filter((name) => name.endsWith(".py")).map((name) => join("agent", name));
-const shell = ["agent/install.sh", ...readdirSync(join(project, "scripts")).filter((name) => name.endsWith(".sh")).map((name) => join("scripts", name))];
+const shell = ["agent", "scripts"].flatMap((folder) => readdirSync(join(project, folder)).filter((name) => name.endsWith(".sh")).map((name) => join(folder, name)));
 /** @type {readonly (readonly [name: string, argv: readonly string[]])[]} */
 const checks = [
   ["types", [bin("tsc"), "--noEmit"]],
