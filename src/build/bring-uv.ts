@@ -2,7 +2,7 @@ import { chmod, mkdir, open, rename, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { CaissonError, fail, type Bytes, type Digest, type IndexSettings } from "../model/index.ts";
 import { readZip } from "../python/index.ts";
-import { errorCode, hashFile, removeTree, temporaryBeside, writeDurably, type Context } from "../system/index.ts";
+import { errorCode, hashFile, makeDirectory, removeTree, temporaryBeside, writeDurably, type Context } from "../system/index.ts";
 import { indexClient, type Get } from "./http.ts";
 import { readIndexPage } from "./index-page.ts";
 import { indexSettings, type PackageIndex } from "./index-settings.ts";
@@ -18,7 +18,7 @@ export async function bringUv(ctx: Context, index: IndexSettings, offline: boole
   if (wheel === undefined) return fail({ ...missing, hint: `put uv ${OLDEST} or newer on PATH; none is known for ${process.arch}` });
   const what = `fetch uv ${PINNED}`;
   ctx.report({ type: "started", what });
-  await mkdir(join(directory, ".."), { recursive: true });
+  await makeDirectory(join(directory, ".."));
   const scratch = temporaryBeside(directory);
   try {
     await mkdir(scratch);

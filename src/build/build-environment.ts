@@ -1,6 +1,6 @@
-import { mkdir, rename, stat } from "node:fs/promises";
+import { rename, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { hashJson, removeTree, temporaryBeside, type Context } from "../system/index.ts";
+import { hashJson, makeDirectory, removeTree, temporaryBeside, type Context } from "../system/index.ts";
 import { cacheDirectory } from "./cache.ts";
 import type { InterpreterFacts } from "./interpreter.ts";
 
@@ -32,7 +32,7 @@ export async function makeBuildEnvironment(ctx: Context, needs: BuildNeeds, requ
 }
 
 async function prepare(ctx: Context, { requires }: BuildNeeds, { uv, env, interpreter, offline }: EnvironmentRequest, kept: string): Promise<boolean> {
-  await mkdir(dirname(kept), { recursive: true });
+  await makeDirectory(dirname(kept));
   const made = temporaryBeside(kept);
   try {
     const run = async (...words: readonly string[]): Promise<boolean> => (await ctx.run([uv.path, ...words], { cwd: dirname(kept), env, umask: 0o022 })).status === 0;

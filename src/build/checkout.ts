@@ -1,6 +1,5 @@
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { temporaryDirectory, type Context, type TemporaryDirectory } from "../system/index.ts";
+import { makeDirectory, temporaryDirectory, type Context, type TemporaryDirectory } from "../system/index.ts";
 import { git } from "./git.ts";
 import { fillSubmodules } from "./submodules.ts";
 
@@ -50,6 +49,6 @@ async function makeOnce(make: (directory: string) => Promise<void>): Promise<{ r
 
 /** A name below `directory` that is free for one more checkout. */
 export async function roomFor(directory: string): Promise<string> {
-  await mkdir(directory, { recursive: true });
+  await makeDirectory(directory);
   return join((await temporaryDirectory("checkout", directory)).path, "source");
 }

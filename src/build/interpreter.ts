@@ -1,8 +1,8 @@
 import { constants } from "node:fs";
-import { access, mkdir, open, readFile, readdir, realpath, stat } from "node:fs/promises";
+import { access, open, readFile, readdir, realpath, stat } from "node:fs/promises";
 import { basename, delimiter, dirname, join, resolve } from "node:path";
 import type { Json, Platform } from "../model/index.ts";
-import { hashJson, writeDurably, type Context } from "../system/index.ts";
+import { hashJson, makeDirectory, writeDurably, type Context } from "../system/index.ts";
 import { cacheDirectory } from "./cache.ts";
 
 /** What an interpreter says of itself and of the machine it runs on. */
@@ -55,7 +55,7 @@ export async function askInterpreter(ctx: Context, python: string): Promise<Inte
   if (known !== undefined && (await identifyProgram(known.executable)) !== undefined) return known;
   const facts = await runInterpreter(ctx, python);
   if (facts === undefined) return undefined;
-  await mkdir(dirname(kept), { recursive: true });
+  await makeDirectory(dirname(kept));
   await writeDurably(kept, `${JSON.stringify(facts)}\n`);
   return facts;
 }

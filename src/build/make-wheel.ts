@@ -1,9 +1,9 @@
-import { mkdir, readFile, readdir } from "node:fs/promises";
+import { readFile, readdir } from "node:fs/promises";
 import { basename, delimiter, dirname, join } from "node:path";
 import { CaissonError, fail, mediaTypes, normalizeName, type EpochSeconds } from "../model/index.ts";
 import { bytesSource, normalizeVersion, normalizeWheel, parseWheelFileName } from "../python/index.ts";
 import type { Store } from "../store/index.ts";
-import { temporaryDirectory, writeDurably, type Context } from "../system/index.ts";
+import { makeDirectory, temporaryDirectory, writeDurably, type Context } from "../system/index.ts";
 import { makeBuildEnvironment } from "./build-environment.ts";
 import type { InterpreterFacts } from "./interpreter.ts";
 import type { BuiltWheel, WheelSource, Workshop } from "./wheel.ts";
@@ -53,7 +53,7 @@ async function buildIsolated(ctx: Context, workshop: Workshop, source: WheelSour
 
 async function runUvBuild(ctx: Context, workshop: Workshop, source: WheelSource, directory: string, env: Readonly<Record<string, string>>, how: readonly string[]): Promise<Built> {
   const out = join(directory, "out");
-  await mkdir(out, { recursive: true });
+  await makeDirectory(out);
   const argv = [(await workshop.uv()).path, "build", "--wheel", "--no-create-gitignore", "--color", "never", ...(workshop.offline ? ["--offline"] : []), ...how, "--out-dir", out, await source.path(directory)];
   const log: string[] = [];
   const { status } = await ctx.run(argv, { cwd: directory, env, umask: 0o022, onLine: (line) => log.push(line) });
@@ -64,7 +64,7 @@ async function runUvBuild(ctx: Context, workshop: Workshop, source: WheelSource,
 /** Nothing of the user's surroundings: what a build needs and does not declare is missing here too. */
 async function cleanEnvironment(workshop: Workshop, scratch: string, programs: readonly string[], time: EpochSeconds): Promise<Readonly<Record<string, string>>> {
   const home = join(scratch, "home");
-  await mkdir(home, { recursive: true });
+  await makeDirectory(home);
   return {
     ...(await workshop.uvEnvironment()),
     PATH: [...new Set([...programs, "/usr/local/bin", "/usr/bin", "/bin"])].join(delimiter),
@@ -88,7 +88,7 @@ function checkName(fileName: string, source: WheelSource): void {
 async function buildFailed(ctx: Context, source: WheelSource, log: readonly string[], key: string): Promise<never> {
   const state = ctx.env["XDG_STATE_HOME"] ?? join(ctx.env["HOME"] ?? "/", ".local", "state");
   const path = join(state, "caisson", "logs", `${source.name}-${key.slice(0, 12)}.log`);
-  await mkdir(dirname(path), { recursive: true });
+  await makeDirectory(dirname(path));
   await writeDurably(path, `${log.join("\n")}\n`);
   const last = log.filter((line) => line.trim() !== "").slice(-15);
   throw new CaissonError([{ code: "build-failed", message: `building the wheel of \`${source.written}\` failed`, hint: `the whole log is in \`${path}\`` }], new Error(last.join("\n")));

@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
-import { mkdir, rename } from "node:fs/promises";
+import { rename } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { fail } from "../model/index.ts";
-import { errorCode, removeTree, sha256, temporaryBeside, type Context } from "../system/index.ts";
+import { errorCode, makeDirectory, removeTree, sha256, temporaryBeside, type Context } from "../system/index.ts";
 import { cacheDirectory } from "./cache.ts";
 import type { Repository } from "./checkout.ts";
 import { failByGit, runGit, withoutCredentials, type GitAnswer } from "./git.ts";
@@ -40,7 +40,7 @@ function absoluteUrl(workspaceDirectory: string, address: string): string {
 }
 
 async function makeMirror(ctx: Context, top: string, url: string, ref: string): Promise<void> {
-  await mkdir(dirname(top), { recursive: true });
+  await makeDirectory(dirname(top));
   const made = temporaryBeside(top);
   try {
     const answer = await runGit(ctx, dirname(top), ["init", "--quiet", "--bare", "--template=", made]);

@@ -1,8 +1,8 @@
-import { lstat, mkdir, readFile, rename } from "node:fs/promises";
+import { lstat, readFile, rename } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { digestHex, type Artifact, type Descriptor, type Tree } from "../model/index.ts";
 import type { Store } from "../store/index.ts";
-import { explainFileError, hashFile, removeTree, temporaryBeside, walk, writeDurably } from "../system/index.ts";
+import { hashFile, makeDirectory, removeTree, temporaryBeside, walk, writeDurably } from "../system/index.ts";
 
 /**
  * Put an artifact where people look for it, with its `.sha256` file beside it. What is there already and right stays as it is.
@@ -10,9 +10,7 @@ import { explainFileError, hashFile, removeTree, temporaryBeside, walk, writeDur
  */
 export async function placeArtifact(store: Store, artifact: Artifact, directory: string): Promise<{ readonly path: string; readonly changed: boolean }> {
   const path = join(directory, artifact.fileName);
-  await mkdir(directory, { recursive: true }).catch((error: unknown) => {
-    throw explainFileError(error, directory);
-  });
+  await makeDirectory(directory);
   const changed = artifact.format === "dir" ? await placeDirectory(store, artifact.content, path) : await placeFile(store, artifact, path);
   return { path, changed };
 }
@@ -40,7 +38,7 @@ async function placeDirectory(store: Store, document: Descriptor, path: string):
     for (const entry of tree.entries) {
       if (entry.kind !== "file") continue;
       const file = join(made, withoutArea(entry.path));
-      await mkdir(dirname(file), { recursive: true });
+      await makeDirectory(dirname(file));
       await store.copyTo(entry.digest, file, entry.mode);
     }
     await rename(path, old).catch(() => undefined);

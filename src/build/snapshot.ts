@@ -1,8 +1,8 @@
 import { createReadStream, existsSync } from "node:fs";
-import { constants, copyFile, lstat, mkdir, readlink, symlink } from "node:fs/promises";
+import { constants, copyFile, lstat, readlink, symlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { compareBytewise } from "../model/index.ts";
-import { errorCode, hashJson, hashStream, mapConcurrently, walk, type Context } from "../system/index.ts";
+import { errorCode, hashJson, hashStream, makeDirectory, mapConcurrently, walk, type Context } from "../system/index.ts";
 import { git } from "./git.ts";
 
 /** A file or link on disk that belongs to a source; its path is relative, with forward slashes. */
@@ -78,7 +78,7 @@ export async function hashDisk(directory: string, files: readonly DiskFile[]): P
 /** Copy the files into a new directory, with the modes that a checkout would have. */
 export async function copyDisk(directory: string, files: readonly DiskFile[], to: string): Promise<void> {
   const places = new Set(files.map(({ path }) => dirname(join(to, path))));
-  for (const place of [to, ...places]) await mkdir(place, { recursive: true });
+  for (const place of [to, ...places]) await makeDirectory(place);
   await mapConcurrently(files, 16, async (file) => {
     if ("target" in file) return await symlink(file.target, join(to, file.path));
     await copyFile(join(directory, file.path), join(to, file.path), constants.COPYFILE_FICLONE);

@@ -1,8 +1,8 @@
-import { mkdir, readFile, realpath, stat } from "node:fs/promises";
+import { readFile, realpath, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { IndexSettings } from "../model/index.ts";
 import { compareVersions } from "../python/index.ts";
-import { hashJson, writeDurably, type Context } from "../system/index.ts";
+import { hashJson, makeDirectory, writeDurably, type Context } from "../system/index.ts";
 import { cacheDirectory } from "./cache.ts";
 import { findOnPath } from "./interpreter.ts";
 import { OLDEST, PINNED } from "./uv-pin.ts";
@@ -50,7 +50,7 @@ async function versionOf(ctx: Context, path: string): Promise<string | undefined
   if (/^\d+\.\d+\.\d+\n$/.test(known)) return known.trim();
   const version = await askVersion(ctx, path);
   if (version !== undefined) {
-    await mkdir(join(cacheDirectory(ctx), "tools"), { recursive: true });
+    await makeDirectory(join(cacheDirectory(ctx), "tools"));
     await writeDurably(kept, `${version}\n`);
   }
   return version;

@@ -1,7 +1,7 @@
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fail } from "../model/index.ts";
-import { errorCode, linkExclusive, temporaryBeside } from "../system/index.ts";
+import { errorCode, linkExclusive, makeDirectory, temporaryBeside } from "../system/index.ts";
 
 /** Who looks after the processes of a root. */
 interface Claim {
@@ -15,7 +15,7 @@ interface Claim {
  * @throws CaissonError `host-busy` with the process id of whoever does
  */
 export async function claimRoot(root: string): Promise<AsyncDisposable> {
-  await mkdir(root, { recursive: true });
+  await makeDirectory(root);
   const path = join(root, CLAIM);
   const mine: Claim = { pid: process.pid, born: await bornAt(process.pid) };
   const temporary = temporaryBeside(path);

@@ -1,9 +1,9 @@
 import { EventEmitter, once } from "node:events";
-import { access, mkdir, readlink, realpath } from "node:fs/promises";
+import { access, readlink, realpath } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { CaissonError, type Label, type Payload, type Problem, type Process } from "../model/index.ts";
-import type { Context, RunningProcess } from "../system/index.ts";
+import { makeDirectory, type Context, type RunningProcess } from "../system/index.ts";
 import type { Answer } from "../transport/index.ts";
 import type { Starter } from "./apply-host.ts";
 import { chooseProcesses, expandWords } from "./process-words.ts";
@@ -44,7 +44,7 @@ export function supervise(ctx: Context, root: string, payloadsOf: (release: Labe
     const env = { PYTHONUNBUFFERED: "1", ...ctx.env, ...process.environment, CAISSON_RELEASE: directory, CAISSON_STATE: state };
     const [program = "", ...rest] = expandWords(process, env);
     const own = join(directory, payload.package, "bin", program);
-    await mkdir(state, { recursive: true });
+    await makeDirectory(state);
     let last = "";
     const onLine = (line: string): void => {
       if (line.trim() !== "") last = line.trim();

@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { machinePlatform, makePackages } from "../build/index.ts";
 import { digestHex, parseLabel, type Artifact, type Label, type Workspace } from "../model/index.ts";
@@ -17,14 +17,14 @@ const OWN = ".caisson";
  */
 export async function up(ctx: Context, store: Store, workspace: Workspace, root?: string): Promise<Running> {
   const place = root === undefined ? join(workspace.directory, OWN, "up") : resolve(ctx.cwd, root);
-  return await runStack(ctx, store, place, () => buildStack(ctx, store, workspace));
+  return await runStack(ctx, store, place, async () => {
+    if (root === undefined) await writeFile(join(workspace.directory, OWN, ".gitignore"), "*\n");
+    return await buildStack(ctx, store, workspace);
+  });
 }
 
 /** A frozen stack of what is on disk; the same content is the same stack. */
 async function buildStack(ctx: Context, store: Store, workspace: Workspace): Promise<Wanted> {
-  const own = join(workspace.directory, OWN);
-  await mkdir(own, { recursive: true });
-  await writeFile(join(own, ".gitignore"), "*\n");
   const results = await makePackages(ctx, store, workspace, { platforms: [await machinePlatform(ctx)], onDisk: true, offline: false, formats: ["dir"] });
   const artifacts = results.flatMap((result) => result.artifacts.map(({ artifact }) => artifact));
   const ref = { name: workspace.name, label: labelOf(artifacts) };

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
-import { chmod, link, lstat, mkdir, mkdtemp, open, readdir, realpath, rename, rm, unlink } from "node:fs/promises";
+import { chmod, link, lstat, mkdir, mkdtemp, open, readdir, realpath, rename, rm, stat, unlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -31,6 +31,26 @@ export async function writeDurably(path: string, bytes: Bytes | Uint8Array | str
     await syncPath(dirname(path));
   } catch (error) {
     await rm(temporary, { force: true });
+    throw explainFileError(error, path);
+  }
+}
+
+/**
+ * Make a directory, and those above it where they are missing; returns the uppermost that was made.
+ * Node's own way says "no such file" of a disk that is read-only, and never ends where a file system says it of everything.
+ * @throws CaissonError `disk-full` · `permission`
+ */
+export async function makeDirectory(path: string): Promise<string | undefined> {
+  let first = path;
+  try {
+    await mkdir(path).catch(async (error: unknown) => {
+      if (errorCode(error) !== "ENOENT" || dirname(path) === path) throw error;
+      first = (await makeDirectory(dirname(path))) ?? path;
+      await mkdir(path);
+    });
+    return first;
+  } catch (error) {
+    if (errorCode(error) === "EEXIST" && (await stat(path).catch(() => undefined))?.isDirectory() === true) return first === path ? undefined : first;
     throw explainFileError(error, path);
   }
 }
@@ -74,9 +94,9 @@ export async function* walk(directory: string, enter: (path: string) => boolean 
   const names = (await readdir(join(directory, below))).toSorted(compareBytewise);
   for (const name of names) {
     const path = below === "" ? name : `${below}/${name}`;
-    const stat = await lstat(join(directory, path));
-    const kind = stat.isFile() ? "file" : stat.isSymbolicLink() ? "link" : stat.isDirectory() ? "directory" : "other";
-    yield { path, kind, mode: stat.mode & 0o7777, size: stat.size };
+    const found = await lstat(join(directory, path));
+    const kind = found.isFile() ? "file" : found.isSymbolicLink() ? "link" : found.isDirectory() ? "directory" : "other";
+    yield { path, kind, mode: found.mode & 0o7777, size: found.size };
     if (kind === "directory" && enter(path)) yield* walk(directory, enter, path);
   }
 }
@@ -89,7 +109,7 @@ export interface TemporaryDirectory extends AsyncDisposable {
 
 /** Made in `parent`, by default where the system keeps temporary files. */
 export async function temporaryDirectory(prefix: string, parent: string = tmpdir()): Promise<TemporaryDirectory> {
-  await mkdir(parent, { recursive: true });
+  await makeDirectory(parent);
   const path = await realpath(await mkdtemp(join(parent, `${prefix}-`)));
   return { path, [Symbol.asyncDispose]: () => removeTree(path) };
 }
@@ -128,6 +148,10 @@ export function explainFileError(error: unknown, path: string): unknown {
       return new CaissonError([{ code: "permission", message: `cannot write \`${path}\`: something else has that name, or one above it`, hint: "move it away, or choose another place" }], error);
     case "ENAMETOOLONG":
       return new CaissonError([{ code: "permission", message: `cannot write \`${path}\`: the name is too long for this file system`, hint: "choose a shorter one" }], error);
+    case "ENOENT":
+      // What Node's recursive mkdir says of a disk that is read-only.
+      if (!(error instanceof Error && "syscall" in error && error.syscall === "mkdir")) return error;
+      return new CaissonError([{ code: "permission", message: `cannot make \`${path}\`: the disk takes no new names there`, hint: "is it mounted read-only? Choose another place" }], error);
     case "EIO":
       return new CaissonError([{ code: "disk-full", message: `the disk refused to write \`${path}\``, hint: "the kernel's log (dmesg) says why" }], error);
     default:
