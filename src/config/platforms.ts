@@ -12,9 +12,9 @@ export function readPlatforms(labels: readonly string[], overrides: readonly (re
     const at = ["workspace", "platforms", index];
     const preset = platformPreset(label);
     if (preset === undefined) {
-      const known = platformPresets().map((platform) => platform.label);
-      const near = nearestWord(label, known);
-      report({ at, message: `unknown platform \`${label}\``, hint: near === undefined ? `known: ${known.join(", ")}; each also with -pyXY` : `did you mean \`${near}\`?` });
+      const known = platformPresets();
+      const near = nearestWord(label, known.map((platform) => platform.label));
+      report({ at, message: `unknown platform \`${label}\``, hint: near === undefined ? `known: ${known.filter(({ arch }) => arch === "x86_64").map((platform) => platform.label).join(", ")}; each also with -arm64 or -py312` : `did you mean \`${near}\`?` });
       continue;
     }
     const python = overrides.find(([name]) => name === label)?.[1].python;
