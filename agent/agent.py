@@ -1148,9 +1148,8 @@ class Session:
         self.ended = None  # why, as soon as there is a reason
         self.silence = SILENCE
         self.heard = self.beaten = time.monotonic()
-        self.input = bytearray()
+        self.input, self.output = bytearray(), bytearray()
         self.blob = None  # the one that is coming in
-        self.output = bytearray()
         self.queue = []  # requests in order, the trees at its front taken out
         self.trees = []  # requests for trees, to be made side by side
         self.made = []  # trees that are not published yet: [request, name of the new directory]
@@ -1205,6 +1204,7 @@ class Session:
                 return
             request = json.loads(self.input[4:end].decode("utf-8"))
             self.input = self.input[end:]
+            self.ended = request.get("leaving", self.ended)
             if "beat" not in request:
                 self.take_request(request)
             if self.blob is not None:

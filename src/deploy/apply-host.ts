@@ -1,4 +1,4 @@
-import { CaissonError, failAll, type HostPlan, type Label, type Plan, type Problem, type Step } from "../model/index.ts";
+import { CaissonError, failAll, type ErrorCode, type HostPlan, type Label, type Plan, type Problem, type Step } from "../model/index.ts";
 import type { Store } from "../store/index.ts";
 import { mapConcurrently, type Context } from "../system/index.ts";
 import type { Agent, Answer } from "../transport/index.ts";
@@ -90,8 +90,8 @@ async function switchOver(ctx: Context, agent: Agent, host: HostPlan, steps: rea
   } catch (error) {
     await starter?.stop();
     if (!switched) return { outcome: "not-done", now: host.from, problem: problemOf(error) };
-    // The end of its input is the shortest word for going back, and the agent may be beyond hearing others.
-    await agent[Symbol.asyncDispose]();
+    // Our leaving is the shortest word for going back, and the only one that an agent hears while it does something.
+    await agent.leave(problemOf(error).message);
     return await settle(host, problemOf(error), open);
   } finally {
     await agent[Symbol.asyncDispose]();
@@ -101,9 +101,10 @@ async function switchOver(ctx: Context, agent: Agent, host: HostPlan, steps: rea
 async function carryOut(ctx: Context, agent: Agent, host: string, step: Step, starter: Starter | undefined): Promise<Answer> {
   if (starter !== undefined && step.step === "restart") return await starter.restart(step.release);
   if (step.step !== "check") return await agent.ask(step);
-  if (starter !== undefined) return await checkOwn(agent, step, starter.failed);
-  const answer = await agent.ask(step);
-  if (isForeign(answer)) ctx.report({ type: "warning", host, problem: { code: "unhealthy", message: `${step.health.url ?? ""} answers well, but from a process that does not run from release \`${step.release}\``, hint: "is there a proxy in front of it, or did the old process keep running?" } });
+  const what = `check health of ${step.package}`;
+  ctx.report({ type: "started", what, host });
+  const answer = await (starter === undefined ? agent.ask(step) : checkOwn(agent, step, starter.failed)).finally(() => ctx.report({ type: "finished", what, host }));
+  if (starter === undefined && isForeign(answer)) ctx.report({ type: "warning", host, problem: { code: "unhealthy", message: `${step.health.url ?? ""} answers well, but from a process that does not run from release \`${step.release}\``, hint: "is there a proxy in front of it, or did the old process keep running?" } });
   return answer;
 }
 
@@ -142,9 +143,17 @@ function removedBy(answers: readonly Answer[]): readonly Label[] | undefined {
   return facts === undefined ? undefined : ((facts as { readonly removed: readonly Label[] }).removed);
 }
 
-function refusal(answer: Answer & { readonly done: false }): Problem {
-  return { code: answer.code, message: answer.detail };
+function refusal({ code, detail }: Answer & { readonly done: false }): Problem {
+  const hint = HINTS[code];
+  return { code, message: detail, ...(hint === undefined ? {} : { hint }) };
 }
+
+/** What to try after what a host refuses; the others say it in their details. */
+const HINTS: Readonly<Partial<Record<ErrorCode, string>>> = {
+  "disk-full": "make room there (caisson prune removes old releases), then run the same command again",
+  "host-busy": "wait until that has ended, then run the same command again",
+  permission: "check the owner and the mode of the target's root",
+};
 
 function problemOf(error: unknown): Problem {
   if (error instanceof CaissonError) return error.problems[0];

@@ -22,6 +22,8 @@ export interface Agent extends AsyncDisposable {
   ask(step: Step, bytes?: Bytes): Promise<Answer>;
   /** Read every file of the host's releases again. @throws CaissonError `host-unfit` · `permission` · `unknown-state` */
   verify(): Promise<Verification>;
+  /** Close it, and let the host's journal say why. */
+  leave(why: string): Promise<void>;
 }
 
 /**
@@ -74,6 +76,10 @@ class RemoteAgent implements Agent {
 
   async verify(): Promise<Verification> {
     return this.#factsOf(await this.#conversation.ask({ step: "verify" })) as unknown as Verification;
+  }
+
+  async leave(why: string): Promise<void> {
+    await this.#conversation.close(why);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

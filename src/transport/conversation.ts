@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { CaissonError, type Bytes, type ErrorCode, type Json } from "../model/index.ts";
 import type { Channel } from "./channel.ts";
 import { encodeFrame, readFrames, type Header } from "./frames.ts";
@@ -6,6 +7,9 @@ import { encodeFrame, readFrames, type Header } from "./frames.ts";
 const BEAT = 5;
 /** So many beats of ours without a word from the agent, and it is lost. */
 const BEATS_MISSED = 4;
+
+/** Milliseconds that a last word may take; without it, the end of our input says enough. */
+const PATIENCE = 500;
 
 /** How a step ended on the host; durable there before it was said. */
 export type Answer =
@@ -51,9 +55,11 @@ export class Conversation {
     return await promise;
   }
 
-  /** Say no more, and wait until the agent has ended; what it has not answered rejects. */
-  async close(): Promise<void> {
+  /** Say no more but why, and wait until the agent has ended; what it has not answered rejects. */
+  async close(leaving?: string): Promise<void> {
     clearInterval(this.#beats);
+    // Behind a blob that is under way there is no saying anything.
+    if (leaving !== undefined && this.#lost === undefined) await Promise.race([this.#write({ beat: this.#asked, leaving }), sleep(PATIENCE, undefined, { ref: false })]);
     this.#channel.input.end();
     await this.#channel.ended;
     await this.#reading;

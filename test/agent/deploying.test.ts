@@ -59,6 +59,20 @@ it("undoes an unconfirmed switch when the controller goes away", async () => {
   expect((await agent.observe({ journal: 1 })).journal).toMatchObject([{ event: "undone", from: "1", to: "2", detail: "controller lost" }]);
 });
 
+it("undoes an unconfirmed switch when the controller leaves, and writes down why", async () => {
+  await using host = makeHost();
+  {
+    await using agent = await host.open();
+    await install(agent, stack("1"));
+    await stage(agent, stack("2"));
+    await agent.ask(activation("2" as never, "1" as never));
+    await agent.leave("process `web` ended with status 1");
+  }
+  expect(readlinkSync(join(host.root, "versions/current"))).toBe("1");
+  await using agent = await host.open();
+  expect((await agent.observe({ journal: 1 })).journal).toMatchObject([{ event: "undone", from: "1", to: "2", detail: "process `web` ended with status 1" }]);
+});
+
 it("leaves no temporary file", async () => {
   await using host = makeHost();
   {

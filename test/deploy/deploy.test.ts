@@ -197,7 +197,7 @@ describe("two deployers at once", () => {
     const winning = first.apply();
     while (current() !== "1.1") await new Promise((resolve) => setTimeout(resolve, 10));
     expect(await second.apply()).toMatchObject([{ outcome: "not-done", problem: { code: "host-changed" } }]);
-    await expect(deploy(other)).resolves.toMatchObject([{ outcome: "not-done", problem: { code: "host-busy" } }]);
+    await expect(deploy(other)).resolves.toMatchObject([{ outcome: "not-done", problem: { code: "host-busy", hint: "wait until that has ended, then run the same command again" } }]);
     expect(await winning).toMatchObject([{ outcome: "done" }]);
     expect(await deploy(other)).toMatchObject([{ outcome: "done", from: "1.1", now: "1.2" }]);
   });
