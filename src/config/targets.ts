@@ -36,6 +36,7 @@ export function readTarget(name: string, config: TargetConfig, around: Surroundi
 export function parseTarget(word: string, workspace: Pick<Workspace, "targets">, cwd: string): Target {
   const known = workspace.targets.find(({ name }) => name === word);
   if (known !== undefined) return known;
+  if (/^local:~(?:\/|$)/.test(word)) fail({ code: "target-unknown", message: `\`${word}\` begins with \`~\`, which no shell reads behind \`local:\``, hint: `local:$HOME${word.slice("local:~".length)}, or local:./~ for a directory of that name` });
   if (word.startsWith("local:") && word !== "local:") return { name: word, hosts: [localHost("local", resolve(cwd, word.slice("local:".length)))], roles: {}, service: { kind: "none" }, policy: readPolicy({}, 1), keep: 5 };
   const names = workspace.targets.map(({ name }) => name);
   const near = nearestWord(word, names);
@@ -53,6 +54,7 @@ function readHosts({ root, hosts = ["local"] }: TargetConfig, workspace: string,
     const directory = word === "local" ? root : /^local:(.+)$/.exec(word)?.[1];
     if (word !== "local" && directory === undefined) report({ at, message: `\`${word}\` is another machine, and this version deploys to this machine only`, hint: "`local`, or `local:` and a directory" });
     if (directory === undefined) continue;
+    if (/^~(?:\/|$)/.test(directory)) report({ at: word === "local" ? ["root"] : at, message: `\`${directory}\` begins with \`~\`, which no shell reads here`, hint: "write the directory out" });
     const host = localHost(hosts.length === 1 ? "local" : word, resolve(workspace, directory));
     if ([...found.values()].some((other) => other.root === host.root)) report({ at, message: `\`${word}\` is there twice` });
     found.set(word, host);

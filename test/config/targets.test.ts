@@ -12,6 +12,7 @@ it("takes local:DIR from the directory where it is typed, and a target of the fi
 });
 
 it.each([
+  ["local:~/app", [], "`local:~/app` begins with `~`, which no shell reads behind `local:`", "local:$HOME/app, or local:./~ for a directory of that name"],
   ["nowhere", [production], "there is no target `nowhere`", "targets in caisson.toml: production; or use local:/dir"],
   ["prodution", [production], "there is no target `prodution`", "did you mean `production`? targets in caisson.toml: production; or use local:/dir"],
   ["nowhere", [], "there is no target `nowhere`", "use local:/dir"],
