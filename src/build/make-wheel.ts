@@ -5,6 +5,7 @@ import { bytesSource, normalizeVersion, normalizeWheel, parseWheelFileName } fro
 import type { Store } from "../store/index.ts";
 import { makeDirectory, temporaryDirectory, writeDurably, type Context } from "../system/index.ts";
 import { makeBuildEnvironment } from "./build-environment.ts";
+import { cureFor } from "./cures.ts";
 import type { InterpreterFacts } from "./interpreter.ts";
 import type { BuiltWheel, WheelSource, Workshop } from "./wheel.ts";
 
@@ -90,6 +91,7 @@ async function buildFailed(ctx: Context, source: WheelSource, log: readonly stri
   const path = join(state, "caisson", "logs", `${source.name}-${key.slice(0, 12)}.log`);
   await makeDirectory(dirname(path));
   await writeDurably(path, `${log.join("\n")}\n`);
+  const cure = cureFor(log);
   const last = log.filter((line) => line.trim() !== "").slice(-15);
-  throw new CaissonError([{ code: "build-failed", message: `building the wheel of \`${source.written}\` failed`, hint: `the whole log is in \`${path}\`` }], new Error(last.join("\n")));
+  throw new CaissonError([{ code: "build-failed", message: `building the wheel of \`${source.written}\` failed`, hint: `${cure === undefined ? "" : `${cure}; `}the whole log is in \`${path}\`` }], new Error(last.join("\n")));
 }
