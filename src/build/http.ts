@@ -2,7 +2,7 @@ import { createReadStream } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
-import { rootCertificates } from "node:tls";
+import tls from "node:tls";
 import { fileURLToPath } from "node:url";
 import { CaissonError, fail, type Bytes } from "../model/index.ts";
 import { errorCode, type Context } from "../system/index.ts";
@@ -63,7 +63,8 @@ async function chooseFetch(ctx: Context, { certificates, insecureHosts }: Packag
   if (certificates === undefined && insecureHosts.length === 0) return ctx.fetch;
   const undici = await import("undici");
   const own = certificates === undefined ? "" : await readFile(certificates, "utf8").catch((cause: unknown) => fail({ code: "index-unreachable", message: `cannot read the certificates in \`${certificates}\``, hint: "SSL_CERT_FILE or pip's `cert` names them" }, cause));
-  const trusted = { ca: [...rootCertificates, own] };
+  // Not imported by name: that alone would make all of them, for builds without a network too.
+  const trusted = { ca: [...tls.rootCertificates, own] };
   const proxies = (connect: { readonly ca: string[]; readonly rejectUnauthorized?: boolean }): InstanceType<typeof undici.EnvHttpProxyAgent> => new undici.EnvHttpProxyAgent({ connect, requestTls: connect, ...proxyOf(ctx) });
   const [strict, lax] = [proxies(trusted), proxies({ ...trusted, rejectUnauthorized: false })];
   return (async (input: string, init: object) => {
