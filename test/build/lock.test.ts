@@ -30,7 +30,10 @@ beforeEach(async () => {
   server = await serveIndex([makeWheel("alpha", "1.0", { requires: ["beta>=1"] }), makeWheel("alpha", "2.0", { requires: ["beta>=2", "typing-thing; python_version < '3.0'"] }), makeWheel("beta", "1.0"), makeWheel("beta", "2.0"), makeWheel("gamma", "1.0")]);
   store = await openStore(ground.context, join(ground.directory, "store"));
 });
+/** Sources of all requests; a checkout goes with its source. */
+const opened: Source[] = [];
 afterEach(async () => {
+  for (const source of opened.splice(0)) await source[Symbol.asyncDispose]();
   await server[Symbol.asyncDispose]();
   ground.remove();
 });
@@ -54,6 +57,7 @@ async function request(directories: readonly string[], wish: Wish = {}): Promise
   const workspace: Workspace = { directory: ground.directory, name: "shop" as PackageName, platforms: [], packages, targets: [], index: { url: server.url, findLinks: [] } };
   const sources = new Map<string, Source>();
   for (const pkg of packages) sources.set(pkg.name, await readRevision(context, ground.directory, pkg.source, wish.rev === undefined ? {} : { rev: wish.rev }));
+  opened.push(...sources.values());
   return {
     workspace,
     package: packages.find(({ name }) => name === (wish.package ?? directories[0])) as Package,
