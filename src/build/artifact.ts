@@ -1,4 +1,4 @@
-import { mediaTypes, type Artifact, type Descriptor, type FormatName, type Payload, type Tree, type TreeEntry } from "../model/index.ts";
+import { artifactOf, mediaTypes, type Artifact, type Descriptor, type FormatName, type Payload, type Tree, type TreeEntry } from "../model/index.ts";
 import { artifactFileName, bundleFiles, packBundle } from "../formats/index.ts";
 import type { Store } from "../store/index.ts";
 import { treeId, type Context } from "../system/index.ts";
@@ -7,19 +7,13 @@ import type { Action } from "./action.ts";
 /** Pack a payload in one format; its bytes go into the store, and what is handed back says what they are. */
 export async function packArtifact(ctx: Context, store: Store, payload: Payload, format: FormatName, action: Action): Promise<Artifact> {
   const content = format === "dir" ? await storeDirectory(store, payload) : await store.write(packBundle(ctx, payload, format, store), undefined, CONTENT[format]);
-  return {
-    schema: "caisson.artifact/1",
-    package: payload.package,
-    version: payload.version,
-    platform: payload.platform.label,
+  return artifactOf(payload, {
     format,
     fileName: artifactFileName(payload, format),
     content,
-    parts: [...payload.trees.map(({ document }) => document), ...payload.blobs],
     payload: await store.writeJson(payload, mediaTypes.payload),
-    revision: payload.revision,
     provenance: await store.writeJson({ schema: "caisson.provenance/1", action, revision: payload.revision }, mediaTypes.provenance),
-  };
+  });
 }
 
 const CONTENT: Readonly<Record<Exclude<FormatName, "dir">, string>> = {

@@ -1,6 +1,6 @@
 import { lstat } from "node:fs/promises";
 import { basename, resolve } from "node:path";
-import { CaissonError, fail, mediaTypes, parseLabel, printStackRef, type Artifact, type Digest, type ErrorCode, type FormatName, type MediaTypeName, type Stack, type StackRef } from "../model/index.ts";
+import { artifactOf, CaissonError, fail, mediaTypes, parseLabel, printStackRef, type Artifact, type Digest, type ErrorCode, type FormatName, type MediaTypeName, type Stack, type StackRef } from "../model/index.ts";
 import { artifactFileName, formats, packBundle, unpackBundle } from "../formats/index.ts";
 import { addToStack, createStack, freezeStack, hasStack, readStack, stackDigest } from "../stack/index.ts";
 import { listArtifacts, saveArtifact, type Store } from "../store/index.ts";
@@ -70,19 +70,13 @@ async function takeBundle(ctx: Context, store: Store, path: string): Promise<Art
   // A directory has no bytes of its own, so that the tar of the same content stands for it.
   const format = formats.find(({ suffix }) => suffix !== "" && path.endsWith(suffix))?.name ?? "tar";
   const content = file === undefined ? await store.write(packBundle(ctx, payload, "tar", store), {}, mediaTypes.tar) : await store.adopt(absolute, file, mediaTypes[MEDIA[format]]);
-  return {
-    schema: "caisson.artifact/1",
-    package: payload.package,
-    version: payload.version,
-    platform: payload.platform.label,
+  return artifactOf(payload, {
     format,
     fileName: file === undefined ? artifactFileName(payload, format) : basename(absolute),
     content,
-    parts: [...payload.trees.map(({ document }) => document), ...payload.blobs],
     payload: descriptor,
-    revision: payload.revision,
     provenance: await store.writeJson({ schema: "caisson.provenance/1", unpacked: basename(absolute) }, mediaTypes.provenance),
-  };
+  });
 }
 
 const MEDIA: Readonly<Record<FormatName, MediaTypeName>> = { "tar.gz": "tarGz", "tar.bz2": "tarBz2", tar: "tar", zip: "zip", dir: "tree" };

@@ -1,6 +1,7 @@
 import type { Descriptor } from "./digest.ts";
 import type { PackageName } from "./name.ts";
 import type { Revision } from "./package.ts";
+import type { Payload } from "./payload.ts";
 
 /** The words of `--format`. All five are the bundle: one writer, five containers. */
 export type FormatName = "tar.gz" | "tar.bz2" | "tar" | "zip" | "dir";
@@ -22,4 +23,17 @@ export interface Artifact {
   readonly revision: Revision;
   /** How it was made, a JSON document: inputs, tools, key. */
   readonly provenance: Descriptor;
+}
+
+/** The artifact of a payload; `made` is what packing it gave. */
+export function artifactOf(payload: Payload, made: Pick<Artifact, "format" | "fileName" | "content" | "payload" | "provenance">): Artifact {
+  return {
+    schema: "caisson.artifact/1",
+    package: payload.package,
+    version: payload.version,
+    platform: payload.platform.label,
+    parts: [...payload.trees.map(({ document }) => document), ...payload.blobs],
+    revision: payload.revision,
+    ...made,
+  };
 }

@@ -9,7 +9,7 @@ export * from "./tree.ts";
 export type * from "./distribution.ts";
 export type * from "./package.ts";
 export type * from "./payload.ts";
-export type * from "./artifact.ts";
+export * from "./artifact.ts";
 export type * from "./stack.ts";
 export type * from "./release.ts";
 export type * from "./target.ts";

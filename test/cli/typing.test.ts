@@ -19,7 +19,7 @@ afterAll(() => home.remove());
 /** What somebody types in the workspace, and reads: stdout, then stderr with `! ` before each line, then a status that is not 0. */
 function type(words: readonly string[], env: Readonly<Record<string, string>> = {}, stdout: "pipe" | number = "pipe"): string {
   const said = spawnSync(process.execPath, [main, ...words], { cwd: work, env: { ...home.env, ...env }, encoding: "utf8", stdio: ["ignore", stdout, "pipe"] });
-  return [...linesOf(said.stdout), ...linesOf(said.stderr).map((line) => `! ${line}`), ...(said.status === 0 ? [] : [`[${said.status}]`])].join("\n").replaceAll(work, "/work");
+  return [...linesOf(said.stdout), ...linesOf(said.stderr).map((line) => `! ${line}`), ...(said.status === 0 ? [] : [`[${said.status}]`])].join("\n").replaceAll(work, "/desk");
 }
 
 /** Progress, which begins with two spaces, is left out; a file that stdout went to is not here. */
@@ -64,10 +64,10 @@ describe("help", () => {
 
 describe("a place that cannot be used", () => {
   it("is no bug of ours: a file where a directory should be", () => {
-    expect(type(["stack", "list", "--store", "caisson.toml"])).toMatch(/^! error: cannot write `\/work\/caisson.toml`: something else has that name, or one above it\n! hint: move it away, or choose another place\n\[1\]$/);
-    expect(type(["build", "--output", "caisson.toml"])).toContain("! error: cannot write `/work/caisson.toml`: something else has that name, or one above it\n");
+    expect(type(["stack", "list", "--store", "caisson.toml"])).toMatch(/^! error: cannot write `\/desk\/caisson.toml`: something else has that name, or one above it\n! hint: move it away, or choose another place\n\[1\]$/);
+    expect(type(["build", "--output", "caisson.toml"])).toContain("! error: cannot write `/desk/caisson.toml`: something else has that name, or one above it\n");
     expect(type(["build"])).toContain("dist/hello-1.0-");
-    expect(type(["deploy", "--to", "local:x", "--plan-out", "config"])).toContain("! error: cannot open `/work/config`: illegal operation on a directory\n");
+    expect(type(["deploy", "--to", "local:x", "--plan-out", "config"])).toContain("! error: cannot open `/desk/config`: illegal operation on a directory\n");
     expect(type(["up", "--root", "caisson.toml"])).not.toContain("bug:");
   });
 
