@@ -15,7 +15,8 @@ import unittest
 import zipfile
 from unittest import mock
 
-import agent
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "dist"))
+import agent  # joined from caisson_agent/ by scripts/join-agent.mjs
 
 AGENT = os.path.abspath(agent.__file__)
 MARKER = "0123456789abcdef" * 2

@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { answers, checkNeeds, must } from "./needs.mjs";
 import { installPackages } from "./packages.mjs";
+import { joinAgent } from "./join-agent.mjs";
 
 const project = join(import.meta.dirname, "..");
 const tools = join(project, ".cache/check-tools");
@@ -14,8 +15,9 @@ checkNeeds();
 installPackages();
 installPythonTools(["ruff==0.17.5", "vermin==1.9.2"]);
 must([bin("tsc"), "-p", "tsconfig.build.json"], { cwd: project });
+joinAgent();
 
-const agent = readdirSync(join(project, "agent")).filter((name) => name.endsWith(".py")).map((name) => join("agent", name));
+const agent = readdirSync(join(project, "agent"), { recursive: true }).filter((name) => name.endsWith(".py")).map((name) => join("agent", name));
 const shell = ["agent", "scripts"].flatMap((folder) => readdirSync(join(project, folder)).filter((name) => name.endsWith(".sh")).map((name) => join(folder, name)));
 /** @type {readonly (readonly [name: string, argv: readonly string[]])[]} */
 const checks = [
@@ -25,7 +27,7 @@ const checks = [
   ["package", [bin("publint"), "--strict"]],
   ["package types", [bin("attw"), "--pack", ".", "--profile", "esm-only"]],
   ["agent style", [python("ruff"), "check", "--no-cache", ...agent]],
-  ["agent syntax", [python("vermin"), "--target=3.4-", "--violations", "--no-tips", "agent/agent.py"]],
+  ["agent syntax", [python("vermin"), "--target=3.4-", "--violations", "--no-tips", "dist/agent.py"]],
   ["shell", ["shellcheck", "--shell=sh", ...shell]],
   ["generated pages", [process.execPath, "scripts/generate.mjs", "--check"]],
 ];

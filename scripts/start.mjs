@@ -6,6 +6,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
+import { joinAgent } from "./join-agent.mjs";
 import { checkNeeds, must } from "./needs.mjs";
 
 const project = join(import.meta.dirname, "..");
@@ -16,6 +17,7 @@ const began = Date.now();
 checkNeeds({ python: "3.10" });
 console.log("Building Caisson ...");
 must([process.execPath, join(project, "node_modules/typescript/bin/tsc"), "-p", join(project, "tsconfig.build.json")]);
+joinAgent();
 
 // A folder of its own for all that is kept between runs, so that nothing of the user's is touched.
 rmSync(demo, { recursive: true, force: true });

@@ -6,6 +6,7 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { joinAgent } from "./join-agent.mjs";
 import { checkNeeds, must } from "./needs.mjs";
 import { installPackages } from "./packages.mjs";
 
@@ -17,6 +18,7 @@ checkNeeds();
 installPackages();
 mkdirSync(join(project, ".cache"), { recursive: true });
 must([process.execPath, join(project, "node_modules/typescript/bin/tsc"), "-p", join(project, "tsconfig.build.json")]);
+joinAgent();
 const { status } = spawnSync(process.execPath, [join(project, "node_modules/vitest/vitest.mjs"), "run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`, ...words], { cwd: project, stdio: "inherit" });
 if (words.length > 0 || status === null) process.exit(status ?? 1);
 

@@ -28,7 +28,7 @@ export async function* bundleFiles(payload: Payload, read: BlobReader): AsyncIte
     textFile("VERSION", `${payload.version}\n`),
     textFile("data/payload.json", printCanonicalJson(payload)),
     textFile("info.json", `${printCanonicalJson(bundleInfo(payload))}\n`),
-    textFile("data/agent.py", await readFile(ownPath("agent/agent.py"))),
+    textFile("data/agent.py", await readFile(ownPath("dist/agent.py"))),
     textFile("install.sh", await readFile(ownPath("agent/install.sh")), 0o755),
     ...[...bundleBlobs(payload)].map(([path, blob]): BundleFile => ({ path, kind: "file", mode: 0o644, size: blob.size, open: () => read.read(blob.digest) })),
   ];

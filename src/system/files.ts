@@ -164,7 +164,7 @@ export function errorCode(error: unknown): string | undefined {
   return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
 }
 
-/** The absolute path of a file that is shipped with Caisson itself, `agent/agent.py`. */
+/** The absolute path of a file that is shipped with Caisson itself, `dist/agent.py`. */
 export function ownPath(name: string): string {
   return fileURLToPath(new URL(`../../${name}`, import.meta.url));
 }

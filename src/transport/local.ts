@@ -14,7 +14,7 @@ export function localTransport(ctx: Context): Transport {
 
 async function startAgent(ctx: Context, root: string, marker: string): Promise<Channel> {
   // A group of its own: Ctrl-C in our terminal must reach us alone, and we decide what becomes of the host.
-  const child = spawn("python3", ["-I", ownPath("agent/agent.py"), root, "--marker", marker], { cwd: "/", env: { ...ctx.env }, stdio: ["pipe", "pipe", "pipe"], detached: true });
+  const child = spawn("python3", ["-I", ownPath("dist/agent.py"), root, "--marker", marker], { cwd: "/", env: { ...ctx.env }, stdio: ["pipe", "pipe", "pipe"], detached: true });
   let log = "";
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
     log = (log + text).slice(-LOG_KEPT);

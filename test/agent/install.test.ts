@@ -40,7 +40,7 @@ function makeBundle(name: string, over: Partial<Payload> = {}): string {
   writeFileSync(join(bundle, "data/payload.json"), document.bytes);
   writeFileSync(join(bundle, "data/trees", `${digestHex(made.id)}.json`), made.document.bytes);
   writeFileSync(join(bundle, "data/wheels/hello-1.0-py3-none-any.whl"), wheel.bytes);
-  copyFileSync(ownPath("agent/agent.py"), join(bundle, "data/agent.py"));
+  copyFileSync(ownPath("dist/agent.py"), join(bundle, "data/agent.py"));
   copyFileSync(ownPath("agent/install.sh"), join(bundle, "install.sh"));
   chmodSync(join(bundle, "install.sh"), 0o755);
   return bundle;

@@ -62,7 +62,7 @@ it("row P3: lays a bundle out in one folder, sorted, with the files that people 
   expect(["PACKAGE", "VERSION", "PLATFORM"].map((name) => readFileSync(join(top, name), "utf8"))).toEqual(["Hello\n", "1.0rc1\n", "debian-12\n"]);
   expect(JSON.parse(readFileSync(join(top, "info.json"), "utf8"))).toMatchObject({ format: 1, name: "Hello", version: "1.0rc1", platform: "debian-12", ident: "Hello-1.0rc1", python: "3.11" });
   expect(readFileSync(join(top, "data/payload.json"), "utf8")).toBe(printCanonicalJson(payload));
-  expect(readFileSync(join(top, "data/agent.py"))).toEqual(readFileSync(ownPath("agent/agent.py")));
+  expect(readFileSync(join(top, "data/agent.py"))).toEqual(readFileSync(ownPath("dist/agent.py")));
   expect(statSync(join(top, "install.sh")).mode & 0o777).toBe(0o755);
   expect(statSync(join(top, "VERSION")).mtimeMs).toBe(1_700_000_001_000);
 });

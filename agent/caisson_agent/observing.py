@@ -1,0 +1,120 @@
+"""What stands on a host: looked at, read again, and cleared of what nobody needs."""
+import os
+import re
+import stat
+
+from .files import hash_of, read_link, remove_tree, sync_path, tried
+from .health import traces_of
+from .interpreters import host_facts
+from .trees import read_tree
+from .values import Refused, digest_hex, native, portable, random_word
+from .workers import fault
+
+
+def step_prune(root, request):
+    """Remove releases beyond the `keep` newest, and then the trees that no release links. Never current, previous, unconfirmed, or in use."""
+    used, room, removed, kept = names_in_use(root), request["keep"], [], []
+    unsettled = root.unsettled() or {}
+    held = {unsettled.get("from"): "unconfirmed", unsettled.get("to"): "unconfirmed", root.linked("previous"): "previous", root.linked("current"): "current"}
+    for label, _ in reversed(root.manifests()):
+        process = used.get("versions/" + label)
+        reason = held.get(label) or (process and "in use by process %s" % process) or ("newest" if room > 0 else None)
+        room -= reason == "newest"
+        if reason is None:
+            removed.append(label)
+        else:
+            kept.append({"label": label, "reason": reason})
+    for label in removed:
+        discard(root, "versions", label)
+    fault("prune", "middle")
+    linked = {digest_hex(tree) for _, manifest in root.manifests() for tree in manifest["trees"]}
+    loose = [name for name in root.trees() if name not in linked and "trees/" + name not in used]
+    for name in loose:
+        discard(root, "trees", name)
+        tried(os.unlink, root.at("trees", name + ".json"))
+    if removed:
+        root.note("pruned", None, None, detail=", ".join(removed))
+    return bool(removed or loose), {"removed": removed, "kept": kept, "trees": len(loose)}
+
+def names_in_use(root):
+    """Releases (`versions/124`) and trees (`trees/<hex>`) that a process shows a path into, each with such a process."""
+    tops = {re.escape(os.fsencode(top)) for top in (root.path, os.path.realpath(root.path))}
+    inside = re.compile(b"(?:" + b"|".join(tops) + br")/((?:versions|trees)/[^/\0\n ]+)")
+    return {os.fsdecode(name): pid for pid in os.listdir("/proc") if pid.isdigit() for name in inside.findall(traces_of(pid))}
+
+def discard(root, directory, name):
+    """Out of sight first, in one step; then away, which may take its time."""
+    trash = root.at(directory, ".trash-%s-%s" % (name, random_word()))
+    os.rename(root.at(directory, name), trash)
+    sync_path(root.at(directory))
+    remove_tree(trash)
+
+def step_verify(root, _):
+    """Read every file of every release again, and hold it against the documents of its trees."""
+    root.check()
+    problems, files, manifests = [], 0, root.manifests()
+    for tree in sorted({digest_hex(tree) for _, manifest in manifests for tree in manifest["trees"]}):
+        found, count = verify_tree(root, tree)
+        problems += [("trees/%s%s" % (tree, path), problem) for path, problem in found]
+        files += count
+    for label in [label for label, _ in manifests]:
+        problems += [("versions/%s/%s" % (label, path), "missing") for path in paths_below(root.at("versions", label), "") if not os.path.exists(root.at("versions", label, path))]
+    return False, {"files": files, "problems": [{"path": portable(path), "problem": problem} for path, problem in sorted(problems)]}
+
+def verify_tree(root, name):
+    """What is wrong with which paths of a tree, and how many it has. Bytecode is nobody's content."""
+    top = root.at("trees", name)
+    try:
+        wanted = {native(entry["path"]): entry for entry in read_tree(top + ".json", "sha256:" + name)}
+    except (OSError, ValueError, KeyError, Refused):
+        return [(".json", "bad")], 0
+    there = set(paths_below(top, ""))
+    problems = [("/" + path, "strange") for path in there - set(wanted) if "/__pycache__/" not in path]
+    problems += [("/" + path, "bad" if os.path.lexists(os.path.join(top, path)) else "missing") for path in wanted if not is_intact(os.path.join(top, path), wanted[path])]
+    return problems, len(wanted)
+
+def is_intact(path, entry):
+    if entry["kind"] == "link":
+        return read_link(path) == native(entry["target"])
+    if entry["kind"] == "directory":
+        return os.path.isdir(path)
+    return not os.path.islink(path) and tried(hash_of, path) == digest_hex(entry["digest"])
+
+def paths_below(directory, prefix):
+    """Every file and link below, relative; directories only by what lies in them."""
+    for name in tried(os.listdir, os.path.join(directory, prefix), []):
+        path = prefix + name
+        if stat.S_ISDIR(os.lstat(os.path.join(directory, path)).st_mode):
+            yield from paths_below(directory, path + "/")
+        else:
+            yield path
+
+def step_observe(root, request):
+    """What the root is like. Nobody else holding the lock, an unconfirmed switch of a dead run is settled first, and its leftovers are swept."""
+    root.check()
+    recovered = settle_for_observer(root, request.get("by"))
+    current, unsettled, journal = root.linked("current"), root.unsettled() or {}, root.journal()
+    confirmed = {entry["to"] for entry in journal if entry["event"] == "confirmed"}
+    releases = []
+    for label, manifest in root.manifests():
+        away = "retired" if label in confirmed else "staged"
+        state = away if label != current else "unconfirmed" if unsettled.get("to") == label else "active"
+        releases.append({"label": label, "stack": manifest["stack"], "name": manifest["name"], "state": state})
+    state = {
+        "host": os.uname().nodename, "generation": root.stored_generation(), "current": current, "previous": root.linked("previous"),
+        "releases": releases, "trees": ["sha256:" + name for name in root.trees()], "facts": host_facts(root.path),
+    }
+    state.update({"recovered": recovered} if recovered else {})
+    if request.get("journal"):
+        state["journal"] = [{key: entry[key] for key in entry if key != "service"} for entry in journal[-request["journal"]:]]
+    return False, state
+
+def settle_for_observer(root, by):
+    """Returns what was settled; None where there was nothing to settle, or it is not for us to do."""
+    if root.lock is not None or not os.path.exists(root.at(".lock")) or not tried(lambda _: root.take_lock(), None):
+        return None
+    root.by = by
+    try:
+        return root.recover()
+    finally:
+        root.release_lock()

@@ -1,0 +1,305 @@
+"""The conversation with a controller: requests in, answers out, and the dead-man when it ends."""
+import hashlib
+import json
+import os
+import select
+import signal
+import struct
+import time
+
+from .files import (
+    pieces_of,
+    remove_tree,
+    sync_filesystem,
+    sync_path,
+    tried,
+    write_all,
+    write_new,
+)
+from .health import step_check
+from .interpreters import describe_interpreter, find_interpreter
+from .observing import step_observe, step_prune, step_verify
+from .services import step_restart
+from .steps import step_activate, step_confirm, step_stage, step_undo
+from .trees import make_tree, read_tree, seal
+from .values import (
+    BEAT,
+    CHUNK,
+    CORES,
+    HEADER_LIMIT,
+    SILENCE,
+    Refused,
+    digest_hex,
+    explained,
+    log,
+    random_word,
+)
+from .workers import Worker, answer_of, fault
+
+STEPS = {
+    "stage": step_stage, "activate": step_activate, "restart": step_restart, "check": step_check, "confirm": step_confirm,
+    "undo": step_undo, "prune": step_prune, "verify": step_verify, "observe": step_observe,
+}
+READING = ("observe", "check", "verify")  # these change nothing and need no lock
+
+class Session:
+    """One controller's conversation about one root: reads requests, has workers do them in order, answers, watches for silence."""
+
+    def __init__(self, root, bytecode):
+        self.root = root
+        self.bytecode = bytecode
+        self.ended = None  # why, as soon as there is a reason
+        self.silence = SILENCE
+        self.heard = self.beaten = time.monotonic()
+        self.input, self.output = bytearray(), bytearray()
+        self.blob = None  # the one that is coming in
+        self.queue = []  # requests in order, the trees at its front taken out
+        self.trees = []  # requests for trees, to be made side by side
+        self.made = []  # trees that are not published yet: [request, name of the new directory]
+        self.made_since = 0.0
+        self.workers = {}  # by the descriptor that each talks to
+        self.alone = False  # one of them is no tree, so it works alone
+        self.interpreters = {}
+        self.signals = wakeup_on_signals()
+
+    def run(self, marker):
+        os.set_blocking(1, False)  # novm
+        self.output += marker.encode("ascii") + b"\n"
+        while self.ended is None:
+            self.pump()
+            self.wait()
+        self.finish()
+
+    def wait(self):
+        """Until something has come or it is time for a heartbeat, and deal with that."""
+        readable, writable, _ = select.select([0, self.signals] + list(self.workers), [1] if self.output else [], [], 1.0 if self.made else BEAT)
+        for descriptor in readable:
+            if descriptor == 0:
+                self.read()
+            elif descriptor == self.signals:
+                self.ended = "the agent was told to stop"
+            else:
+                self.collect(descriptor)
+        if writable:
+            self.write()
+        now = time.monotonic()
+        # Silence is no word at a moment when we listen: our own disk may have kept us from listening.
+        if 0 not in readable and now - self.heard > self.silence:
+            self.ended = "controller silent for %g s" % self.silence
+        if now - self.beaten >= BEAT:
+            self.beaten = now
+            self.send({"beat": int(now)})
+
+    # Words
+    def read(self):
+        data = os.read(0, CHUNK)
+        self.heard = time.monotonic()
+        if not data:
+            self.ended = "controller lost"
+        if self.blob is not None:
+            data = self.take_bytes(memoryview(data))
+        self.input += data
+        while len(self.input) >= 4 and self.blob is None:
+            end = 4 + struct.unpack_from(">I", self.input)[0]
+            if end > HEADER_LIMIT:
+                self.ended = "controller sent nonsense"
+            if len(self.input) < end:
+                return
+            request = json.loads(self.input[4:end].decode("utf-8"))
+            self.input = self.input[end:]
+            self.ended = request.get("leaving", self.ended)
+            if "beat" not in request:
+                self.take_request(request)
+            if self.blob is not None:
+                self.input = bytearray(self.take_bytes(memoryview(self.input)))
+
+    def take_request(self, request):
+        """A request's header: it waits for its turn, or a blob's bytes follow it; or it is refused at once."""
+        step, refused = request.get("step"), None
+        try:
+            if step not in STEPS and step not in ("receive", "tree"):
+                raise Refused("usage", "this agent knows no step `%s`" % step)
+            if step not in READING and self.root.generation is None:
+                self.root.begin(request["generation"], request.get("by"))
+            if step not in READING and self.root.generation != request["generation"]:
+                raise Refused("host-changed", "this run has the number %d and not %d" % (self.root.generation, request["generation"]))
+        except Exception as error:
+            refused = explained(error)
+        if step == "receive" or request.get("size"):
+            self.blob = Incoming(self.root, request, refused)
+        elif refused is not None:
+            self.answer(request, {"ok": False, "code": refused.code, "detail": refused.detail})
+        else:
+            self.queue.append(request)
+
+    def take_bytes(self, view):
+        """Bytes of the blob that is coming in; returns those behind it."""
+        rest = self.blob.take(view)
+        if self.blob.missing == 0:
+            blob, self.blob = self.blob, None
+            self.answer(blob.request, answer_of(blob.finish))
+        return rest
+
+    def answer(self, request, outcome):
+        self.send(dict(outcome, answer=request["request"]))
+
+    def send(self, message):
+        data = json.dumps(message).encode("ascii")
+        self.output += struct.pack(">I", len(data)) + data
+
+    def write(self):
+        try:
+            self.output = self.output[os.write(1, self.output[:CHUNK]):]
+        except BlockingIOError:
+            pass
+        except OSError:
+            self.ended = "controller lost"
+
+    # Work
+    def pump(self):
+        """Start what may be started: trees side by side, the largest first; everything else alone and in order."""
+        while not self.alone:
+            while self.queue and self.queue[0]["step"] == "tree":
+                self.trees.append(self.queue.pop(0))
+            if self.trees and len(self.workers) < CORES:
+                self.trees.sort(key=lambda request: request["document"]["size"])
+                self.start_tree(self.trees.pop())
+            elif self.workers or self.trees:
+                return
+            elif self.made and (self.queue or self.blob is None or time.monotonic() - self.made_since >= 2):
+                # One wait for the disk for all of them, and not while more are on their way.
+                batch, self.made, self.alone = self.made, [], True
+                self.start(publish, batch)
+            elif self.queue:
+                request, self.alone = self.queue.pop(0), True
+                self.silence = request.get("undoAfter", self.silence)
+                self.start(perform, request)
+            else:
+                return
+
+    def start(self, work, subject):
+        worker = Worker(lambda: work(self.root, subject), subject)
+        self.workers[worker.output] = worker
+
+    def start_tree(self, request):
+        if os.path.isdir(self.root.at("trees", request["id"][len("sha256:"):])):
+            self.answer(request, {"ok": True, "changed": False, "facts": None})
+            return
+        minor = request.get("python")
+        if minor not in self.interpreters:
+            self.interpreters[minor] = describe_interpreter() if minor is None else find_interpreter(minor)
+        # Whether a release can run here is asked when it is staged; a missing interpreter only means no bytecode.
+        found = self.interpreters[minor] if self.bytecode and request.get("bytecode", True) else None
+        self.start(lambda root, request: new_tree(root, request, found and found["path"]), request)
+
+    def collect(self, descriptor):
+        """A worker speaks: when it has ended, answer for it, or keep its tree until it is published."""
+        outcome, request = self.workers[descriptor].outcome(), self.workers[descriptor].subject
+        if outcome is None:
+            return
+        del self.workers[descriptor]
+        self.alone = False
+        if isinstance(request, list):
+            for number, (each, _) in enumerate(request):
+                self.answer(each, outcome["facts"][number] if outcome["ok"] else outcome)
+        elif request["step"] == "tree" and outcome["ok"]:
+            self.made_since = self.made_since if self.made else time.monotonic()
+            self.made.append([request, outcome["facts"]])
+        else:
+            self.answer(request, outcome)
+
+    def finish(self):
+        """The dead-man: whatever ended the conversation, an unconfirmed switch is taken back, and nothing half-made stays."""
+        for worker in self.workers.values():
+            worker.kill()
+        if self.root.generation is not None:
+            settled = self.root.settle("undone", self.ended)
+            self.root.sweep()
+            log("%s%s" % (self.ended, "; the switch to `%s` is undone" % settled["to"] if settled else ""))
+
+def wakeup_on_signals():
+    """A descriptor that becomes readable when somebody wants us to stop."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)  # novm
+    signal.set_wakeup_fd(writing)
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+    return reading
+
+class Incoming:
+    """A blob on its way in. Whatever is wrong with it, its bytes are read to the end, for the next request stands behind them."""
+
+    def __init__(self, root, request, refused):
+        self.request = request
+        self.refused = refused
+        self.missing = request.get("size", 0)
+        self.hasher = hashlib.sha256()
+        self.root = root
+        self.file = None
+
+    def take(self, view):
+        """Returns the bytes behind the blob."""
+        mine, rest = view[:self.missing], view[self.missing:]
+        self.missing -= len(mine)
+        try:
+            if self.refused is None and self.file is None:
+                fault("receive", "before")
+                os.makedirs(self.root.at(".incoming"), 0o700, exist_ok=True)
+                self.file = os.open(self.root.at(".incoming", ".part"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            if self.refused is None:
+                self.hasher.update(mine)
+                write_all(self.file, mine)
+        except Exception as error:
+            self.refused = explained(error)
+        return rest
+
+    def finish(self):
+        if self.file is not None:
+            os.close(self.file)
+        if self.refused is not None:
+            raise self.refused
+        fault("receive", "middle")
+        wanted, digest, size = self.request["blob"], "sha256:" + self.hasher.hexdigest(), self.request["size"]
+        if digest != wanted["digest"] or size != wanted["size"]:
+            raise Refused("digest-mismatch", "the blob `%s` of %d bytes arrived with %d bytes and the digest `%s`" % (wanted["digest"], wanted["size"], size, digest))
+        os.rename(self.root.at(".incoming", ".part"), self.root.at(".incoming", digest_hex(digest)))
+        fault("receive", "after")
+        return True, None
+
+def perform(root, request):
+    """One step that is neither a blob nor a tree."""
+    fault(request["step"], "before")
+    outcome = STEPS[request["step"]](root, request)
+    fault(request["step"], "after")
+    return outcome
+
+def new_tree(root, request, python):
+    """Make a tree under a name that nobody sees. Returns that name."""
+    fault("tree", "before")
+    document = root.blobs().path(request["document"]["digest"])
+    new = root.at("trees", ".new-%s-%s" % (digest_hex(request["id"]), random_word()))
+    try:
+        make_tree(read_tree(document, request["id"]), root.blobs(), new, python)
+        seal(new)
+        write_new(new + ".json", pieces_of(document), 0o444)
+    except Exception:
+        tried(remove_tree, new)
+        raise
+    return True, os.path.basename(new)
+
+def publish(root, batch):
+    """Give trees that are made their names, after one wait for the disk. Returns an answer for each."""
+    sync_filesystem(root.at("trees"))
+    answers = []
+    for request, name in batch:
+        new, final = root.at("trees", name), root.at("trees", digest_hex(request["id"]))
+        there = os.path.isdir(final)  # asked for twice
+        for suffix in (".json", ""):
+            if there:
+                remove_tree(new + suffix)
+            else:
+                os.rename(new + suffix, final + suffix)
+        answers.append({"ok": True, "changed": not there, "facts": None})
+    sync_path(root.at("trees"))
+    fault("tree", "after")
+    return True, answers

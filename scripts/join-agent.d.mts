@@ -1,0 +1,2 @@
+/** Writes dist/agent.py. */
+export function joinAgent(): void;
