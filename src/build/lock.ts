@@ -1,5 +1,6 @@
+import { dirname, join } from "node:path";
 import { CaissonError, fail, mediaTypes, normalizeName, type Descriptor, type Digest, type Json, type PackageName } from "../model/index.ts";
-import { parseLock, printLock, satisfies, type Lock } from "../python/index.ts";
+import { parseLock, printLock, readUvLock, satisfies, type Lock } from "../python/index.ts";
 import type { Store } from "../store/index.ts";
 import { hashJson, sha256, type Context } from "../system/index.ts";
 import { withoutCredentials } from "./git.ts";
@@ -24,7 +25,7 @@ export interface LockAnswer {
 }
 
 /**
- * The lock of a package for a platform: pylock.<platform>.toml or pylock.toml beside its pyproject.toml; else what was resolved before from the same; else uv resolves, and the store keeps the answer.
+ * The lock of a package for a platform: pylock.<platform>.toml or pylock.toml beside its pyproject.toml; else the uv.lock there or at the workspace's top; else what was resolved before from the same; else uv resolves, and the store keeps the answer.
  * @throws CaissonError `lock-stale` · `requirements-broken` · `index-unreachable` · `lock-missing` offline · `config-invalid`
  */
 export async function lockPackage(ctx: Context, store: Store, request: LockRequest): Promise<LockAnswer> {
@@ -64,23 +65,35 @@ interface Committed {
   /** As a user would type it, from the workspace. */
   readonly file: string;
   readonly text: string;
+  readonly lock: Lock;
+  /** Where it lies, from the package's directory. */
+  readonly directory: string;
 }
 
-async function readCommitted({ package: pkg, platform, source }: LockRequest): Promise<Committed | undefined> {
-  const own = source(pkg);
+async function readCommitted(request: LockRequest): Promise<Committed | undefined> {
+  const { package: pkg, platform } = request;
+  const own = request.source(pkg);
   if (own === undefined) return undefined;
-  const names = [`pylock.${platform.label}.toml`, "pylock.toml"];
+  const names = [`pylock.${platform.label}.toml`, "pylock.toml", ...uvLockPlaces(pkg)];
   const texts = await Promise.all(names.map((name) => own.readText(name)));
-  const at = texts.findIndex((text) => text !== undefined);
-  const name = names[at];
-  const text = texts[at];
-  return name === undefined || text === undefined ? undefined : { file: fileOf(pkg, name), text };
+  for (const [at, name] of names.entries()) {
+    const text = texts[at];
+    const file = fileOf(pkg, name);
+    const lock = text === undefined ? undefined : name.endsWith("uv.lock") ? readUvLock(file, text, { package: pkg.name, extras: pkg.extras.map(normalizeName), platform }) : parseLock(file, text);
+    if (text !== undefined && lock !== undefined) return { file, text, lock, directory: dirname(name) };
+  }
+  return undefined;
+}
+
+/** uv keeps one lock for all members of its workspace, at the top; a lock that does not know the package is somebody else's. */
+function uvLockPlaces({ source }: LockRequest["package"]): readonly string[] {
+  const depth = "git" in source || source.path === "." ? 0 : source.path.split("/").length;
+  return Array.from({ length: depth + 1 }, (_, up) => `${"../".repeat(up)}uv.lock`);
 }
 
 /** A lock that lacks what its package asks for was made before that was asked for. */
-async function checkFresh(request: LockRequest, { file, text }: Committed): Promise<LockAnswer> {
+async function checkFresh(request: LockRequest, { file, text, lock, directory }: Committed): Promise<LockAnswer> {
   const { package: pkg, platform, source } = request;
-  const lock = parseLock(file, text);
   const { needs } = await gatherNeeds(request, false);
   const versions = new Map<PackageName, string | undefined>(lock.packages.map(({ name, version }) => [name, version]));
   const many = new Set(lock.packages.map(({ name }) => name).filter((name, at, all) => all.indexOf(name) !== at));
@@ -90,9 +103,9 @@ async function checkFresh(request: LockRequest, { file, text }: Committed): Prom
   });
   if (stale !== undefined) {
     const has = versions.has(stale.name) ? `it has \`${stale.name}\` ${versions.get(stale.name) ?? ""}` : `it lacks \`${stale.name}\``;
-    fail({ code: "lock-stale", file, message: `\`${file}\` is older than the dependencies of \`${pkg.written}\`: ${has}, and \`${stale.by}\` asks for \`${stale.text}\``, hint: `caisson lock ${pkg.written} --platform ${platform.label}` });
+    fail({ code: "lock-stale", file, message: `\`${file}\` is older than the dependencies of \`${pkg.written}\`: ${has}, and \`${stale.by}\` asks for \`${stale.text}\``, hint: file.endsWith("uv.lock") ? "uv lock" : `caisson lock ${pkg.written} --platform ${platform.label}` });
   }
-  return { lock, text, digest: sha256(text), origin: "committed", directory: async () => (await source(pkg)?.checkout()) ?? "/" };
+  return { lock, text, digest: sha256(text), origin: "committed", directory: async () => join((await source(pkg)?.checkout()) ?? "/", directory) };
 }
 
 async function inputsKey(ctx: Context, { package: pkg, platform, workspace }: LockRequest, index: PackageIndex, { needs, computed }: ForeignNeeds): Promise<string> {

@@ -10,6 +10,7 @@ export { parseRequirement, type Requirement } from "./version/requirement.ts";
 export { compatibleTags, platformTags } from "./platform/tags.ts";
 export { needsInterpreterTree, platformFromFacts, platformPreset, platformPresets, type PlatformFacts } from "./platform/platform.ts";
 export { isLockFileName, parseLock, type Lock, type LockedFile, type LockedPackage, type LockedSource } from "./lock/lock.ts";
+export { readUvLock, type UvLockRequest } from "./lock/uv-lock.ts";
 export { nodeHashName } from "./lock/hashes.ts";
 export { printLock } from "./lock/print.ts";
 export { select, type Choice, type SelectOptions } from "./lock/select.ts";

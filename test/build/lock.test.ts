@@ -1,5 +1,7 @@
+import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
+import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { lockKey, lockPackage, relockPackage, type LockAnswer } from "../../src/build/lock.ts";
 import type { LockRequest } from "../../src/build/requirements.ts";
@@ -212,6 +214,19 @@ describe.skipIf(uv === undefined)("resolving (needs uv)", () => {
 function locked(name: string, version: string): string {
   return `[[packages]]\nname = "${name}"\nversion = "${version}"\nwheels = [{ name = "${name}-${version}-py3-none-any.whl", path = "wheels/${name}-${version}-py3-none-any.whl", hashes = { sha256 = "${"0".repeat(64)}" } }]\n`;
 }
+
+describe("a lock of uv's own", () => {
+  it.skipIf(uv === undefined)("is taken from the top of the workspace, asks nobody, and is refused once it lacks what is asked for", async () => {
+    ground.write({ "pyproject.toml": '[tool.uv.workspace]\nmembers = ["web", "util"]\n[tool.uv.sources]\nutil = { workspace = true }\n' });
+    ground.write({ "util/pyproject.toml": project("util", ["beta"]) });
+    ground.write({ "web/pyproject.toml": project("web", ["alpha<2", "util"], '[tool.uv.sources]\nutil = { workspace = true }\n') });
+    await promisify(execFile)(uv?.path ?? "", ["lock", "--quiet", "--default-index", server.url, "--cache-dir", join(ground.directory, "uv-cache")], { cwd: ground.directory });
+    const answer = await lockPackage(nothingRuns(), store, await request(["web", "util"]));
+    expect([answer.origin, answer.lock.file, versions(answer)]).toEqual(["committed", "uv.lock", ["alpha 1.0", "beta 2.0", "util 1.0"]]);
+    ground.write({ "web/pyproject.toml": project("web", ["alpha>=2", "util"]) });
+    await expect(lockPackage(nothingRuns(), store, await request(["web", "util"]))).rejects.toMatchObject({ code: "lock-stale", hint: "uv lock" });
+  });
+});
 
 describe("a committed lock", () => {
   const head = 'lock-version = "1.0"\ncreated-by = "test"\n';
