@@ -41,7 +41,8 @@ describe("readUvLock", () => {
       for (const label of ["debian-10", "debian-11", "debian-12", "debian-13", "ubuntu-2404", "centos-7", "alpine-322"]) {
         const platform = platformPreset(label) as Platform;
         const own = chosen(readUvLock("uv.lock", project.text, { package: name, extras: extras.map(normalizeName), platform }), platform).map((line) => line.replaceAll("uv.lock", "pylock.toml"));
-        if (label !== "debian-10") expect(own.length).toBeGreaterThan(10);
+        // debian-10 has Python 3.7, for which the project is not: one sentence instead of distributions.
+        expect(own.length > 10).toBe(label !== "debian-10");
         expect(own).toEqual(chosen(exported, platform));
       }
     }
