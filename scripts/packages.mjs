@@ -12,6 +12,11 @@ const packages = {
   bzip2: ["sh", "-c", "command -v bzip2"],
   jq: ["jq", "--version"],
   unzip: ["sh", "-c", "command -v unzip"],
+  "openssh-server": ["test", "-x", "/usr/sbin/sshd"],
+  debootstrap: ["sh", "-c", "command -v debootstrap"],
+  "systemd-container": ["sh", "-c", "command -v systemd-nspawn"],
+  iproute2: ["ip", "-V"],
+  e2fsprogs: ["test", "-x", "/usr/sbin/mkfs.ext4"],
 };
 
 /** Install what is missing. Never fails: what stays missing makes tests skip, and the skips are counted. */

@@ -1,0 +1,77 @@
+import { once } from "node:events";
+import { spawn } from "node:child_process";
+import { text } from "node:stream/consumers";
+
+/** What a command on a host came to. */
+export interface Outcome {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A real host: it answers ssh, and dies when told to. */
+export interface Host {
+  /** `h1` */
+  readonly name: string;
+  /** What goes to ssh as destination: `deploy@h1`. Only the wrapper's configuration knows what h1 is. */
+  readonly address: string;
+  /** A path on the host for a target's root of this name. Its parent is there and belongs to the address's user; it is not. */
+  readonly root: (name: string) => string;
+  /** Where a path of the host lies as seen from here, for looking without ssh. */
+  readonly outside: (path: string) => string;
+  /** Run a shell command on the host over ssh, as the address's user unless another is named. */
+  readonly run: (command: string, options?: { readonly input?: string | Buffer; readonly user?: string }) => Promise<Outcome>;
+  /** End sshd and every connection at once, without a word of ssh's to the other side; what runs on the host sees the end of its input. */
+  readonly kill: () => Promise<void>;
+  /** Start sshd again, with these lines of sshd_config instead of the ones before, and with another host key when that is asked for. */
+  readonly restart: (options?: RestartOptions) => Promise<void>;
+  /** What sshd has logged so far, at LogLevel VERBOSE. */
+  readonly log: () => string;
+  /** How many connections sshd has seen so far, the refused ones too. */
+  readonly connections: () => number;
+}
+
+export interface RestartOptions {
+  readonly sshd?: readonly string[];
+  readonly newHostKey?: boolean;
+}
+
+/** Some hosts, and what a command needs to reach them. */
+export interface Hosts extends AsyncDisposable {
+  readonly all: readonly Host[];
+  /** The host of this name. */
+  readonly get: (name: string) => Host;
+  /** This process's environment with the wrapper first on PATH. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly files: HostsFiles;
+}
+
+/** Files behind the wrapper, which a test may read and change. */
+export interface HostsFiles {
+  /** Belongs to these hosts alone and goes with them. */
+  readonly directory: string;
+  /** In ssh_config's words. */
+  readonly config: string;
+  /** One line per host, by its name. */
+  readonly knownHosts: string;
+  /** The private key that every host lets in; its public half is beside it. */
+  readonly key: string;
+}
+
+/** Run a program to its end and collect what it says. */
+export async function runToEnd([program = "", ...words]: readonly string[], options: { readonly env?: Readonly<Record<string, string>>; readonly input?: string | Buffer } = {}): Promise<Outcome> {
+  const child = spawn(program, words, { stdio: ["pipe", "pipe", "pipe"], ...options.env && { env: options.env } });
+  child.stdin.on("error", () => undefined);
+  child.stdin.end(options.input ?? "");
+  const [[status], stdout, stderr] = await Promise.all([once(child, "close") as Promise<[number | null]>, text(child.stdout), text(child.stderr)]);
+  return { status, stdout, stderr };
+}
+
+/** The host of this name among these. */
+export function hostOf(all: readonly Host[]): (name: string) => Host {
+  return (name) => {
+    const found = all.find((host) => host.name === name);
+    if (found === undefined) throw new Error(`there is no host \`${name}\` among ${all.map((host) => host.name).join(", ")}`);
+    return found;
+  };
+}
