@@ -6,6 +6,7 @@ import { hashJson, sha256, type Context } from "../system/index.ts";
 import { withoutCredentials } from "./git.ts";
 import { indexSettings, type PackageIndex } from "./index-settings.ts";
 import { fileOf } from "./needs.ts";
+import { keepPinned, readPins, type Pins } from "./pins.ts";
 import { gatherNeeds, type ForeignNeeds, type LockRequest } from "./requirements.ts";
 import { uvVersion } from "./tools.ts";
 import { uvPlatform } from "./uv-platform.ts";
@@ -25,7 +26,7 @@ export interface LockAnswer {
 }
 
 /**
- * The lock of a package for a platform: pylock.<platform>.toml or pylock.toml beside its pyproject.toml; else the uv.lock there or at the workspace's top; else what was resolved before from the same; else uv resolves, and the store keeps the answer.
+ * The lock of a package for a platform: pylock.<platform>.toml or pylock.toml beside its pyproject.toml; else the uv.lock there or at the workspace's top; else what was resolved before from the same; else uv resolves, from a requirements.txt with hashes where there is one, and the store keeps the answer.
  * @throws CaissonError `lock-stale` · `requirements-broken` · `index-unreachable` · `lock-missing` offline · `config-invalid`
  */
 export async function lockPackage(ctx: Context, store: Store, request: LockRequest): Promise<LockAnswer> {
@@ -36,11 +37,12 @@ export async function lockPackage(ctx: Context, store: Store, request: LockReque
 /** As `lockPackage`, for whoever is about to write the lock file, whatever stands there. */
 export async function lockByInputs(ctx: Context, store: Store, request: LockRequest): Promise<LockAnswer> {
   const index = await indexSettings(ctx, request.workspace.index);
-  const key = await inputsKey(ctx, request, index, await gatherNeeds(request, false));
+  const pins = await readPins(request);
+  const key = await inputsKey(ctx, request, index, pinnedNeeds(pins, await gatherNeeds(request, false)));
   const known = await recall(store, key);
   if (known !== undefined) return known;
-  const needs = await gatherNeeds(request, true);
-  const found = (await recall(store, await inputsKey(ctx, request, index, { ...needs, computed: [] }))) ?? (await resolveAnew(ctx, store, request, index, needs, { refresh: false }));
+  const needs = pinnedNeeds(pins, await gatherNeeds(request, true));
+  const found = (await recall(store, await inputsKey(ctx, request, index, { ...needs, computed: [] }))) ?? (await resolveAnew(ctx, store, request, index, needs, { refresh: false, pins }));
   await remember(store, key, found.text);
   return found;
 }
@@ -52,7 +54,7 @@ export async function lockByInputs(ctx: Context, store: Store, request: LockRequ
 export async function lockKey(ctx: Context, request: LockRequest): Promise<string> {
   const committed = await readCommitted(request);
   if (committed !== undefined) return `committed ${sha256(committed.text)}`;
-  return await inputsKey(ctx, request, await indexSettings(ctx, request.workspace.index), await gatherNeeds(request, false));
+  return await inputsKey(ctx, request, await indexSettings(ctx, request.workspace.index), pinnedNeeds(await readPins(request), await gatherNeeds(request, false)));
 }
 
 /** Resolve, whatever is kept or committed: to the newest versions, but for those of the lock `prefer` that still satisfy. */
@@ -108,10 +110,19 @@ async function checkFresh(request: LockRequest, { file, text, lock, directory }:
   return { lock, text, digest: sha256(text), origin: "committed", directory: async () => join((await source(pkg)?.checkout()) ?? "/", directory) };
 }
 
-async function inputsKey(ctx: Context, { package: pkg, platform, workspace }: LockRequest, index: PackageIndex, { needs, computed }: ForeignNeeds): Promise<string> {
+/** What is pinned takes the place of what is asked for, which it must satisfy; the hashes are a part of what is asked of uv. */
+function pinnedNeeds(pins: Pins | undefined, asked: ForeignNeeds): ForeignNeeds & { readonly pinned?: string } {
+  if (pins === undefined) return asked;
+  const stale = asked.needs.find(({ name, specifier }) => !pins.needs.some((pin) => pin.name === name && (specifier === "" || pin.specifier === "" || satisfies(pin.specifier.replace(/^=+\s*/, ""), specifier, { prereleases: true }))));
+  if (stale !== undefined) fail({ code: "lock-stale", file: pins.file, message: `\`${pins.file}\` has hashes, and nothing in it satisfies \`${stale.text}\`, which \`${stale.by}\` asks for`, hint: "write it anew: uv pip compile --generate-hashes" });
+  return { ...asked, needs: pins.needs, pinned: sha256(pins.text) };
+}
+
+async function inputsKey(ctx: Context, { package: pkg, platform, workspace }: LockRequest, index: PackageIndex, { needs, computed, pinned }: ForeignNeeds & { readonly pinned?: string }): Promise<string> {
   const inputs = {
     schema: "caisson.lock/1",
     needs: [...new Set(needs.map(({ text }) => text))],
+    ...(pinned === undefined ? {} : { pinned }),
     computed: computed.map(({ package: { name }, tree, extras }) => ({ name, tree, extras })),
     members: memberNames(workspace.packages, pkg.name),
     platform: { label: platform.label, uv: uvPlatform(platform), python: platform.python.full ?? platform.python.version, tags: sha256(platform.tags.join(" ")) },
@@ -154,12 +165,13 @@ async function remember(store: Store, key: string, text: string): Promise<void> 
   await store.writeRef("locks", key, { lock } as unknown as Json, before?.generation ?? 0);
 }
 
-async function resolveAnew(ctx: Context, store: Store, request: LockRequest, index: PackageIndex, needs: ForeignNeeds, how: { readonly refresh: boolean; readonly prefer?: string }): Promise<LockAnswer> {
+async function resolveAnew(ctx: Context, store: Store, request: LockRequest, index: PackageIndex, needs: ForeignNeeds, { pins, ...how }: { readonly refresh: boolean; readonly prefer?: string; readonly pins?: Pins | undefined }): Promise<LockAnswer> {
   const { package: pkg, platform, workspace, offline } = request;
-  const lock: Lock =
+  const resolved: Lock =
     needs.needs.length === 0
       ? { file: "pylock.toml", lockVersion: "1.0", createdBy: "caisson", environments: [], extras: [], dependencyGroups: [], defaultGroups: [], packages: [], warnings: [] }
       : await (await import("./resolve.ts")).resolve(ctx, { written: pkg.written, needs: needs.needs, members: memberNames(workspace.packages, pkg.name), platform, index, settings: workspace.index, offline, ...how });
+  const lock = pins === undefined ? resolved : keepPinned(resolved, pins);
   const text = printLock(lock);
   if (lock.packages.length > 0) ctx.report({ type: "notice", message: `chose ${lock.packages.length} ${lock.packages.length === 1 ? "distribution" : "distributions"} for \`${pkg.written}\` on ${platform.label}; \`caisson lock\` writes them down` });
   await remember(store, await inputsKey(ctx, request, index, { ...needs, computed: [] }), text);

@@ -129,7 +129,7 @@ describe.skipIf(uv === undefined)("resolving (needs uv)", () => {
   });
 
   it("reads a package that is nothing but a requirements.txt", async () => {
-    ground.write({ "web/requirements.txt": "# what we need\nalpha<2  # not yet\ngamma==1.0 \\\n  --hash=sha256:00\n\n" });
+    ground.write({ "web/requirements.txt": "# what we need\nalpha<2  # not yet\ngamma \\\n  ==1.0\n\n" });
     expect(versions(await lockPackage(context, store, await request(["web"])))).toEqual(["alpha 1.0", "beta 2.0", "gamma 1.0"]);
     ground.write({ "web/requirements.txt": "-r more/base.txt\n", "web/more/base.txt": "gamma\n-r extra.txt\n", "web/more/extra.txt": "beta<2\n" });
     expect(versions(await lockPackage(context, store, await request(["web"])))).toEqual(["beta 1.0", "gamma 1.0"]);
@@ -214,6 +214,31 @@ describe.skipIf(uv === undefined)("resolving (needs uv)", () => {
 function locked(name: string, version: string): string {
   return `[[packages]]\nname = "${name}"\nversion = "${version}"\nwheels = [{ name = "${name}-${version}-py3-none-any.whl", path = "wheels/${name}-${version}-py3-none-any.whl", hashes = { sha256 = "${"0".repeat(64)}" } }]\n`;
 }
+
+describe("a requirements.txt with hashes", () => {
+  const hashed = (...built: readonly { readonly fileName: string; readonly sha256: string }[]): string => built.map(({ fileName, sha256 }) => `${fileName.split("-").slice(0, 2).join("==")} \\\n    --hash=sha256:${sha256}\n`).join("");
+  const file = (fileName: string): { readonly fileName: string; readonly sha256: string } => server.files.find((built) => built.fileName.startsWith(fileName)) ?? { fileName, sha256: "0".repeat(64) };
+
+  it("is followed to the version and to the file, and asked for once", async () => {
+    ground.write({ "web/pyproject.toml": project("web", ["alpha"]), "web/requirements.txt": `# by hand\n${hashed(file("alpha-1.0"), file("beta-1.0"))}gone==1 ; python_version < "3" --hash=sha256:${"1".repeat(64)}\n` });
+    const first = await lockPackage(context, store, await request(["web"]));
+    expect([first.origin, versions(first)]).toEqual(["resolved", ["alpha 1.0", "beta 1.0"]]);
+    expect((await lockPackage(nothingRuns(), store, await request(["web"]))).origin).toBe("remembered");
+    ground.write({ "web/requirements.txt": hashed(file("alpha-1.0"), file("beta-2.0")) });
+    expect(versions(await lockPackage(context, store, await request(["web"])))).toEqual(["alpha 1.0", "beta 2.0"]);
+  });
+
+  it.each([
+    ["a file with another hash", () => hashed(file("alpha-1.0"), { fileName: "beta-1.0", sha256: "0".repeat(64) }), { code: "wheel-unfit", message: "the index has no file of `beta` 1.0 with a hash that `web/requirements.txt` names" }],
+    ["a distribution that is not pinned", () => hashed(file("alpha-1.0")), { code: "lock-stale", message: "`web/requirements.txt` has hashes, and lacks `beta`, which something in it needs" }],
+    ["a line without a hash", () => `${hashed(file("alpha-1.0"))}beta==1.0\n`, { code: "config-invalid", line: 3, message: "`beta==1.0` has no SHA-256, and other lines of `web/requirements.txt` have" }],
+    ["a version that is not exact", () => hashed(file("alpha-1.0")).replace("==", ">="), { code: "config-invalid", line: 1, message: "`alpha>=1.0` names no exact version" }],
+    ["what is asked for and not pinned", () => hashed(file("beta-1.0")), { code: "lock-stale", message: "`web/requirements.txt` has hashes, and nothing in it satisfies `alpha<2`, which `web` asks for" }],
+  ])("is refused with %s", async (_, text, { line, ...problem }: { readonly code: string; readonly message: string; readonly line?: number }) => {
+    ground.write({ "web/pyproject.toml": project("web", ["alpha<2"]), "web/requirements.txt": text() });
+    await expect(lockPackage(context, store, await request(["web"]))).rejects.toMatchObject({ problems: [{ ...problem, file: "web/requirements.txt", ...(line === undefined ? {} : { line }) }] });
+  });
+});
 
 describe("a lock of uv's own", () => {
   it.skipIf(uv === undefined)("is taken from the top of the workspace, asks nobody, and is refused once it lacks what is asked for", async () => {
