@@ -16,7 +16,7 @@ import type { Context } from "../../src/system/index.ts";
 import { makeGround, type Ground } from "./ground.ts";
 import { serveIndex, type IndexServer } from "./index-server.ts";
 import { realUv } from "./real-uv.ts";
-import { makeSdist, makeWheel } from "./wheelhouse.ts";
+import { makeSdist, makeWheel, type Built } from "./wheelhouse.ts";
 
 const uv = await realUv();
 const debian = platformPreset("debian-12") as Platform;
@@ -215,10 +215,17 @@ function locked(name: string, version: string): string {
   return `[[packages]]\nname = "${name}"\nversion = "${version}"\nwheels = [{ name = "${name}-${version}-py3-none-any.whl", path = "wheels/${name}-${version}-py3-none-any.whl", hashes = { sha256 = "${"0".repeat(64)}" } }]\n`;
 }
 
-describe("a requirements.txt with hashes", () => {
-  const hashed = (...built: readonly { readonly fileName: string; readonly sha256: string }[]): string => built.map(({ fileName, sha256 }) => `${fileName.split("-").slice(0, 2).join("==")} \\\n    --hash=sha256:${sha256}\n`).join("");
-  const file = (fileName: string): { readonly fileName: string; readonly sha256: string } => server.files.find((built) => built.fileName.startsWith(fileName)) ?? { fileName, sha256: "0".repeat(64) };
+type Pinned = Pick<Built, "fileName" | "sha256">;
 
+function file(fileName: string): Pinned {
+  return server.files.find((built) => built.fileName.startsWith(fileName)) ?? { fileName, sha256: "0".repeat(64) };
+}
+
+function hashed(...built: readonly Pinned[]): string {
+  return built.map(({ fileName, sha256 }) => `${fileName.split("-").slice(0, 2).join("==")} \\\n    --hash=sha256:${sha256}\n`).join("");
+}
+
+describe("a requirements.txt with hashes", () => {
   it("is followed to the version and to the file, and asked for once", async () => {
     ground.write({ "web/pyproject.toml": project("web", ["alpha"]), "web/requirements.txt": `# by hand\n${hashed(file("alpha-1.0"), file("beta-1.0"))}gone==1 ; python_version < "3" --hash=sha256:${"1".repeat(64)}\n` });
     const first = await lockPackage(context, store, await request(["web"]));
