@@ -2,7 +2,7 @@ import { dirname, join, relative } from "node:path";
 import { fail, type KeyPath } from "../model/index.ts";
 import type { Context } from "../system/index.ts";
 import { findMembers } from "./members.ts";
-import { readProject, tableIn } from "./project.ts";
+import { readProject, readRequirements, tableIn } from "./project.ts";
 import { readTomlFile, type TomlFile } from "./toml-file.ts";
 
 /** Where a workspace is, and what is written there for us. */
@@ -19,7 +19,7 @@ export interface Place {
 
 /**
  * The workspace around a directory: the nearest caisson.toml or `[tool.caisson]` of a pyproject.toml, here or above;
- * else the uv workspace that it is a member of; else the nearest Python project.
+ * else the uv workspace that it is a member of; else the nearest Python project; else a directory with a requirements.txt.
  * @throws CaissonError `config-invalid` where there is none
  */
 export async function findWorkspace(ctx: Context, directory: string): Promise<Place> {
@@ -35,7 +35,8 @@ export async function findWorkspace(ctx: Context, directory: string): Promise<Pl
     if (project !== undefined || toml !== undefined) projects.push({ directory: at, ...(toml === undefined ? {} : { toml }) });
   }
   const [nearest] = projects;
-  if (nearest === undefined) return fail({ code: "config-invalid", message: `there is nothing to build in \`${relative(ctx.cwd, directory) || "."}\` or above: no caisson.toml, pyproject.toml or setup.py`, hint: "run this in a project's directory, or write a caisson.toml" });
+  if (nearest === undefined && (await readRequirements(ctx, directory)) !== undefined) return { directory, below: [], value: {} };
+  if (nearest === undefined) return fail({ code: "config-invalid", message: `there is nothing to build in \`${relative(ctx.cwd, directory) || "."}\` or above: no caisson.toml, pyproject.toml, setup.py or requirements.txt`, hint: "run this in a project's directory, or write a caisson.toml" });
   for (const { directory: root, toml } of projects) {
     if (toml !== undefined && (await findMembers(toml)).some((member) => member === nearest.directory)) return { directory: root, below: [], value: {} };
   }

@@ -2,7 +2,7 @@ import { realpath, stat } from "node:fs/promises";
 import { join, relative, resolve, sep } from "node:path";
 import { normalizeName, parsePackageName, printKeyPath, type Health, type Mismatch, type Package, type PackageName, type Process } from "../model/index.ts";
 import type { Context } from "../system/index.ts";
-import { readProject, type Project } from "./project.ts";
+import { readProject, readRequirements, type Project } from "./project.ts";
 import type { PackageConfig, ProcessConfig } from "./schema.ts";
 import { splitWords } from "./words.ts";
 
@@ -82,8 +82,8 @@ async function readSource(ctx: Context, workspace: string, config: PackageConfig
   }
   if (leaves(await realpath(workspace), await realpath(directory))) report({ at: ["path"], message: `\`${path}\` is a link to outside the workspace` });
   if (kind !== "python") return undefined;
-  const project = await readProject(ctx, directory);
-  if (project === undefined) report({ at: ["path"], message: `\`${path}\` has neither pyproject.toml nor setup.py`, hint: "for files that are installed as they are: kind = \"files\"" });
+  const project = (await readProject(ctx, directory)) ?? (await readRequirements(ctx, directory));
+  if (project === undefined) report({ at: ["path"], message: `\`${path}\` has neither pyproject.toml, setup.py nor requirements.txt`, hint: "for files that are installed as they are: kind = \"files\"" });
   return project;
 }
 
@@ -98,8 +98,16 @@ function checkKind(config: PackageConfig, kind: Package["kind"], report: Report)
 }
 
 function readProcess(name: string, config: ProcessConfig, report: Report): Process {
-  const { command, environment = {}, requires = [], listen } = config;
-  return { name, argv: readCommand(command, ["processes", name], report), environment, requires, ...(listen === undefined ? {} : { listen }) };
+  const { command, environment = {}, requires = [], listen, schedule } = config;
+  const socket = config.socket === true;
+  const notify = config.notify === true;
+  const at = (key: keyof ProcessConfig): Mismatch["at"] => ["processes", name, key];
+  if (socket && listen === undefined) report({ at: at("socket"), message: "a `socket` needs a `listen`", hint: "listen = \"127.0.0.1:8000\"" });
+  if (schedule !== undefined) for (const key of ["listen", "socket", "notify"] as const) if (config[key] !== undefined) report({ at: at(key), message: `\`${key}\` means nothing for what a \`schedule\` starts` });
+  return {
+    name, argv: readCommand(command, ["processes", name], report), environment, requires,
+    ...(listen === undefined ? {} : { listen }), ...(socket ? { socket } : {}), ...(notify ? { notify } : {}), ...(schedule === undefined ? {} : { schedule }),
+  };
 }
 
 function readCommand(command: string, at: Mismatch["at"], report: Report): readonly string[] {

@@ -6,7 +6,7 @@ import { readText, readTomlFile, type TomlFile } from "./toml-file.ts";
 /** What a directory says of the Python project in it, as far as that can be read without running anything. */
 export interface Project {
   /** The file that says so, relative to its directory. */
-  readonly file: "pyproject.toml" | "setup.cfg" | "setup.py";
+  readonly file: "pyproject.toml" | "setup.cfg" | "setup.py" | "requirements.txt";
   /** As its author wrote it. */
   readonly name?: string;
   /** What it and the named extras require, names only. */
@@ -27,6 +27,16 @@ export async function readProject(ctx: Context, directory: string): Promise<Proj
   const declared = readPyproject(toml);
   // A pyproject.toml may hold a build system only, or settings of other tools only, beside a setup.py that says the rest.
   return declared ?? (legacy === undefined ? undefined : { ...legacy, toml });
+}
+
+/**
+ * A directory that says what it needs in a requirements.txt, and is no project otherwise; undefined where it does not.
+ * Asked for only where somebody means this very directory: many projects keep such a file beside their documentation.
+ */
+export async function readRequirements(ctx: Context, directory: string): Promise<Project | undefined> {
+  const path = join(directory, "requirements.txt");
+  const text = await readText(path, relative(ctx.cwd, path));
+  return text === undefined ? undefined : { file: "requirements.txt", requires: () => requiredNames(text.split(/\r?\n/)) };
 }
 
 function readPyproject(toml: TomlFile): Project | undefined {

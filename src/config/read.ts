@@ -5,7 +5,7 @@ import { findWorkspace, type Place } from "./find.ts";
 import { findMembers } from "./members.ts";
 import { connect, packageOfProject, readPackage, type Draft } from "./packages.ts";
 import { readPlatforms } from "./platforms.ts";
-import { readProject } from "./project.ts";
+import { readProject, readRequirements } from "./project.ts";
 import { readConfig, type Config } from "./schema.ts";
 import { readTarget } from "./targets.ts";
 import { problemIn, readTomlFile } from "./toml-file.ts";
@@ -73,9 +73,10 @@ export async function discoverPackages(ctx: Context, directory: string): Promise
   // The root of a uv workspace need not be a project itself.
   const toml = own?.toml ?? (await readTomlFile(ctx, join(directory, "pyproject.toml")));
   const members = toml === undefined ? [] : await findMembers(toml);
-  const directories = members.length === 0 ? (own === undefined ? [] : [directory]) : members;
+  const plain = own === undefined && members.length === 0 ? await readRequirements(ctx, directory) : undefined;
+  const directories = members.length === 0 ? ((own ?? plain) === undefined ? [] : [directory]) : members;
   const drafts = await Promise.all(directories.map(async (at) => {
-    const project = await readProject(ctx, at);
+    const project = plain ?? (await readProject(ctx, at));
     return project === undefined ? [] : [packageOfProject(directory, at, project, nameOfDirectory(at))];
   }));
   return drafts.flat();

@@ -51,3 +51,11 @@ it("says where it looked when there is no project", async () => {
   await using place = await writeFiles({ "README": "" });
   await expect(planInit(place.ctx, ".", "debian-12")).rejects.toMatchObject({ code: "config-invalid", message: "there is no Python project here, and none in the directories below" });
 });
+
+it("takes a directory with nothing but a requirements.txt, and none that is merely below a project", async () => {
+  await using place = await writeFiles({ "requirements.txt": "flask\n", "docs/requirements.txt": "sphinx\n" });
+  expect((await planInit(place.ctx, ".", "debian-12")).packages.map(({ source }) => source)).toEqual([{ path: "." }]);
+  expect((await readWorkspace(place.ctx, ".")).packages).toMatchObject([{ kind: "python", source: { path: "." } }]);
+  await using project = await writeFiles({ "pyproject.toml": pyproject("shop"), "docs/requirements.txt": "sphinx\n" });
+  expect((await readWorkspace(project.ctx, "docs")).packages).toMatchObject([{ name: "shop" }]);
+});

@@ -189,5 +189,5 @@ it("shows where TOML itself is wrong", async () => {
 });
 
 it("says that there is nothing to build in an empty directory", async () => {
-  expect(await problemsOf({ "README": "" })).toEqual([": there is nothing to build in `.` or above: no caisson.toml, pyproject.toml or setup.py; run this in a project's directory, or write a caisson.toml"]);
+  expect(await problemsOf({ "README": "" })).toEqual([": there is nothing to build in `.` or above: no caisson.toml, pyproject.toml, setup.py or requirements.txt; run this in a project's directory, or write a caisson.toml"]);
 });
