@@ -18,7 +18,7 @@ must([bin("tsc"), "-p", "tsconfig.build.json"], { cwd: project });
 joinAgent();
 
 const agent = readdirSync(join(project, "agent"), { recursive: true }).filter((name) => name.endsWith(".py")).map((name) => join("agent", name));
-const shell = ["agent", "scripts"].flatMap((folder) => readdirSync(join(project, folder)).filter((name) => name.endsWith(".sh")).map((name) => join(folder, name)));
+const shell = ["agent", "scripts"].flatMap((folder) => readdirSync(join(project, folder), { recursive: true }).filter((name) => name.endsWith(".sh")).map((name) => join(folder, name)));
 /** @type {readonly (readonly [name: string, argv: readonly string[]])[]} */
 const checks = [
   ["types", [bin("tsc"), "--noEmit"]],
