@@ -24,6 +24,10 @@ export interface Process {
   readonly requires: readonly string[];
   /** `host:port` that the process listens on. */
   readonly listen?: string;
+  /** It takes over its listening socket from systemd (LISTEN_FDS), which holds it across restarts. Only with `listen`. */
+  readonly socket?: boolean;
+  /** It tells its service manager when it is ready (sd_notify). */
+  readonly notify?: boolean;
   /** systemd OnCalendar words: a timer starts it. */
   readonly schedule?: string;
 }
@@ -34,15 +38,24 @@ export interface Start {
   readonly process: string;
 }
 
-/** A program run at one moment of a release's life. */
+/** A program run at one moment of a release's life; its words are read as a process's are. */
 export interface Hook {
   readonly at: "stage" | "before-activate" | "after-activate" | "remove";
   readonly argv: readonly string[];
+  /** On every host, or on exactly one of a deploy's. */
   readonly once: "host" | "stack";
+  /** Whether the release before it still works once it has run. Where not, nothing goes back across it by itself. */
   readonly reversible: boolean;
+  /** Seconds; then it is killed with everything that it started. */
+  readonly timeout: number;
 }
 
-/** How a running release is told from a broken one: an HTTP address that answers 2xx or 3xx, or a command that ends with 0. */
+/** What people and journals call a hook: `shop-web before-activate: shop-web migrate`. */
+export function hookName(name: PackageName, { at, argv }: Pick<Hook, "at" | "argv">): string {
+  return `${name} ${at}: ${argv.join(" ")}`;
+}
+
+/** How a running release is told from a broken one: an HTTP address that answers 2xx or 3xx, a TCP one (`tcp://host:port`) that takes connections, or a command that ends with 0; neither where only its processes are looked at. */
 export interface Health {
   readonly url?: string;
   /** The first word is looked up in the package's own `bin/` first. */

@@ -1,24 +1,35 @@
 import type { Descriptor, Digest } from "./digest.ts";
 import type { Label, PackageName, StackRef } from "./name.ts";
-import type { Health } from "./package.ts";
+import type { Health, Hook } from "./package.ts";
 import type { HostAddress } from "./release.ts";
 import type { Policy, Service } from "./target.ts";
 
 /**
  * Exactly the agent's requests; there is no other way to change a host.
  * `receive`: the blob's bytes follow the frame. `tree`: made from the tree's document and its blobs, all received before; `python` is the minor whose bytecode it gets, by default the agent's own. `stage`: the release's directory, from payload documents received before.
- * `activate`: `current` goes from `saw` to `release`, and back by itself when nobody confirms. `undo`: `detail` says why, for the journal. Times in seconds.
+ * `environment`: the values of these names, for these packages, follow as bytes; they take effect with the next switch, and are never part of a plan. `hook`: one program of the release, run to its end.
+ * `activate`: `current` goes from `saw` to `release`, and back by itself when nobody confirms; not back where it names `irreversible` hooks that have run. `compare`: the release's trees must be as they were made. `undo`: `detail` says why, for the journal.
+ * `prune`: `hooks` are run for those of the releases that are removed. `user` is who runs programs; the agent's own user where absent. Times in seconds.
  */
 export type Step =
   | { readonly step: "receive"; readonly blob: Descriptor }
   | { readonly step: "tree"; readonly id: Digest; readonly document: Descriptor; readonly python?: string }
-  | { readonly step: "stage"; readonly release: Label; readonly stack: { readonly name: PackageName; readonly digest: Digest }; readonly payloads: readonly Descriptor[] }
-  | { readonly step: "activate"; readonly release: Label; readonly saw: Label | null; readonly undoAfter: number; readonly service: Service }
+  | { readonly step: "stage"; readonly release: Label; readonly stack: { readonly name: PackageName; readonly digest: Digest }; readonly payloads: readonly Descriptor[]; readonly user?: string }
+  | { readonly step: "environment"; readonly packages: readonly PackageName[]; readonly names: readonly string[] }
+  | ({ readonly step: "hook"; readonly user?: string } & HookOf)
+  | { readonly step: "activate"; readonly release: Label; readonly saw: Label | null; readonly undoAfter: number; readonly service: Service; readonly irreversible?: readonly string[]; readonly compare?: true }
   | { readonly step: "restart"; readonly release: Label; readonly service: Service }
-  | { readonly step: "check"; readonly release: Label; readonly package: PackageName; readonly health: Health; readonly minHealthy: number; readonly deadline: number }
+  | { readonly step: "check"; readonly release: Label; readonly package: PackageName; readonly health: Health; readonly minHealthy: number; readonly deadline: number; readonly user?: string }
   | { readonly step: "confirm"; readonly release: Label }
   | { readonly step: "undo"; readonly release: Label; readonly detail?: string }
-  | { readonly step: "prune"; readonly keep: number };
+  | { readonly step: "prune"; readonly keep: number; readonly hooks?: readonly HookOf[]; readonly user?: string };
+
+/** A hook, and the release and package that it is of. */
+export interface HookOf {
+  readonly release: Label;
+  readonly package: PackageName;
+  readonly hook: Hook;
+}
 
 /** What will be done to one host, in order. */
 export interface HostPlan {
@@ -27,6 +38,8 @@ export interface HostPlan {
   readonly from: Label | null;
   readonly to: Label | null;
   readonly steps: readonly Step[];
+  /** Where the new release is undone: how the one before it is looked at, so that its health can be told. */
+  readonly back?: readonly Step[];
   readonly sendBytes: number;
   /** Bytes of the release that the host has already. */
   readonly keptBytes: number;
@@ -44,6 +57,8 @@ export interface Plan {
   readonly stack?: Digest;
   readonly ref?: StackRef;
   readonly target: string;
+  /** Files whose values the `environment` steps send, absolute; read again when the plan is carried out. */
+  readonly environment?: readonly string[];
   readonly policy: Policy;
   readonly hosts: readonly HostPlan[];
 }

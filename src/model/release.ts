@@ -1,5 +1,6 @@
 import type { Digest } from "./digest.ts";
 import type { Label, PackageName } from "./name.ts";
+import type { Hook } from "./package.ts";
 
 /** One machine and one root directory on it. `name` is what people read; `address` is what ssh gets, "" for this machine. */
 export interface HostAddress {
@@ -16,20 +17,29 @@ export interface Release {
   readonly stack: Digest;
   /** The name of its stack. */
   readonly name: PackageName;
-  readonly state: "staged" | "active" | "unconfirmed" | "retired";
+  /** `kept`: current without having been confirmed, because a hook closed the way back. */
+  readonly state: "staged" | "active" | "unconfirmed" | "kept" | "retired";
+  /** Names of hooks that have run for it and need not run again. */
+  readonly ran?: readonly string[];
+  /** Names of irreversible hooks that have run for other releases since it was current: going back to it is going back across them. */
+  readonly across?: readonly string[];
+  /** Hooks that are run before it is removed. */
+  readonly removal?: readonly { readonly package: PackageName; readonly hook: Hook }[];
 }
 
 /** One line of a host's journal: what was done to it, by whom, and how it ended. */
 export interface JournalEntry {
   readonly generation: number;
   readonly time: number;
-  readonly event: "staged" | "switching" | "activated" | "confirmed" | "undone" | "pruned" | "recovered";
+  readonly event: "staged" | "switching" | "activated" | "confirmed" | "undone" | "kept" | "hook" | "pruned" | "recovered";
   readonly from: Label | null;
   readonly to: Label | null;
   /** Who asked, `user@machine`. */
   readonly by?: string;
-  /** Why, where something was undone or recovered. */
+  /** Why, where something was undone, kept or recovered. */
   readonly detail?: string;
+  /** The hook's name. */
+  readonly hook?: string;
 }
 
 export interface HostFacts {
@@ -43,6 +53,8 @@ export interface HostFacts {
   readonly freeBytes: number;
   readonly freeInodes: number;
   readonly privileges: "root" | "user";
+  /** The agent's own user. */
+  readonly account?: string;
 }
 
 /** What a host is like at one moment. */
@@ -55,10 +67,17 @@ export interface HostState {
   readonly releases: readonly Release[];
   readonly trees: readonly Digest[];
   readonly facts: HostFacts;
+  /** The values that are in force: the HMAC-SHA256 of their bytes with a key of this host's, both in hex, and whose they are. */
+  readonly environment?: { readonly key: string; readonly digest: string; readonly packages: readonly PackageName[] };
   /** What an earlier run left unfinished and this contact settled. */
   readonly recovered?: { readonly from: Label | null; readonly to: Label | null; readonly detail: string };
+  /** Who is changing it at this moment, since when and for what, in a sentence. */
+  readonly busy?: string;
+  /** Its clock, in seconds since 1970. Reported, and never used for ordering. */
+  readonly clock?: number;
   /** Newest last; only when asked for. */
   readonly journal?: readonly JournalEntry[];
 }
 
-export type HostOutcome = "done" | "unchanged" | "undone" | "not-done" | "unknown";
+/** `partly-done`: switched, not well, and not taken back, because an irreversible hook has run. */
+export type HostOutcome = "done" | "unchanged" | "undone" | "partly-done" | "not-done" | "unknown";

@@ -25,6 +25,10 @@ export interface Target {
   readonly hosts: readonly HostAddress[];
   readonly roles: { readonly [role: string]: { readonly hosts: readonly string[]; readonly packages: readonly PackageName[] } };
   readonly service: Service;
+  /** Who runs processes and hooks; whoever deploys, where absent. */
+  readonly user?: string;
+  /** Files with values for the environment of processes and hooks, absolute; later ones win. */
+  readonly environment?: readonly string[];
   readonly policy: Policy;
   /** Releases that prune keeps besides the current and the previous one. */
   readonly keep: number;
