@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { spawn } from "node:child_process";
 import { text } from "node:stream/consumers";
+import type { SshFiles } from "../../scripts/hosts/ssh-files.mjs";
 
 /** What a command on a host came to. */
 export interface Outcome {
@@ -43,19 +44,7 @@ export interface Hosts extends AsyncDisposable {
   readonly get: (name: string) => Host;
   /** This process's environment with the wrapper first on PATH. */
   readonly env: Readonly<Record<string, string>>;
-  readonly files: HostsFiles;
-}
-
-/** Files behind the wrapper, which a test may read and change. */
-export interface HostsFiles {
-  /** Belongs to these hosts alone and goes with them. */
-  readonly directory: string;
-  /** In ssh_config's words. */
-  readonly config: string;
-  /** One line per host, by its name. */
-  readonly knownHosts: string;
-  /** The private key that every host lets in; its public half is beside it. */
-  readonly key: string;
+  readonly files: SshFiles;
 }
 
 /** Run a program to its end and collect what it says. */

@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
-import { isRunning, ownWord, processesWith, signalAll } from "./processes.ts";
+import { isRunning, processesWith, processWord, signalAll } from "../../scripts/hosts/processes.mjs";
 
 /** Every process of a host carries this variable with the directory of its hosts, so that it is found wherever it went. */
 export const markVariable = "CAISSON_TEST_HOSTS";
@@ -22,7 +22,7 @@ export function makeHostsDirectory(): string {
   }
   if (!watched) process.on("exit", () => open.forEach(removeHostsDirectory));
   watched = true;
-  const directory = mkdtempSync(join(place, `${ownWord()}-`));
+  const directory = mkdtempSync(join(place, `${processWord()}-`));
   open.add(directory);
   return directory;
 }

@@ -5,10 +5,10 @@ import { createServer, type AddressInfo } from "node:net";
 import { userInfo } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
-import { hostOf, runToEnd, type Host, type Hosts, type HostsFiles, type RestartOptions } from "./host.ts";
+import { descendants, signalAll } from "../../scripts/hosts/processes.mjs";
+import { findProgram, makeKey, makeSshFiles, sshEnvironment, writeKnownHosts, writeSshConfig, type SshFiles } from "../../scripts/hosts/ssh-files.mjs";
+import { hostOf, runToEnd, type Host, type Hosts, type RestartOptions } from "./host.ts";
 import { makeHostsDirectory, markVariable, removeHostsDirectory } from "./hosts-directory.ts";
-import { findPrograms, makeKey, makeSshFiles, sshEnvironment, writeKnownHosts, writeSshConfig } from "./hosts-ssh.ts";
-import { descendants, signalAll } from "./processes.ts";
 
 /** Hosts of kind `sshd`: this machine, once per sshd, each on a high port of 127.0.0.1 with a host key, a home and a disk of its own. */
 export async function startSshdHosts(names: readonly string[], sshd: readonly string[]): Promise<Hosts> {
@@ -25,10 +25,10 @@ export async function startSshdHosts(names: readonly string[], sshd: readonly st
 
 /** What is missing for this kind. */
 export function lackingSshd(): string | undefined {
-  return findPrograms("sshd").length === 0 ? "needs sshd (Debian: openssh-server)" : undefined;
+  return findProgram("sshd") === undefined ? "needs sshd (Debian: openssh-server)" : undefined;
 }
 
-async function startSshdHost(name: string, files: HostsFiles, env: Hosts["env"], first: readonly string[]): Promise<{ readonly host: Host; readonly port: number }> {
+async function startSshdHost(name: string, files: SshFiles, env: Hosts["env"], first: readonly string[]): Promise<{ readonly host: Host; readonly port: number }> {
   // A space, so that nothing on a host relies on there being none.
   const disk = join(files.directory, `${name} disk`);
   for (const folder of ["home", "srv"]) mkdirSync(join(disk, folder), { recursive: true });
@@ -58,7 +58,7 @@ async function startSshdHost(name: string, files: HostsFiles, env: Hosts["env"],
 }
 
 /** Start sshd and wait until it listens. @returns its pid */
-async function startSshd(name: string, files: HostsFiles, disk: string, port: number, first: readonly string[]): Promise<number> {
+async function startSshd(name: string, files: SshFiles, disk: string, port: number, first: readonly string[]): Promise<number> {
   const config = join(files.directory, `${name}.sshd_config`);
   const log = join(files.directory, `${name}.log`);
   writeFileSync(config, `${[...first, ...sshdLines(name, files, disk, port)].join("\n")}\n`);
@@ -66,7 +66,7 @@ async function startSshd(name: string, files: HostsFiles, disk: string, port: nu
   const before = readLog(log).length;
   const output = openSync(log, "a");
   // sshd runs itself again for every connection, so it wants to be called by its whole path.
-  const child = spawn(findPrograms("sshd")[0] ?? "sshd", ["-D", "-e", "-f", config], { stdio: ["ignore", output, output], detached: true, env: { ...process.env, [markVariable]: files.directory } });
+  const child = spawn(findProgram("sshd") ?? "sshd", ["-D", "-e", "-f", config], { stdio: ["ignore", output, output], detached: true, env: { ...process.env, [markVariable]: files.directory } });
   closeSync(output);
   child.unref();
   child.on("error", () => undefined);
@@ -79,7 +79,7 @@ async function startSshd(name: string, files: HostsFiles, disk: string, port: nu
 }
 
 /** sshd takes the first value of a word, so a test's lines go before these. */
-function sshdLines(name: string, files: HostsFiles, disk: string, port: number): readonly string[] {
+function sshdLines(name: string, files: SshFiles, disk: string, port: number): readonly string[] {
   return [
     "ListenAddress 127.0.0.1", `Port ${port}`, `HostKey ${join(files.directory, `${name}.hostkey`)}`, `AuthorizedKeysFile ${files.key}.pub`, "PidFile none", "StrictModes no", "UsePAM no",
     "PermitRootLogin prohibit-password", "PasswordAuthentication no", "KbdInteractiveAuthentication no", "LogLevel VERBOSE", "Subsystem sftp internal-sftp", "PrintMotd no", "AcceptEnv LANG LC_*",

@@ -1,17 +1,8 @@
-import { readdirSync, readFileSync } from "node:fs";
-
-/** A process as /proc tells it. */
-export interface RunningProcess {
-  readonly pid: number;
-  readonly parent: number;
-  /** The name of its program, at most 15 bytes. */
-  readonly name: string;
-  /** Ticks since the machine started: with the pid, the same process and no later one. */
-  readonly started: string;
-}
+/** Processes of this machine, as /proc tells. */
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 
 /** The process of this number, or undefined when it is gone or a zombie. */
-export function readProcess(pid: number): RunningProcess | undefined {
+export function readProcess(pid) {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, "latin1");
     const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
@@ -22,18 +13,18 @@ export function readProcess(pid: number): RunningProcess | undefined {
   }
 }
 
-export function readProcesses(): readonly RunningProcess[] {
+export function readProcesses() {
   return readdirSync("/proc").filter((name) => /^\d+$/.test(name)).map((name) => readProcess(Number(name))).filter((found) => found !== undefined);
 }
 
 /** Every process below these, whatever sessions or groups they made for themselves. */
-export function descendants(pids: readonly number[], all: readonly RunningProcess[] = readProcesses()): readonly RunningProcess[] {
+export function descendants(pids, all = readProcesses()) {
   const children = all.filter(({ parent }) => pids.includes(parent));
   return children.length === 0 ? [] : [...children, ...descendants(children.map(({ pid }) => pid), all)];
 }
 
 /** Every process that carries this variable, `NAME=value`: also the ones that have left their parents. */
-export function processesWith(variable: string): readonly RunningProcess[] {
+export function processesWith(variable) {
   return readProcesses().filter(({ pid }) => {
     try {
       return readFileSync(`/proc/${pid}/environ`, "latin1").split("\0").includes(variable);
@@ -43,8 +34,22 @@ export function processesWith(variable: string): readonly RunningProcess[] {
   });
 }
 
+/** Every process that lives in the pid namespace of this one. */
+export function processesBeside(pid) {
+  const wanted = pidNamespace(pid);
+  return wanted === undefined ? [] : readProcesses().filter((process) => pidNamespace(process.pid) === wanted);
+}
+
+function pidNamespace(pid) {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/pid`);
+  } catch {
+    return undefined;
+  }
+}
+
 /** Send a signal; one that is gone already is no matter. */
-export function signalAll(processes: readonly { readonly pid: number }[], signal: NodeJS.Signals): void {
+export function signalAll(processes, signal) {
   for (const { pid } of processes) {
     try {
       process.kill(pid, signal);
@@ -54,13 +59,13 @@ export function signalAll(processes: readonly { readonly pid: number }[], signal
   }
 }
 
-/** This process as a word, `<pid>-<started>`: what a record of its belongings is named after. */
-export function ownWord(): string {
-  return `${process.pid}-${readProcess(process.pid)?.started ?? "0"}`;
+/** A process as a word, `<pid>-<started>`: the same process and no later one of that number. */
+export function processWord(pid = process.pid) {
+  return `${pid}-${readProcess(pid)?.started ?? "0"}`;
 }
 
-/** Whether the process of such a word still runs. */
-export function isRunning(word: string): boolean {
+/** Whether the process of such a word still runs; what follows in the word does not matter. */
+export function isRunning(word) {
   const [pid, started] = word.split("-");
   return readProcess(Number(pid))?.started === started;
 }
