@@ -1,10 +1,12 @@
-import { CaissonError, type Artifact, type FormatName, type Json, type Package, type Payload, type Platform, type Problem } from "../model/index.ts";
+import { CaissonError, mediaTypes, type Artifact, type FormatName, type Json, type Package, type Payload, type Platform, type Problem } from "../model/index.ts";
+import { launcherTree } from "../formats/index.ts";
+import type { Store } from "../store/index.ts";
 import { rememberAction } from "./action.ts";
 import { packArtifact } from "./artifact.ts";
 import { readContent } from "./content.ts";
 import type { ArtifactAction, Inputs } from "./inputs.ts";
 import { lastChange } from "./last-change.ts";
-import { assemblePayload } from "./payload.ts";
+import { assemblePayload, type Launchers } from "./payload.ts";
 import type { Session } from "./session.ts";
 import type { Source } from "./source.ts";
 
@@ -22,12 +24,17 @@ export async function makePayload(session: Session, pkg: Package, platform: Plat
   try {
     const [source] = sources as readonly [Source];
     const revision = dependsOnCommit ? source.revision : await lastChange(session.ctx, session.workspace.directory, source.revision, members);
-    const assembled = assemblePayload(pkg, version, revision, platform, content);
+    const assembled = assemblePayload(pkg, version, revision, platform, content, await writeLaunchers(session.store, pkg));
     if ("problems" in assembled) throw new CaissonError(assembled.problems as readonly [Problem, ...Problem[]]);
     return { payload: assembled.payload, dependsOnCommit };
   } finally {
     session.ctx.report({ type: "finished", what });
   }
+}
+
+async function writeLaunchers(store: Store, { name, processes }: Package): Promise<Launchers | undefined> {
+  const tree = launcherTree(name, processes);
+  return tree === undefined ? undefined : { tree, document: await store.writeJson(tree, mediaTypes.tree) };
 }
 
 /** Pack it in one format, and remember under which key. */

@@ -1,4 +1,5 @@
 import { compareBytewise, type Descriptor, type Distribution, type Interpreter, type Package, type Payload, type Platform, type Problem, type Revision, type Tree, type TreeRef } from "../model/index.ts";
+import { launcherLinks } from "../formats/index.ts";
 import { checkElf, checkRequirements, planFiles, planLinks } from "../python/index.ts";
 
 /** A distribution with the blob that its tree's document is. */
@@ -19,9 +20,17 @@ export type Content =
     }
   | { readonly kind: "files"; readonly tree: Tree; readonly document: Descriptor; readonly blobs: readonly Descriptor[] };
 
+/** The programs that start a package's processes, with the blob that their tree's document is. */
+export interface Launchers {
+  readonly tree: Tree;
+  readonly document: Descriptor;
+}
+
 /** Put a payload together, or say everything that is wrong with it. */
-export function assemblePayload(pkg: Package, version: string, revision: Revision, platform: Platform, content: Content): { readonly payload: Payload } | { readonly problems: readonly Problem[] } {
-  const parts = content.kind === "files" ? filesParts(content) : pythonParts(pkg, platform, content);
+export function assemblePayload(pkg: Package, version: string, revision: Revision, platform: Platform, content: Content, launchers?: Launchers): { readonly payload: Payload } | { readonly problems: readonly Problem[] } {
+  const own = content.kind === "files" ? filesParts(content) : pythonParts(pkg, platform, content);
+  if ("problems" in own) return own;
+  const parts = withLaunchers(pkg, own, launchers);
   if ("problems" in parts) return parts;
   // The word by which a commit was asked for is no part of what was built from it.
   const { ref: _, ...source } = revision;
@@ -64,6 +73,16 @@ function pythonParts(pkg: Package, platform: Platform, { dependencies, siblings,
     distributions: distributions.map(({ name, version, tree, fileName, wheel }) => ({ name, version, tree: tree.id, fileName, wheel })),
     blobs: uniqueByDigest(distributions.map(({ wheel }) => wheel)),
   };
+}
+
+/** They are the rarest to change, and stand first. */
+function withLaunchers(pkg: Package, parts: Parts, launchers: Launchers | undefined): Parts | { readonly problems: readonly Problem[] } {
+  if (launchers === undefined) return parts;
+  const { tree, document } = launchers;
+  const links = launcherLinks(tree);
+  const taken = parts.links.find(({ path }) => links.some((link) => link.path === path));
+  if (taken !== undefined) return { problems: [{ code: "collision", message: `\`${pkg.written}\` installs \`${taken.path}\`, which is where what starts its processes lies`, hint: "give that directory another name, or the package no processes" }] };
+  return { ...parts, trees: [{ id: tree.id, document }, ...parts.trees], links: [...parts.links, ...links].toSorted((a, b) => compareBytewise(a.path, b.path)) };
 }
 
 function byName(installed: readonly InstalledDistribution[]): readonly InstalledDistribution[] {

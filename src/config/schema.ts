@@ -1,4 +1,4 @@
-import { shapes, type Mismatch, type Shape } from "../model/index.ts";
+import { shapes, type Hook, type Mismatch, type Shape } from "../model/index.ts";
 
 /** caisson.toml as somebody wrote it, checked key by key; how the values fit together is checked where they become a workspace. */
 export interface Config {
@@ -20,6 +20,15 @@ export interface PackageConfig {
   readonly processes?: Readonly<Record<string, string | ProcessConfig>>;
   readonly start?: readonly { readonly when?: Readonly<Record<string, string>>; readonly process: string }[];
   readonly health?: string | { readonly url?: string; readonly command?: string };
+  readonly hooks?: readonly HookConfig[];
+}
+
+export interface HookConfig {
+  readonly at: Hook["at"];
+  readonly command: string;
+  readonly once?: Hook["once"];
+  readonly reversible?: boolean;
+  readonly timeout?: string | number;
 }
 
 export interface ProcessConfig {
@@ -27,15 +36,20 @@ export interface ProcessConfig {
   readonly environment?: Readonly<Record<string, string>>;
   readonly requires?: readonly string[];
   readonly listen?: string;
+  readonly socket?: boolean;
+  readonly notify?: boolean;
+  readonly schedule?: string;
 }
 
 export interface TargetConfig {
   readonly root?: string;
   readonly platform?: string;
   readonly hosts?: readonly string[];
-  readonly service?: "none" | "command";
+  readonly service?: "none" | "command" | "systemd" | "systemd-user";
   readonly restart?: string;
   readonly stop?: string;
+  readonly user?: string;
+  readonly environment?: readonly string[];
   readonly roles?: Readonly<Record<string, { readonly hosts: readonly string[]; readonly packages: readonly string[] }>>;
   readonly rollout?: RolloutConfig;
   readonly keep?: number;
@@ -65,12 +79,14 @@ export function parseDuration(written: string | number): number {
   return Number(count) * ({ s: 1, m: 60, h: 3600 }[unit] ?? 1);
 }
 
-const { documented, either, integer, list, object, oneOf, optional, record, text } = shapes;
+const { boolean, documented, either, integer, list, object, oneOf, optional, record, text } = shapes;
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
+const PROCESS = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
-const filled = (expected: string): Shape<string> => text(expected, (word) => word.trim() !== "");
+const filled = (expected: string): Shape<string> => text(expected, (word) => word.trim() !== "" && !word.includes("\0"));
+const healthUrl = text("an address that begins with http://, https:// or tcp://", (word) => /^(https?:\/\/[^\s/]|tcp:\/\/[^\s/]+:\d{1,5}$)/.test(word));
 const httpUrl = text("an address that begins with http:// or https://", (word) => /^https?:\/\/[^\s/]/.test(word));
 const duration = either(text("a duration such as \"10s\", \"2m\"", (word) => /^\d{1,6}[smh]$/.test(word)), integer("a number of seconds"));
 const command = filled("a command");
@@ -80,7 +96,10 @@ const processTable = object({
   command: documented(command, "The program and its arguments: POSIX words, no shell; `$NAME` comes from the environment at start. The first word is looked up in the package's own `bin/` first."),
   environment: documented(optional(variables("a table of texts")), "Variables that are set for it."),
   requires: documented(optional(list(text("a variable's name", (word) => VARIABLE.test(word)))), "Variables that must be set; it does not start without them."),
-  listen: documented(optional(text("`host:port`", (word) => /^\S+:\d{1,5}$/.test(word))), "Where it listens."),
+  listen: documented(optional(text("`host:port`", (word) => /^\S+:\d{1,5}$/.test(word))), "Where it listens: without a `health` of the package, connections that it takes there are its health."),
+  socket: documented(optional(boolean()), "Service `systemd`: it takes its listening socket over from systemd (LISTEN_FDS), which holds it open across restarts, so that nobody is refused meanwhile. Only with `listen`.", "false"),
+  notify: documented(optional(boolean()), "Service `systemd`: it says when it is ready (sd_notify), and counts as started from then on.", "false"),
+  schedule: documented(optional(text("systemd's OnCalendar words, \"daily\"", (word) => /^[^\s\p{Cc}][^\p{Cc}]*$/u.test(word))), "Service `systemd`: a timer starts it at these times, `daily`, `Mon..Fri 06:30`; nothing else does."),
 }, "a command, or a table with `command`");
 
 const startTable = object({
@@ -89,9 +108,17 @@ const startTable = object({
 });
 
 const healthTable = object({
-  url: documented(optional(httpUrl), "An address that answers with 2xx or 3xx."),
+  url: documented(optional(healthUrl), "An address that answers with 2xx or 3xx; `tcp://HOST:PORT`: one that takes connections."),
   command: documented(optional(command), "A command that ends with 0."),
 }, "a table with `url` or `command`");
+
+const hookTable = object({
+  at: documented(oneOf("stage", "before-activate", "after-activate", "remove"), "When: the release lies there, and nothing else has changed; right before it becomes current; when it is current and well; before `prune` removes it."),
+  command: documented(command, "The program and its arguments, as a process's `command`. It runs in the release's directory, by the target's `user`."),
+  once: documented(optional(oneOf("host", "stack")), "`host`: on every host. `stack`: on exactly one, the first that a deploy changes; with `at = \"before-activate\"` before any host is switched.", "\"host\""),
+  reversible: documented(optional(boolean()), "Whether the release before it still works once it has run. Where not, nothing goes back across it by itself.", "true; with once = \"stack\" false"),
+  timeout: documented(optional(duration), "Then it is killed with everything that it started, and has failed.", "\"10m\""),
+}, "a table with `at` and `command`");
 
 const packageTable = object({
   kind: documented(optional(oneOf("python", "files")), "What it is: a Python project, or files that are installed as they are.", "\"python\""),
@@ -101,9 +128,10 @@ const packageTable = object({
   prefix: documented(optional(text("a relative path", (word) => /^[^/\0]+(\/[^/\0]+)*$/.test(word) && !word.split("/").some((part) => part === ".." || part === "."))), "Kind `files`: the directory of a release that they are put in, `etc/shop`; its top where left out."),
   extras: documented(optional(list(text("an extra's name", (word) => NAME.test(word)))), "Kind `python`: extras that are installed with it."),
   link: documented(optional(oneOf("auto", "copy")), "Whether a release links to installed wheels, or copies them where programs write beside their own code.", "\"auto\""),
-  processes: documented(optional(record(either(command, processTable), "a table of processes", (name) => NAME.test(name))), "Programs of it that run, by name."),
+  processes: documented(optional(record(either(command, processTable), "a table of processes", (name) => PROCESS.test(name))), "Programs of it that run, by name."),
   start: documented(optional(list(startTable)), "Which process is started: the first that fits."),
-  health: documented(optional(either(httpUrl, healthTable)), "How a running release is told from a broken one."),
+  health: documented(optional(either(healthUrl, healthTable)), "How a running release is told from a broken one."),
+  hooks: documented(optional(list(hookTable)), "Programs of it that are run at moments of a release's life, in this order."),
 });
 
 const rolloutTable = object({
@@ -120,12 +148,14 @@ const roleTable = object({
 });
 
 const targetTable = object({
-  root: documented(optional(filled("a directory")), "The directory that releases are put in; relative to the workspace."),
+  root: documented(optional(filled("a directory")), "The directory that releases are put in; on this machine relative to the workspace, on others from the top: `/srv/shop`."),
   platform: documented(optional(filled("a platform's label")), "The platform of its hosts; left out, the only one of the stack."),
-  hosts: documented(optional(list(text("`local`, or `local:` and a directory"), "a list of hosts")), "Where it is: `local` is `root` on this machine, `local:DIR` another directory.", "[\"local\"]"),
-  service: documented(optional(oneOf("none", "command")), "What starts processes: nothing, or your own commands.", "\"none\""),
+  hosts: documented(optional(list(text("a host"), "a list of hosts")), "Where it is: `user@host`, or a host of your ssh configuration, or `ssh://user@host:port`; `local` is `root` on this machine, `local:DIR` another directory.", "[\"local\"]"),
+  service: documented(optional(oneOf("none", "command", "systemd", "systemd-user")), "What starts processes: nothing, your own commands, systemd, or the systemd of the user who deploys.", "\"none\""),
   restart: documented(optional(command), "Service `command`: run by sh on the host after a switch, with CAISSON_RELEASE and CAISSON_STATE."),
   stop: documented(optional(command), "Service `command`: run by sh before a release goes away."),
+  user: documented(optional(text("a user's name", (word) => /^[a-z_][a-z0-9_-]{0,31}$/.test(word))), "Who runs processes and hooks, and owns `shared/`; such a user cannot write releases. Needs root on the host.", "who deploys"),
+  environment: documented(optional(list(filled("a file"), "a list of files")), "Files with values for the environment of processes, hooks and health commands, relative to the workspace; later ones win. They are read where you deploy and kept on the hosts, 0600."),
   roles: documented(optional(record(roleTable, "a table of roles", (name) => NAME.test(name))), "Which packages go to which hosts; left out, all to all."),
   rollout: documented(optional(rolloutTable), "How a deploy goes over several hosts."),
   keep: documented(optional(integer()), "Releases that `prune` keeps besides the current and the previous one.", "5"),

@@ -2,11 +2,11 @@ import { EventEmitter, once } from "node:events";
 import { access, readlink, realpath } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { CaissonError, type Label, type Payload, type Problem, type Process } from "../model/index.ts";
+import { CaissonError, fail, type Label, type Payload, type Problem, type Process } from "../model/index.ts";
 import { makeDirectory, type Context, type RunningProcess } from "../system/index.ts";
 import type { Answer } from "../transport/index.ts";
 import type { Starter } from "./apply-host.ts";
-import { chooseProcesses, expandWords } from "./process-words.ts";
+import { chooseProcesses } from "./choose-processes.ts";
 
 /** The processes of a release as our own children. */
 export interface Supervisor extends Starter {
@@ -26,6 +26,9 @@ interface Child {
 /** Seconds that a process has between SIGTERM and SIGKILL. */
 const PATIENCE = 10;
 
+/** EX_USAGE, by which a launcher tells that a variable is not set. */
+const MISUSED = 64;
+
 /** Milliseconds between two looks at `current`. */
 const GLANCE = 300;
 
@@ -41,16 +44,16 @@ export function supervise(ctx: Context, root: string, payloadsOf: (release: Labe
 
   async function startOne(payload: Payload, process: Process, directory: string): Promise<Child> {
     const state = join(root, "shared");
-    const env = { PYTHONUNBUFFERED: "1", ...ctx.env, ...process.environment, CAISSON_RELEASE: directory, CAISSON_STATE: state };
-    const [program = "", ...rest] = expandWords(process, env);
-    const own = join(directory, payload.package, "bin", program);
+    const env = { PYTHONUNBUFFERED: "1", ...ctx.env, CAISSON_STATE: state };
+    const launcher = join(directory, payload.package, "processes", process.name);
+    await access(launcher).catch((error: unknown) => fail({ code: "process-failed", message: `release \`${basename(directory)}\` has nothing that starts \`${process.name}\`; an older Caisson built it`, hint: "build it again" }, error));
     await makeDirectory(state);
     let last = "";
     const onLine = (line: string): void => {
       if (line.trim() !== "") last = line.trim();
       ctx.report({ type: "output", what: process.name, line });
     };
-    const child: Child = { name: process.name, process: await ctx.start([(await isThere(own)) ? own : program, ...rest], { cwd: state, env, onLine }), stopping: false };
+    const child: Child = { name: process.name, process: await ctx.start(["/bin/sh", launcher], { cwd: directory, env, onLine }), stopping: false };
     void watch(child, () => last);
     return child;
   }
@@ -58,6 +61,8 @@ export function supervise(ctx: Context, root: string, payloadsOf: (release: Labe
   async function watch(child: Child, lastLine: () => string): Promise<void> {
     const { status, signal } = await child.process.ended;
     if (child.stopping) return;
+    // The launcher's own word about what must be set is all there is to say.
+    if (status === MISUSED && lastLine().startsWith("error: set ")) return tell({ code: "process-failed", message: lastLine().slice("error: ".length) });
     const how = signal === null ? `with status ${status}` : `by ${signal}`;
     tell({ code: "process-failed", message: `process \`${child.name}\` ended ${how}${lastLine() === "" ? "" : `; last log: ${lastLine()}`}` });
   }
@@ -108,8 +113,4 @@ export function supervise(ctx: Context, root: string, payloadsOf: (release: Labe
   }
 
   return { restart, stop, failed, follow, get names() { return children.map(({ name }) => name); } };
-}
-
-async function isThere(path: string): Promise<boolean> {
-  return await access(path).then(() => true, () => false);
 }

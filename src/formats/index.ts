@@ -4,6 +4,7 @@ import type * as Bundle from "./bundle.ts";
 import type * as Pack from "./pack.ts";
 import type * as Unpack from "./unpack.ts";
 
+export { launcherLinks, launcherTree } from "./launcher.ts";
 export { artifactFileName, formats, parseFormat, type Format } from "./format.ts";
 
 // Loaded when they are first called: most commands neither pack nor unpack.

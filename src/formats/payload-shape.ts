@@ -24,8 +24,15 @@ function isPlain(word: string): boolean {
   return !word.includes("\0") && word.split("/").every((part) => part !== "" && part !== "." && part !== "..");
 }
 
+/** These become words of shell scripts, names of files and lines of units. */
+const variable = (word: string): boolean => /^[A-Za-z_][A-Za-z0-9_]*$/.test(word);
+const word = text("a text without NUL", (value) => !value.includes("\0"));
+const line = text("one line", (value) => !/[\0\r\n]/.test(value));
+
 const process = object({
-  name: text(), argv: list(text()), environment: record(text()), requires: list(text()), listen: optional(text()), schedule: optional(text()),
+  name: text("a process's name", (value) => /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(value)),
+  argv: list(word), environment: record(word, "a table of variables", variable), requires: list(text("a variable's name", variable)),
+  listen: optional(line), socket: optional(boolean()), notify: optional(boolean()), schedule: optional(line),
 });
 
 const health = object({ url: optional(text()), argv: optional(list(text())) });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { assemblePayload, type InstalledDistribution } from "../../src/build/payload.ts";
+import { launcherTree } from "../../src/formats/index.ts";
 import { mediaTypes, type Distribution, type Package, type PackageName, type Payload, type Revision } from "../../src/model/index.ts";
 import { platformPreset } from "../../src/python/index.ts";
 import { hashJson, treeId } from "../../src/system/index.ts";
@@ -56,6 +57,17 @@ describe("assemblePayload", () => {
     const elf = { musl: false, machines: ["x86_64"], needed: [], escapes: false, glibc: "2.17" } as const;
     const interpreterWith = (dependency: InstalledDistribution) => payloadOf(assemblePayload(pkg, "1.0", revision, platform, { kind: "python", dependencies: [dependency], siblings: [], own: installed("web") })).interpreter;
     expect([interpreterWith(installed("a")), interpreterWith(installed("a", { elf }))]).toEqual([{ from: "host", version: "3.11" }, { from: "host", version: "3.11", soabi: "cpython-311-x86_64-linux-gnu" }]);
+  });
+
+  it("lays what starts its processes beside its environment, and lets no wheel take that place", () => {
+    const tree = launcherTree(pkg.name, pkg.processes)!;
+    const launchers = { tree, document: { digest: hashJson(tree), size: 1, mediaType: mediaTypes.tree } };
+    const payload = payloadOf(assemblePayload(pkg, "1.0", revision, platform, { kind: "python", dependencies: [], siblings: [], own: installed("web") }, launchers));
+    expect(payload.trees[0]).toEqual({ id: tree.id, document: launchers.document });
+    expect(payload.links).toContainEqual({ how: "hardlink", path: "processes/web", tree: tree.id, to: "root/processes/web" });
+    const entry = { kind: "file", path: "root/processes/mine", mode: 0o644, digest: hashJson("x"), size: 1, source: { from: "blob", blob: hashJson("x") } } as const;
+    const taken = assemblePayload({ ...pkg, kind: "files" }, "1.0", revision, platform, { kind: "files", tree: { schema: "caisson.tree/1", id: treeId([entry]), entries: [entry] }, document: launchers.document, blobs: [] }, launchers);
+    expect("problems" in taken && taken.problems).toMatchObject([{ code: "collision", message: "`Web` installs `processes`, which is where what starts its processes lies" }]);
   });
 
   it("gives a files package its files, no interpreter, and its processes", () => {

@@ -158,7 +158,7 @@ root = "/srv"
     "caisson.toml:11 a quote is left open in `say 'hi`",
     "caisson.toml:12 there is no process `wbe`; processes: web",
     "caisson.toml:15 packages.files.kind is `file`; expected one of `python`, `files`",
-    "caisson.toml:16 packages.files.health is `127.0.0.1:8000`; expected an address that begins with http:// or https://, or a table with `url` or `command`",
+    "caisson.toml:16 packages.files.health is `127.0.0.1:8000`; expected an address that begins with http://, https:// or tcp://, or a table with `url` or `command`",
     "caisson.toml:18 targets is a list; expected a table of targets",
   ]);
 });

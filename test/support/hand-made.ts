@@ -1,6 +1,7 @@
 import { mkdtemp, realpath, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { launcherLinks, launcherTree } from "../../src/formats/index.ts";
 import { wantedStack, type Wanted } from "../../src/deploy/wanted.ts";
 import { mediaTypes, type Artifact, type Digest, type Event, type Health, type Label, type PackageName, type Payload, type Process, type Tree, type TreeEntry } from "../../src/model/index.ts";
 import { addToStack, createStack, freezeStack } from "../../src/stack/index.ts";
@@ -43,6 +44,8 @@ export async function makeArtifact(store: Store, made: HandMade): Promise<Artifa
   const parts = await Promise.all(paths.map((path) => makeTree(store, path, made.files[path] ?? "")));
   const directories = [...new Set(paths.flatMap((path) => path.split("/").slice(0, -1).map((_, depth, all) => all.slice(0, depth + 1).join("/"))))].toSorted();
   const name = (made.name ?? "hello") as PackageName;
+  const launchers = launcherTree(name, made.processes ?? []);
+  const launching = launchers === undefined ? [] : [{ id: launchers.id, document: await store.writeJson(launchers, mediaTypes.tree) }];
   const payload: Payload = {
     schema: "caisson.payload/1",
     package: name,
@@ -51,8 +54,8 @@ export async function makeArtifact(store: Store, made: HandMade): Promise<Artifa
     version: made.version,
     platform,
     revision: { id: "0".repeat(40), time: 315532800, dirty: false },
-    trees: parts.map(({ id, document }) => ({ id, document })),
-    links: [...directories.map((path) => ({ how: "directory", path }) as const), ...parts.map(({ id, path }) => ({ how: "hardlink", path, tree: id, to: areaPath(path) }) as const)].toSorted((a, b) => (a.path < b.path ? -1 : 1)),
+    trees: [...launching, ...parts.map(({ id, document }) => ({ id, document }))],
+    links: [...(launchers === undefined ? [] : launcherLinks(launchers)), ...directories.map((path) => ({ how: "directory", path }) as const), ...parts.map(({ id, path }) => ({ how: "hardlink", path, tree: id, to: areaPath(path) }) as const)].toSorted((a, b) => (a.path < b.path ? -1 : 1)),
     distributions: [],
     blobs: [...new Map(parts.map(({ blob }) => [blob.digest, blob])).values()],
     processes: made.processes ?? [],
