@@ -65,6 +65,7 @@ class Session:
     def run(self, marker):
         os.set_blocking(1, False)  # novm
         self.output += marker.encode("ascii") + b"\n"
+        self.take_input(globals().get("PENDING", b""))  # what came in before we were here, where we came over a channel
         while self.ended is None:
             self.pump()
             self.wait()
@@ -96,6 +97,10 @@ class Session:
         self.heard = time.monotonic()
         if not data:
             self.ended = "controller lost"
+        self.take_input(data)
+
+    def take_input(self, data):
+        """Bytes as they come: of the blob that is coming in, and then of frames."""
         if self.blob is not None:
             data = self.take_bytes(memoryview(data))
         self.input += data

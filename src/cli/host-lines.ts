@@ -1,7 +1,7 @@
 import type { Change, HostPlan, HostResult, Plan } from "../index.ts";
 import type { Cli, ExitStatus, Input, Option } from "./command.ts";
 
-export const toOption: Option = { flag: "--to <target>", summary: "a target of caisson.toml, or local:DIR" };
+export const toOption: Option = { flag: "--to <target>", summary: "a target of caisson.toml, user@host:/root, or local:DIR" };
 export const planOption: Option = { flag: "--plan", summary: "say what would be done, and do nothing" };
 
 /** Columns with two spaces between them; the last is as wide as it is. */
@@ -82,12 +82,12 @@ export function eventContext(cli: Cli): Cli["context"] {
   return cli.json ? { ...cli.context, report: (event) => cli.emit(event) } : cli.context;
 }
 
-/** The workspace and the target that `--to` names; outside of any workspace only directories of this machine can be named. */
+/** The workspace and the target that `--to` names; outside of any workspace only a place by itself can be named. */
 export async function findTarget(cli: Cli, input: Input): Promise<{ readonly workspace: Awaited<ReturnType<Cli["library"]["readWorkspace"]>> | undefined; readonly target: ReturnType<Cli["library"]["parseTarget"]> }> {
   const { library, context } = cli;
-  const word = input.value("to") ?? library.fail({ code: "usage", message: "say where: --to TARGET", hint: "a target of caisson.toml, or local:DIR" });
+  const word = input.value("to") ?? library.fail({ code: "usage", message: "say where: --to TARGET", hint: "a target of caisson.toml, user@host:/root, or local:DIR" });
   const workspace = await library.readWorkspace(context, context.cwd).catch((error: unknown) => {
-    if (error instanceof library.CaissonError && error.problems.every(({ file }) => file === undefined) && word.startsWith("local:")) return undefined;
+    if (error instanceof library.CaissonError && error.problems.every(({ file }) => file === undefined) && library.namesPlace(word)) return undefined;
     throw error;
   });
   return { workspace, target: library.parseTarget(word, workspace ?? { targets: [] }, context.cwd) };

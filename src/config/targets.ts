@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
-import { fail, nearestWord, normalizeName, type HostAddress, type Mismatch, type PackageName, type Policy, type Service, type Target, type Workspace } from "../model/index.ts";
+import { fail, nearestWord, normalizeName, parseHostWord, rootTrouble, type HostAddress, type Mismatch, type PackageName, type Policy, type Service, type Target, type Workspace } from "../model/index.ts";
+import { localHost, readHosts, remoteHost } from "./hosts.ts";
 import { parseDuration, type RolloutConfig, type TargetConfig } from "./schema.ts";
 
 type Report = (mismatch: Mismatch) => void;
@@ -30,43 +31,38 @@ export function readTarget(name: string, config: TargetConfig, around: Surroundi
 }
 
 /**
- * The target that a word of the command line means: `local:DIR`, from `cwd`, or one of the workspace's by name.
+ * The target that a word of the command line means: `local:DIR`, from `cwd`, `user@host:/root`, `ssh://user@host:port/root`, or one of the workspace's by name.
  * @throws CaissonError `target-unknown`
  */
 export function parseTarget(word: string, workspace: Pick<Workspace, "targets">, cwd: string): Target {
   const known = workspace.targets.find(({ name }) => name === word);
   if (known !== undefined) return known;
   if (/^local:~(?:\/|$)/.test(word)) fail({ code: "target-unknown", message: `\`${word}\` begins with \`~\`, which no shell reads behind \`local:\``, hint: `local:$HOME${word.slice("local:~".length)}, or local:./~ for a directory of that name` });
-  if (word.startsWith("local:") && word !== "local:") return { name: word, hosts: [localHost("local", resolve(cwd, word.slice("local:".length)))], roles: {}, service: { kind: "none" }, policy: readPolicy({}, 1), keep: 5 };
+  if (word.startsWith("local:") && word !== "local:") return targetOf(word, localHost("local", resolve(cwd, word.slice("local:".length))));
+  const remote = word.startsWith("local:") ? undefined : parseHostWord(word);
+  if (remote?.root !== undefined) {
+    const trouble = rootTrouble(remote.root);
+    if (trouble !== undefined) fail({ code: "target-unknown", message: `the directory of \`${word}\` ${trouble}`, hint: "use user@host:/root" });
+    return targetOf(word, remoteHost(remote, remote.name, remote.root));
+  }
   const names = workspace.targets.map(({ name }) => name);
   const near = nearestWord(word, names);
-  const hint = names.length === 0 ? "use local:/dir" : `${near === undefined ? "" : `did you mean \`${near}\`? `}targets in caisson.toml: ${names.join(", ")}; or use local:/dir`;
-  return fail({ code: "target-unknown", message: isRemote(word) ? `\`${word}\` is another machine, and this version deploys to this machine only` : `there is no target \`${word}\``, hint });
+  const others = "use user@host:/root, local:/dir";
+  const hint = names.length === 0 ? others : `${near === undefined ? "" : `did you mean \`${near}\`? `}targets in caisson.toml: ${names.join(", ")}; or ${others}`;
+  return fail({ code: "target-unknown", message: looksRemote(word) ? `\`${word}\` is not a host and a directory of it` : `there is no target \`${word}\``, hint });
 }
 
-/** Hosts by the word that stands for each in the file. Their names are what people read in results: `local`, or the word where there are several. */
-function readHosts({ root, hosts = ["local"] }: TargetConfig, workspace: string, report: Report): ReadonlyMap<string, HostAddress> {
-  const found = new Map<string, HostAddress>();
-  if (hosts.length === 0) report({ at: ["hosts"], message: "there is no host in `hosts`" });
-  if (root === undefined && hosts.some((word) => word === "local")) report({ at: [], message: "`root` is missing", hint: "the directory that releases are put in" });
-  for (const [index, word] of hosts.entries()) {
-    const at = ["hosts", index];
-    const directory = word === "local" ? root : /^local:(.+)$/.exec(word)?.[1];
-    if (word !== "local" && directory === undefined) report({ at, message: `\`${word}\` is another machine, and this version deploys to this machine only`, hint: "`local`, or `local:` and a directory" });
-    if (directory === undefined) continue;
-    if (/^~(?:\/|$)/.test(directory)) report({ at: word === "local" ? ["root"] : at, message: `\`${directory}\` begins with \`~\`, which no shell reads here`, hint: "write the directory out" });
-    const host = localHost(hosts.length === 1 ? "local" : word, resolve(workspace, directory));
-    if ([...found.values()].some((other) => other.root === host.root)) report({ at, message: `\`${word}\` is there twice` });
-    found.set(word, host);
-  }
-  return found;
+/** Whether a word of the command line names a place by itself, so that no file needs to. */
+export function namesPlace(word: string): boolean {
+  return word.startsWith("local:") || looksRemote(word);
 }
 
-function localHost(name: string, root: string): HostAddress {
-  return { name, via: "local", address: "", root };
+/** A target that is one host, with a default for everything. */
+function targetOf(name: string, host: HostAddress): Target {
+  return { name, hosts: [host], roles: {}, service: { kind: "none" }, policy: readPolicy({}, 1), keep: 5 };
 }
 
-function isRemote(word: string): boolean {
+function looksRemote(word: string): boolean {
   return /^(ssh:\/\/|[^\s:/]+@|[^\s:/]+:\/)/.test(word);
 }
 

@@ -32,7 +32,7 @@ export async function contactHosts(ctx: Context, hosts: readonly HostAddress[], 
   };
   const answers = await mapConcurrently(hosts, STARTING, async (host) => {
     try {
-      const agent = await openAgent(calm, host, { by });
+      const agent = await openAgent(calm, host, { by, ...(journal === undefined ? {} : { journal }) });
       held.set(host, agent);
       return { host, state: await agent.observe(journal === undefined ? {} : { journal }) };
     } catch (error) {

@@ -2,6 +2,7 @@
 export * from "./digest.ts";
 export * from "./canonical-json.ts";
 export * from "./name.ts";
+export * from "./address.ts";
 export * from "./error.ts";
 export type * from "./event.ts";
 export type * from "./platform.ts";

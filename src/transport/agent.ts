@@ -3,7 +3,9 @@ import { fail, type Bytes, type HostAddress, type HostState, type Json, type Ste
 import type { Context } from "../system/index.ts";
 import type { Channel, Transport } from "./channel.ts";
 import { Conversation, type Answer } from "./conversation.ts";
+import { encodeFrame } from "./frames.ts";
 import { localTransport } from "./local.ts";
+import { sshTransport } from "./ssh.ts";
 
 /** What `verify` found: files read, and what is wrong with which paths. */
 export interface Verification {
@@ -18,6 +20,10 @@ export interface Verification {
 export interface Agent extends AsyncDisposable {
   /** @throws CaissonError `host-unfit` · `permission` · `unknown-state` */
   observe(options?: { readonly journal?: number }): Promise<HostState>;
+  /** Take the host's lock for this conversation; refused where somebody else has it, or has changed the host since it was seen at `generation`. `doing` tells others what for. @throws CaissonError `unknown-state` */
+  hold(generation: number, doing: string): Promise<Answer>;
+  /** Give the lock back, nothing having been changed. @throws CaissonError `unknown-state` */
+  release(): Promise<Answer>;
   /** `bytes` are a received blob's; they are read only as fast as the host takes them. @throws CaissonError `unknown-state`, and whatever `bytes` throws */
   ask(step: Step, bytes?: Bytes): Promise<Answer>;
   /** Read every file of the host's releases again. @throws CaissonError `host-unfit` · `permission` · `unknown-state` */
@@ -28,19 +34,22 @@ export interface Agent extends AsyncDisposable {
 
 /**
  * Start the agent on a host. `by` is who asks, `user@machine`, for the host's journal.
- * @throws CaissonError `host-unreachable` · `host-unfit`
+ * The first `observe`, with so many lines of its journal, is asked before anything was heard, so that a long way is gone once.
+ * @throws CaissonError `host-unreachable` · `host-key` · `permission` · `host-unfit` · `name-invalid` · `tool-missing`
  */
-export async function openAgent(ctx: Context, host: HostAddress, options: { readonly by: string; readonly transport?: Transport }): Promise<Agent> {
+export async function openAgent(ctx: Context, host: HostAddress, options: { readonly by: string; readonly journal?: number; readonly transport?: Transport }): Promise<Agent> {
   const marker = randomBytes(16).toString("hex");
-  const channel = await (options.transport ?? transportTo(ctx, host)).open(host, marker);
+  const { by, journal = 0 } = options;
+  const look = { step: "observe", by, journal };
+  const channel = await (options.transport ?? transportTo(ctx, host)).open(host, marker, encodeFrame({ request: 1, ...look }));
   const conversation = new Conversation(channel, marker, host.name);
+  const looked = conversation.asked();
   await conversation.begun.catch(async (cause: unknown) => await notStarted(channel, host, cause));
-  return new RemoteAgent(conversation, host, options.by);
+  return new RemoteAgent(conversation, host, by, { journal, answer: looked });
 }
 
 function transportTo(ctx: Context, host: HostAddress): Transport {
-  if (host.via === "local") return localTransport(ctx);
-  return fail({ code: "host-unfit", message: `\`${host.name}\` is reached over ssh, which this version of Caisson does not do`, hint: "run Caisson on that host, with --to local:DIR" });
+  return host.via === "local" ? localTransport(ctx) : sshTransport(ctx);
 }
 
 async function notStarted(channel: Channel, host: HostAddress, cause: unknown): Promise<never> {
@@ -52,17 +61,33 @@ class RemoteAgent implements Agent {
   readonly #conversation: Conversation;
   readonly #host: HostAddress;
   readonly #by: string;
+  /** What was asked when we came, until somebody wants to know it. */
+  #looked: { readonly journal: number; readonly state: Promise<HostState> } | undefined;
   /** The number that our first change raises the host's generation to; learned by looking. */
   #generation: Promise<number> | undefined;
+  #doing: string | undefined;
 
-  constructor(conversation: Conversation, host: HostAddress, by: string) {
+  constructor(conversation: Conversation, host: HostAddress, by: string, looked: { readonly journal: number; readonly answer: Promise<Answer> }) {
     this.#conversation = conversation;
     this.#host = host;
     this.#by = by;
+    this.#looked = { journal: looked.journal, state: this.#stateOf(looked.answer) };
   }
 
   async observe(options: { readonly journal?: number } = {}): Promise<HostState> {
-    return await this.#look(options.journal ?? 0);
+    const looked = this.#looked;
+    this.#looked = undefined;
+    return await (looked?.journal === (options.journal ?? 0) ? looked.state : this.#look(options.journal ?? 0));
+  }
+
+  async hold(generation: number, doing: string): Promise<Answer> {
+    this.#generation = Promise.resolve(generation + 1);
+    this.#doing = doing;
+    return await this.#conversation.ask({ step: "hold", generation: generation + 1, by: this.#by, doing });
+  }
+
+  async release(): Promise<Answer> {
+    return await this.#conversation.ask({ step: "release" });
   }
 
   async ask(step: Step, bytes?: Bytes): Promise<Answer> {
@@ -71,7 +96,7 @@ class RemoteAgent implements Agent {
     // Asks that wait here go on in the order in which they came.
     const generation = await this.#generation;
     const size = step.step === "receive" ? { size: step.blob.size } : {};
-    return await this.#conversation.ask({ ...step, ...size, generation, by: this.#by }, bytes);
+    return await this.#conversation.ask({ ...step, ...size, generation, by: this.#by, ...(this.#doing === undefined ? {} : { doing: this.#doing }) }, bytes);
   }
 
   async verify(): Promise<Verification> {
@@ -87,7 +112,11 @@ class RemoteAgent implements Agent {
   }
 
   #look(journal: number): Promise<HostState> {
-    const state = this.#conversation.ask({ step: "observe", by: this.#by, journal }).then((answer) => ({ ...(this.#factsOf(answer) as unknown as HostState), host: this.#host.name }));
+    return this.#stateOf(this.#conversation.ask({ step: "observe", by: this.#by, journal }));
+  }
+
+  #stateOf(asked: Promise<Answer>): Promise<HostState> {
+    const state = asked.then((answer) => ({ ...(this.#factsOf(answer) as unknown as HostState), host: this.#host.name }));
     this.#generation ??= state.then(({ generation }) => generation + 1);
     this.#generation.catch(() => {
       this.#generation = undefined;

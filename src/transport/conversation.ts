@@ -45,6 +45,13 @@ export class Conversation {
     this.#beats = setInterval(() => void this.#beat(), BEAT * 1000).unref();
   }
 
+  /** The answer to the request that went ahead of the conversation; it is the first. */
+  asked(): Promise<Answer> {
+    const { promise, resolve, reject } = withResolvers<Answer>();
+    this.#waiting.set(++this.#asked, { resolve, reject });
+    return promise;
+  }
+
   /** The place in the order is taken when this is called. @throws CaissonError `unknown-state`, and whatever `bytes` throws */
   async ask(header: Header, bytes?: Bytes): Promise<Answer> {
     if (this.#lost !== undefined) throw this.#lost;
@@ -120,7 +127,10 @@ export class Conversation {
 
   async #beat(): Promise<void> {
     // Beats are counted, not seconds: when we ourselves were held up, the agent's words are still unread.
-    if (++this.#silentBeats > BEATS_MISSED) this.#end(this.#gone(`no word for ${BEATS_MISSED * BEAT} s`));
+    if (++this.#silentBeats > BEATS_MISSED) {
+      this.#end(this.#gone(`no word for ${BEATS_MISSED * BEAT} s`));
+      this.#channel.abandon();
+    }
     if (this.#beating || this.#lost !== undefined) return;
     this.#beating = true;
     await this.#write({ beat: this.#asked });

@@ -9,10 +9,10 @@ const LOG_KEPT = 4096;
 
 /** The agent as a process on this machine, by the `python3` on PATH. */
 export function localTransport(ctx: Context): Transport {
-  return { open: (host, marker) => startAgent(ctx, resolve(ctx.cwd, host.root), marker) };
+  return { open: (host, marker, first) => startAgent(ctx, resolve(ctx.cwd, host.root), marker, first) };
 }
 
-async function startAgent(ctx: Context, root: string, marker: string): Promise<Channel> {
+async function startAgent(ctx: Context, root: string, marker: string, first: Uint8Array): Promise<Channel> {
   // A group of its own: Ctrl-C in our terminal must reach us alone, and we decide what becomes of the host.
   const child = spawn("python3", ["-I", ownPath("dist/agent.py"), root, "--marker", marker], { cwd: "/", env: { ...ctx.env }, stdio: ["pipe", "pipe", "pipe"], detached: true });
   let log = "";
@@ -29,10 +29,12 @@ async function startAgent(ctx: Context, root: string, marker: string): Promise<C
   });
   // A broken pipe shows as the end of the output, which is where it is dealt with.
   child.stdin.on("error", () => undefined);
+  child.stdin.write(first);
   return {
     input: child.stdin,
     output: child.stdout,
     ended,
+    abandon: () => child.stdin.destroy(),
     [Symbol.asyncDispose]: async () => {
       child.stdin.destroy();
       await ended;

@@ -105,7 +105,7 @@ describe("caisson deploy", () => {
   });
 
   it("names what is wrong on the command line", () => {
-    expect(caisson("deploy")).toMatchObject({ status: 2, stderr: ["error: say where: --to TARGET", "hint: a target of caisson.toml, or local:DIR"] });
+    expect(caisson("deploy")).toMatchObject({ status: 2, stderr: ["error: say where: --to TARGET", "hint: a target of caisson.toml, user@host:/root, or local:DIR"] });
     expect(caisson("deploy", "--to", "nowhere")).toMatchObject({ status: 2 });
     expect(caisson("deploy", "dist/none.tar.gz", "--to", "local:app")).toMatchObject({ status: 2, stderr: ["error: there is no bundle `dist/none.tar.gz`", "hint: caisson build makes one in `dist`"] });
     expect(caisson("prune", "--to", "local:app", "--keep", "few")).toMatchObject({ status: 2 });
