@@ -1,9 +1,9 @@
 import type { Bytes } from "../../model/index.ts";
-import { invalid } from "./member.ts";
+import { refuseBundle, type Refuse } from "./member.ts";
 
 /** A place in a stream of bytes, from which one reads forward. */
 export interface Cursor extends AsyncDisposable {
-  /** The next bytes, exactly so many. @throws CaissonError `bundle-invalid` where the stream ends before */
+  /** The next bytes, exactly so many. Refused where the stream ends before. */
   take(length: number): Promise<Buffer>;
   /** The same in chunks, without gathering them. */
   stream(length: number): Bytes;
@@ -11,7 +11,7 @@ export interface Cursor extends AsyncDisposable {
   rest(): Bytes;
 }
 
-export function openCursor(bytes: Bytes): Cursor {
+export function openCursor(bytes: Bytes, refuse: Refuse = refuseBundle): Cursor {
   const source = bytes[Symbol.asyncIterator]();
   let chunk: Uint8Array = new Uint8Array();
 
@@ -29,7 +29,7 @@ export function openCursor(bytes: Bytes): Cursor {
 
   async function* stream(length: number): Bytes {
     for (let left = length; left > 0; ) {
-      const part = (await next(left)) ?? invalid("the bundle is cut short");
+      const part = (await next(left)) ?? refuse("is cut short");
       left -= part.length;
       yield part;
     }

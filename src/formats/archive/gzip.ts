@@ -1,7 +1,7 @@
 import { Readable } from "node:stream";
 import { crc32, createGunzip } from "node:zlib";
 import type { Bytes } from "../../model/index.ts";
-import { invalid } from "./member.ts";
+import { refuseBundle, type Refuse } from "./member.ts";
 
 /** The most that one stored block of deflate holds, and how many of them go into one chunk of ours. */
 const STORED = 65_535;
@@ -58,18 +58,15 @@ function finishChunk(chunk: Buffer, filled: number): Uint8Array {
   return chunk.subarray(0, filled + 5 * blocks);
 }
 
-/**
- * What any gzip file holds.
- * @throws CaissonError `bundle-invalid` where it is damaged or cut short
- */
-export async function* readGzip(bytes: Bytes): Bytes {
+/** What any gzip file holds. Refused, by default as a bundle, where it is damaged or cut short. */
+export async function* readGzip(bytes: Bytes, refuse: Refuse = refuseBundle): Bytes {
   const gunzip = createGunzip({ chunkSize: 1 << 18 });
   const source = Readable.from(bytes);
   source.on("error", (error) => gunzip.destroy(error));
   try {
     for await (const chunk of source.pipe(gunzip)) yield chunk as Uint8Array;
   } catch (error) {
-    if (error instanceof Error && "code" in error && String(error.code).startsWith("Z_")) invalid(`the bundle is damaged or cut short: ${error.message}`, error);
+    if (error instanceof Error && "code" in error && String(error.code).startsWith("Z_")) refuse(`is damaged or cut short: ${error.message}`, error);
     throw error;
   } finally {
     source.destroy();

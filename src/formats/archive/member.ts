@@ -21,6 +21,14 @@ export interface Member {
   readonly bytes: Bytes;
 }
 
+/** Refuse an archive; `what` goes on after its name: `is cut short`. */
+export type Refuse = (what: string, cause?: unknown) => never;
+
+/** As every reader of bundles refuses. @throws CaissonError `bundle-invalid` always */
+export function refuseBundle(what: string, cause?: unknown): never {
+  return invalid(`the bundle ${what}`, cause);
+}
+
 /** @throws CaissonError `bundle-invalid` always */
 export function invalid(message: string, cause?: unknown, hint = "fetch or build the bundle again"): never {
   return fail({ code: "bundle-invalid", message, hint }, cause);
