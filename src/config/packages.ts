@@ -1,9 +1,9 @@
 import { realpath, stat } from "node:fs/promises";
 import { join, relative, resolve, sep } from "node:path";
-import { normalizeName, parsePackageName, printKeyPath, type Health, type Mismatch, type Package, type PackageName, type Process } from "../model/index.ts";
+import { normalizeName, parsePackageName, printKeyPath, type Health, type Hook, type Mismatch, type Package, type PackageName, type Process } from "../model/index.ts";
 import type { Context } from "../system/index.ts";
 import { readProject, readRequirements, type Project } from "./project.ts";
-import type { PackageConfig, ProcessConfig } from "./schema.ts";
+import { parseDuration, type HookConfig, type PackageConfig, type ProcessConfig } from "./schema.ts";
 import { splitWords } from "./words.ts";
 
 /** A package that still says by names alone what it requires, in this workspace or not. */
@@ -26,6 +26,7 @@ export async function readPackage(ctx: Context, workspace: string, key: string, 
     if (!processes.some(({ name }) => name === process)) report({ at: ["start", at, "process"], message: `there is no process \`${process}\``, hint: processes.length === 0 ? "the package has none" : `processes: ${processes.map(({ name }) => name).join(", ")}` });
   }
   const health = readHealth(config.health, report);
+  const hooks = (config.hooks ?? []).map((hook, at) => readHook(hook, ["hooks", at], report));
   return {
     pkg: {
       name: parsePackageName(key),
@@ -38,7 +39,7 @@ export async function readPackage(ctx: Context, workspace: string, key: string, 
       link: config.link ?? "auto",
       processes,
       start,
-      hooks: [],
+      hooks,
       ...(health === undefined ? {} : { health }),
     },
     requires: project?.requires(config.extras ?? []) ?? [],
@@ -114,6 +115,13 @@ function readCommand(command: string, at: Mismatch["at"], report: Report): reado
   const words = splitWords(command);
   if (words === undefined) report({ at, message: `a quote is left open in \`${command}\`` });
   return words ?? [];
+}
+
+/** What runs once for all hosts changes what they share, so that a way back has to be promised; what runs on each host is a release's own preparation. */
+function readHook({ at, command, once = "host", reversible = once === "host", timeout = "10m" }: HookConfig, place: Mismatch["at"], report: Report): Hook {
+  if (at === "remove" && once === "stack") report({ at: [...place, "once"], message: "a hook at `remove` runs on every host that the release is removed from", hint: "once = \"host\"" });
+  if (parseDuration(timeout) === 0) report({ at: [...place, "timeout"], message: "a hook needs some time", hint: "timeout = \"10m\"" });
+  return { at, argv: readCommand(command, [...place, "command"], report), once, reversible, timeout: parseDuration(timeout) };
 }
 
 function readHealth(health: PackageConfig["health"], report: Report): Health | undefined {

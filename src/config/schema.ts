@@ -154,7 +154,7 @@ const targetTable = object({
   service: documented(optional(oneOf("none", "command", "systemd", "systemd-user")), "What starts processes: nothing, your own commands, systemd, or the systemd of the user who deploys.", "\"none\""),
   restart: documented(optional(command), "Service `command`: run by sh on the host after a switch, with CAISSON_RELEASE and CAISSON_STATE."),
   stop: documented(optional(command), "Service `command`: run by sh before a release goes away."),
-  user: documented(optional(text("a user's name", (word) => /^[a-z_][a-z0-9_-]{0,31}$/.test(word))), "Who runs processes and hooks, and owns `shared/`; such a user cannot write releases. Needs root on the host.", "who deploys"),
+  user: documented(optional(text("a user's name", (word) => /^[a-z_][a-z0-9_-]{0,31}$/.test(word))), "Who runs processes and hooks, and owns `shared/`; such a user cannot write releases. Needs root on the host; left out, it is whoever deploys."),
   environment: documented(optional(list(filled("a file"), "a list of files")), "Files with values for the environment of processes, hooks and health commands, relative to the workspace; later ones win. They are read where you deploy and kept on the hosts, 0600."),
   roles: documented(optional(record(roleTable, "a table of roles", (name) => NAME.test(name))), "Which packages go to which hosts; left out, all to all."),
   rollout: documented(optional(rolloutTable), "How a deploy goes over several hosts."),

@@ -25,6 +25,8 @@ export function readTarget(name: string, config: TargetConfig, around: Surroundi
     hosts: [...hosts.values()],
     roles: Object.fromEntries(Object.entries(config.roles ?? {}).map(([role, value]) => [role, readRole(role, value, hosts, around, report)])),
     service: readService(config, report),
+    ...(config.user === undefined ? {} : { user: config.user }),
+    ...(config.environment === undefined ? {} : { environment: config.environment.map((file) => resolve(around.workspace, file)) }),
     policy: readPolicy(config.rollout ?? {}, hosts.size),
     keep: config.keep ?? 5,
   };

@@ -87,7 +87,7 @@ const payloadShape = object({
   blobs: list(descriptor),
   processes: list(process),
   start: list(object({ when: optional(record(text())), process: text() })),
-  hooks: list(object({ at: oneOf("stage", "before-activate", "after-activate", "remove"), argv: list(text()), once: oneOf("host", "stack"), reversible: boolean() })),
+  hooks: list(object({ at: oneOf("stage", "before-activate", "after-activate", "remove"), argv: list(word), once: oneOf("host", "stack"), reversible: boolean(), timeout: integer() })),
   health: optional(health),
 });
 

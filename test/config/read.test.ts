@@ -177,10 +177,9 @@ it("refuses two packages of one name, and a name that is not the project's own",
 });
 
 it("refuses what this version does not do, rather than pass over it", async () => {
-  const files = { "caisson.toml": "[packages.a]\nhooks = []\n[targets.t]\nroot = '/srv'\nhosts = ['deploy@app1.example.com']\n", "pyproject.toml": pyproject("a") };
+  const files = { "caisson.toml": "[packages.a]\nextend = 'core'\n", "pyproject.toml": pyproject("a") };
   expect(await problemsOf(files)).toEqual([
-    "caisson.toml:2 unknown key `packages.a.hooks`; known here: kind, path, git, ref, prefix, extras, link, processes, start, health",
-    "caisson.toml:5 `deploy@app1.example.com` is another machine, and this version deploys to this machine only; `local`, or `local:` and a directory",
+    "caisson.toml:2 unknown key `packages.a.extend`; known here: kind, path, git, ref, prefix, extras, link, processes, start, health, hooks",
   ]);
 });
 
@@ -190,4 +189,23 @@ it("shows where TOML itself is wrong", async () => {
 
 it("says that there is nothing to build in an empty directory", async () => {
   expect(await problemsOf({ "README": "" })).toEqual([": there is nothing to build in `.` or above: no caisson.toml, pyproject.toml, setup.py or requirements.txt; run this in a project's directory, or write a caisson.toml"]);
+});
+
+it("reads hooks with their defaults: what runs once for all hosts is not taken back unless it says so", async () => {
+  const toml = '[packages.a]\nhooks = [\n  { at = "stage", command = "a collect --to \'x y\'" },\n  { at = "before-activate", command = "a migrate", once = "stack" },\n  { at = "before-activate", command = "a add", once = "stack", reversible = true, timeout = "1h" },\n  { at = "remove", command = "a drop", reversible = false, timeout = 5 },\n]\n';
+  await using place = await writeFiles({ "caisson.toml": toml, "pyproject.toml": pyproject("a") });
+  expect((await readWorkspace(place.ctx, ".")).packages[0]?.hooks).toEqual([
+    { at: "stage", argv: ["a", "collect", "--to", "x y"], once: "host", reversible: true, timeout: 600 },
+    { at: "before-activate", argv: ["a", "migrate"], once: "stack", reversible: false, timeout: 600 },
+    { at: "before-activate", argv: ["a", "add"], once: "stack", reversible: true, timeout: 3600 },
+    { at: "remove", argv: ["a", "drop"], once: "host", reversible: false, timeout: 5 },
+  ]);
+});
+
+it("refuses hooks that nobody could run", async () => {
+  const toml = '[packages.a]\nhooks = [\n  { at = "never", command = "a" },\n  { at = "stage" },\n  { at = "stage", command = " " },\n]\n[packages.b]\npath = "b"\nhooks = [\n  { at = "stage", command = "a \'b" },\n  { at = "remove", command = "a", once = "stack" },\n  { at = "stage", command = "a", timeout = 0 },\n]\n';
+  expect(await problemsOf({ "caisson.toml": toml, "pyproject.toml": pyproject("a"), "b/pyproject.toml": pyproject("b") })).toEqual([
+    expect.stringMatching(/^caisson\.toml:3 packages\.a\.hooks\[0\]\.at is `never`/), expect.stringContaining("`command` is missing"), expect.stringContaining("packages.a.hooks[2].command is ` `"),
+    expect.stringContaining("a quote is left open in `a 'b`"), expect.stringContaining("a hook at `remove` runs on every host"), expect.stringContaining("a hook needs some time"),
+  ]);
 });

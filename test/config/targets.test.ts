@@ -74,6 +74,10 @@ it.each([
   ["hosts = ['local']", "`root` is missing"],
   ["root = '/a'\nhosts = []", "there is no host in `hosts`"],
   ["root = '/a'\nhosts = ['local', 'local:/a']", "`local:/a` is there twice"],
+  ["root = '/a'\nhosts = ['h1', 'h1']", "`h1` is there twice"],
+  ["hosts = ['h1']", "`root` is missing"],
+  ["root = 'a'\nhosts = ['h1']", "`a` is not absolute"],
+  ["root = '/a'\nhosts = ['local:']", "`local:` names no directory"],
   ["root = '/a'\nplatform = 'centos-7'", "this workspace does not build for `centos-7`"],
   ["root = '/a'\nservice = 'command'", "a target with service `command` has a `restart`"],
   ["root = '/a'\nrestart = 'x'", "`restart` means nothing without service = \"command\""],
@@ -82,7 +86,7 @@ it.each([
   ["root = '/a'\nroles.web = { hosts = ['local'], packages = ['b'] }", "there is no package `b`"],
   ["root = '/a'\nrollout = { max_parallel = '0%' }", "targets.t.rollout.max_parallel is `0%`"],
   ["root = '/a'\nrollout = { min_healthy = '1 minute' }", "targets.t.rollout.min_healthy is `1 minute`"],
-  ["root = '/a'\nuser = 'shop'", "unknown key `targets.t.user`"],
+  ["root = '/a'\nuser = '../shop'", "targets.t.user is `../shop`"],
 ])("refuses a target with %j", async (toml, message) => {
   await using place = await writeFiles({ "caisson.toml": `[workspace]\nplatforms = ["debian-12"]\n[targets.t]\n${toml}\n`, "pyproject.toml": "[project]\nname = 'a'\n" });
   await expect(readWorkspace(place.ctx, ".")).rejects.toMatchObject({ problems: [{ code: "config-invalid", message, file: "caisson.toml" }] });
