@@ -96,7 +96,8 @@ async function buildSibling(session: Session, pkg: Package, sibling: Package, pl
 async function readDependencies(session: Session, pkg: Package, siblings: readonly Package[], platform: Platform): Promise<readonly InstalledDistribution[]> {
   const { lock, directory } = await lockPackage(session.ctx, session.store, lockRequest(session, pkg, platform));
   const commits = commitRequirements(session, lock, platform, directory);
-  const selected = select(lock, platform, { extras: pkg.extras, provided: [pkg.name, ...siblings.map(({ name }) => name), ...commits.map(({ name }) => name)] });
+  const own = (await readProject(session.source(pkg))) === undefined ? [] : [pkg.name];
+  const selected = select(lock, platform, { extras: pkg.extras, provided: [...own, ...siblings.map(({ name }) => name), ...commits.map(({ name }) => name)] });
   if ("problems" in selected) {
     failAll(selected.problems);
     return [];

@@ -7,7 +7,7 @@ import { withoutCredentials } from "./git.ts";
 import { indexSettings, type PackageIndex } from "./index-settings.ts";
 import { fileOf } from "./needs.ts";
 import { keepPinned, readPins, type Pins } from "./pins.ts";
-import { gatherNeeds, type ForeignNeeds, type LockRequest } from "./requirements.ts";
+import { findMembers, gatherNeeds, type ForeignNeeds, type LockRequest } from "./requirements.ts";
 import { uvVersion } from "./tools.ts";
 import { uvPlatform } from "./uv-platform.ts";
 
@@ -118,13 +118,14 @@ function pinnedNeeds(pins: Pins | undefined, asked: ForeignNeeds): ForeignNeeds 
   return { ...asked, needs: pins.needs, pinned: sha256(pins.text) };
 }
 
-async function inputsKey(ctx: Context, { package: pkg, platform, workspace }: LockRequest, index: PackageIndex, { needs, computed, pinned }: ForeignNeeds & { readonly pinned?: string }): Promise<string> {
+async function inputsKey(ctx: Context, request: LockRequest, index: PackageIndex, { needs, computed, pinned }: ForeignNeeds & { readonly pinned?: string }): Promise<string> {
+  const { platform } = request;
   const inputs = {
     schema: "caisson.lock/1",
     needs: [...new Set(needs.map(({ text }) => text))],
     ...(pinned === undefined ? {} : { pinned }),
     computed: computed.map(({ package: { name }, tree, extras }) => ({ name, tree, extras })),
-    members: memberNames(workspace.packages, pkg.name),
+    members: await memberNames(request),
     platform: { label: platform.label, uv: uvPlatform(platform), python: platform.python.full ?? platform.python.version, tags: sha256(platform.tags.join(" ")) },
     index: [index.url, ...index.extra, ...index.findLinks].map(withoutCredentials),
     onlyLinks: index.disabled,
@@ -133,9 +134,8 @@ async function inputsKey(ctx: Context, { package: pkg, platform, workspace }: Lo
   return hashJson(inputs).slice("sha256:".length);
 }
 
-/** No index may answer for a package of the workspace, nor for the package itself. */
-function memberNames(packages: LockRequest["workspace"]["packages"], own: PackageName): readonly PackageName[] {
-  return [...new Set([own, ...packages.filter(({ kind }) => kind === "python").map(({ name }) => normalizeName(name))])].toSorted();
+async function memberNames(request: LockRequest): Promise<readonly PackageName[]> {
+  return [...(await findMembers(request)).keys()].toSorted();
 }
 
 async function recall(store: Store, key: string): Promise<LockAnswer | undefined> {
@@ -170,7 +170,7 @@ async function resolveAnew(ctx: Context, store: Store, request: LockRequest, ind
   const resolved: Lock =
     needs.needs.length === 0
       ? { file: "pylock.toml", lockVersion: "1.0", createdBy: "caisson", environments: [], extras: [], dependencyGroups: [], defaultGroups: [], packages: [], warnings: [] }
-      : await (await import("./resolve.ts")).resolve(ctx, { written: pkg.written, needs: needs.needs, members: memberNames(workspace.packages, pkg.name), platform, index, settings: workspace.index, offline, ...how });
+      : await (await import("./resolve.ts")).resolve(ctx, { written: pkg.written, needs: needs.needs, members: await memberNames(request), platform, index, settings: workspace.index, offline, ...how });
   const lock = pins === undefined ? resolved : keepPinned(resolved, pins);
   const text = printLock(lock);
   if (lock.packages.length > 0) ctx.report({ type: "notice", message: `chose ${lock.packages.length} ${lock.packages.length === 1 ? "distribution" : "distributions"} for \`${pkg.written}\` on ${platform.label}; \`caisson lock\` writes them down` });

@@ -1,6 +1,7 @@
 import { CaissonError, compareBytewise, fail, normalizeName, type Package, type PackageName, type Platform, type Workspace } from "../model/index.ts";
 import { evaluateMarker, parseRequirement, satisfies } from "../python/index.ts";
 import { fileOf, readNeeds, type Need } from "./needs.ts";
+import { readProject } from "./project.ts";
 import type { Source } from "./source.ts";
 
 /** What is to be locked: a package of a workspace, for a platform. */
@@ -37,7 +38,7 @@ export interface ForeignNeeds {
  * @throws CaissonError `config-invalid` · `wheel-unfit` where a package does not want the platform's Python
  */
 export async function gatherNeeds(request: LockRequest, ask: boolean): Promise<ForeignNeeds> {
-  const members = new Map(request.workspace.packages.filter(({ kind }) => kind === "python").map((member) => [member.name, member]));
+  const members = await findMembers(request);
   const visited = new Map<PackageName, Set<PackageName>>();
   const needs = new Map<string, ForeignNeed>();
   const computed = new Map<PackageName, ForeignNeeds["computed"][number]>();
@@ -61,6 +62,18 @@ export async function gatherNeeds(request: LockRequest, ask: boolean): Promise<F
     }
   }
   return { needs: [...needs.values()].toSorted((a, b) => compareBytewise(a.text, b.text) || compareBytewise(a.by, b.by)), computed: [...computed.values()].toSorted((a, b) => compareBytewise(a.package.name, b.package.name)) };
+}
+
+/**
+ * The packages of the workspace that are distributions: no index may answer for one of them.
+ * A directory with nothing but a requirements.txt is none, and may be called as what it asks for.
+ */
+export async function findMembers({ workspace, source }: Pick<LockRequest, "workspace" | "source">): Promise<ReadonlyMap<PackageName, Package>> {
+  const found = await Promise.all(workspace.packages.map(async (member) => {
+    const own = member.kind === "python" ? source(member) : undefined;
+    return member.kind === "python" && (own === undefined || (await readProject(own)) !== undefined) ? [[member.name, member] as const] : [];
+  }));
+  return new Map(found.flat());
 }
 
 /** Its marker has been judged already, for this platform and these extras; `extra` means nothing to whoever reads it next. */

@@ -225,6 +225,11 @@ function hashed(...built: readonly Pinned[]): string {
   return built.map(({ fileName, sha256 }) => `${fileName.split("-").slice(0, 2).join("==")} \\\n    --hash=sha256:${sha256}\n`).join("");
 }
 
+it.skipIf(uv === undefined)("takes from the index what a directory of requirements is called after, since the directory is no distribution", async () => {
+  ground.write({ "alpha/requirements.txt": "alpha\n" });
+  expect(versions(await lockPackage(context, store, await request(["alpha"])))).toEqual(["alpha 2.0", "beta 2.0"]);
+});
+
 describe("a requirements.txt with hashes", () => {
   it("is followed to the version and to the file, and asked for once", async () => {
     ground.write({ "web/pyproject.toml": project("web", ["alpha"]), "web/requirements.txt": `# by hand\n${hashed(file("alpha-1.0"), file("beta-1.0"))}gone==1 ; python_version < "3" --hash=sha256:${"1".repeat(64)}\n` });
