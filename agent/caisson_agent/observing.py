@@ -3,10 +3,13 @@ import os
 import re
 import stat
 
+import time
 from .files import hash_of, read_link, remove_tree, sync_path, tried
 from .health import traces_of
 from .interpreters import host_facts
 from .trees import read_tree
+from .likeness import record_of
+from .roots import described_holder
 from .values import Refused, digest_hex, native, portable, random_word
 from .workers import fault
 
@@ -92,7 +95,7 @@ def paths_below(directory, prefix):
 def step_observe(root, request):
     """What the root is like. Nobody else holding the lock, an unconfirmed switch of a dead run is settled first, and its leftovers are swept."""
     root.check()
-    recovered = settle_for_observer(root, request.get("by"))
+    recovered, busy = settle_for_observer(root, request.get("by"))
     current, unsettled, journal = root.linked("current"), root.unsettled() or {}, root.journal()
     confirmed = {entry["to"] for entry in journal if entry["event"] == "confirmed"}
     releases = []
@@ -101,20 +104,28 @@ def step_observe(root, request):
         state = away if label != current else "unconfirmed" if unsettled.get("to") == label else "active"
         releases.append({"label": label, "stack": manifest["stack"], "name": manifest["name"], "state": state})
     state = {
-        "host": os.uname().nodename, "generation": root.stored_generation(), "current": current, "previous": root.linked("previous"),
-        "releases": releases, "trees": ["sha256:" + name for name in root.trees()], "facts": host_facts(root.path),
+        "generation": root.stored_generation(), "current": current, "previous": root.linked("previous"),
+        "releases": releases, "treesDigest": "sha256:" + hashlib.sha256("".join(name + "\n" for name in there).encode("ascii")).hexdigest(), "facts": host_facts(root.path), "clock": time.time(),
     }
     state.update({"recovered": recovered} if recovered else {})
     if request.get("journal"):
         state["journal"] = [{key: entry[key] for key in entry if key != "service"} for entry in journal[-request["journal"]:]]
     return False, state
 
+    state.update({"busy": busy} if busy else {})
+    if request.get("trees"):
+        state.update({"trees": ["sha256:" + name for name in there if "." not in name], "damaged": ["sha256:" + name.split(".")[0] for name in there if "." in name]})
 def settle_for_observer(root, by):
-    """Returns what was settled; None where there was nothing to settle, or it is not for us to do."""
-    if root.lock is not None or not os.path.exists(root.at(".lock")) or not tried(lambda _: root.take_lock(), None):
-        return None
+    """Returns what was settled, and who is changing the host at this moment; None for what is not so."""
+    # Only where there is something to settle: a look must not keep anybody from changing the host.
+    if root.lock is not None or not os.path.exists(root.at(".lock")) or not root.is_unfinished():
+        return None, None
+    taken = tried(lambda _: root.take_lock(), None, None)
+    if not taken:
+        return None, described_holder(root.holder()) if taken is False else None
     root.by = by
     try:
         return root.recover()
     finally:
         root.release_lock()
+        root.generation = None

@@ -20,6 +20,13 @@ from .services import run_service
 from .trees import Blobs
 from .values import JOURNAL_RESERVE, LABEL, Refused, random_word
 
+UNPUBLISHED = (("trees", r"\.(new|trash)-"), ("versions", r"\.(new|trash)-"), ("", r"\.incoming\Z"))
+
+def described_holder(holder):
+    """Who holds a host, since when, and for what, in a sentence."""
+    since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(holder.get("since")))
+    doing = "%s, " % holder["doing"] if holder.get("doing") else ""
+    return "`%s` has been changing this host since %s (%sprocess %s)" % (holder.get("by"), since, doing, holder.get("process"))
 
 class Root:
     """The directory of a target: its trees, its releases, which of them is current, and the journal of its changes."""
@@ -28,6 +35,7 @@ class Root:
         self.path = path
         self.generation = None  # of this run, once the lock is held
         self.by = None
+        self.doing = None  # in the words of whoever asked: `deploy shop@126`
         self.lock = None
 
     def at(self, *names):
@@ -116,21 +124,50 @@ class Root:
         os.close(self.lock)
         self.lock = None
 
-    def begin(self, generation, by):
-        """Take the host for a run that saw it at `generation` - 1; settle what an earlier run left. Nothing else has been done before."""
+    def hold(self, generation, by, doing=None):
+        """Take the host's lock for a run that saw it at `generation` - 1, and settle what an earlier run left. Nothing else has been done before."""
+        if self.lock is not None:
+            return False, None
         self.check()
         for directory in ("trees", "versions", "shared"):
             os.makedirs(self.at(directory), exist_ok=True)
         if not self.take_lock():
-            holder = tried(read_json, self.at(".lock"), {})
-            since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(holder.get("since")))
-            raise Refused("host-busy", "`%s` has been changing this host since %s (process %s)" % (holder.get("by"), since, holder.get("process")))
+            raise Refused("host-busy", described_holder(self.holder()))
         try:
-            self.by = by
+            self.by, self.doing = by, doing
             self.recover()
             stored = self.stored_generation()
             if stored != generation - 1:
                 raise Refused("host-changed", "this host has been changed since it was looked at (generation %d, expected %d)" % (stored, generation - 1))
+            self.sign()
+        except Exception:
+            self.generation = None
+            self.release_lock()
+            raise
+        return True, None
+
+    def give_back(self):
+        """The opposite of `hold`, where nothing has been changed yet."""
+        if self.generation is not None:
+            raise Refused("usage", "this run has changed the host, so it holds it until it ends")
+        held = self.lock is not None
+        if held:
+            self.release_lock()
+        return held, None
+
+    def sign(self):
+        """Write into the lock who holds it, since when, and for what."""
+        who = {"by": self.by, "since": int(time.time()), "process": os.getpid(), "doing": self.doing}
+        os.pwrite(self.lock, json.dumps({key: who[key] for key in who if who[key] is not None}).ljust(512).encode("ascii"), 0)
+
+    def holder(self):
+        """Who wrote into the lock last."""
+        return tried(read_json, self.at(".lock"), {})
+
+    def begin(self, generation, by, doing=None):
+        """The first change of a run: the host's lock, and the generation written down."""
+        self.hold(generation, by, doing)
+        try:
             self.claim(generation)
         except Exception:
             self.generation = None
@@ -145,7 +182,6 @@ class Root:
         try:
             os.pwrite(number, ("%020d\n" % generation).encode("ascii"), 0)
             os.fsync(number)
-            os.pwrite(self.lock, json.dumps({"by": self.by, "since": int(time.time()), "process": os.getpid()}).ljust(512).encode("ascii"), 0)
             reserve(journal, JOURNAL_RESERVE)
         finally:
             os.close(number)
@@ -207,6 +243,10 @@ class Root:
         self.keep_previous(None)
         return {"from": old, "to": new, "detail": detail}
 
+    def is_unfinished(self):
+        """Whether a run has left something to settle or to sweep, or is at work."""
+        return self.unsettled() is not None or bool(self.spares()) or any(self.names(*place) for place in UNPUBLISHED)
+
     def recover(self):
         """Bring what an earlier run left half-done to an end. Only with the lock. Returns what was settled."""
         settled = None
@@ -222,8 +262,6 @@ class Root:
 
     def sweep(self):
         """Remove what was never published. Everything of ours that is half-made has one of these names."""
-        for directory in ("trees", "versions"):
-            for name in self.names(directory, r"\.(new|trash)-"):
+        for directory, shape in UNPUBLISHED:
+            for name in self.names(directory, shape):
                 remove_tree(self.at(directory, name))
-        for name in self.names("", r"\.incoming\Z"):
-            remove_tree(self.at(name))

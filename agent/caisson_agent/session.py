@@ -122,10 +122,14 @@ class Session:
         """A request's header: it waits for its turn, or a blob's bytes follow it; or it is refused at once."""
         step, refused = request.get("step"), None
         try:
+        if step in ("hold", "release"):
+            root = self.root
+            self.answer(request, answer_of(root.give_back if step == "release" else lambda: root.hold(request["generation"], request.get("by"), request.get("doing"))))
+            return
             if step not in STEPS and step not in ("receive", "tree"):
                 raise Refused("usage", "this agent knows no step `%s`" % step)
             if step not in READING and self.root.generation is None:
-                self.root.begin(request["generation"], request.get("by"))
+                self.root.begin(request["generation"], request.get("by"), request.get("doing"))
             if step not in READING and self.root.generation != request["generation"]:
                 raise Refused("host-changed", "this run has the number %d and not %d" % (self.root.generation, request["generation"]))
         except Exception as error:

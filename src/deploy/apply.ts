@@ -1,37 +1,157 @@
-import { mapConcurrently, type Context } from "../system/index.ts";
-import type { HostPlan, Plan, Problem } from "../model/index.ts";
+import { performance } from "node:perf_hooks";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { HostAddress, HostPlan, Plan, Problem } from "../model/index.ts";
 import type { Store } from "../store/index.ts";
-import { applyToHost, type Starter } from "./apply-host.ts";
+import { mapConcurrently, type Context } from "../system/index.ts";
+import { mayGoAhead, partAtBarrier } from "./barrier.ts";
 import type { OpenHost } from "./contact.ts";
+import { holdAll } from "./hold.ts";
 import type { HostResult } from "./outcome.ts";
+import { refusal } from "./refusal.ts";
+import { agentOf, askAndTell, describeWork, endHost, endUnchanged, failuresOf, knownOf, problemOf, whyStopped, type Rollout } from "./rollout.ts";
+import { stageHost } from "./stage-host.ts";
+import type { Starter } from "./starter.ts";
+import { switchHost } from "./switch-host.ts";
 
 export interface ApplyOptions {
   /** Starts processes where no service manager of the host does. */
   readonly starter?: Starter;
+  /** Hosts that did not answer when they were asked last; each counts as failed. */
+  readonly missed?: readonly { readonly host: HostAddress; readonly problem: Problem }[];
 }
 
 /**
- * Do what a plan says and nothing else: the canaries first, then the others, some at a time, until more have failed than the policy allows.
+ * Do what a plan says and nothing else: take all hosts or none, stage on all, and only then switch, the canaries first, then the others, some at a time, until more have failed than the policy allows.
  * Never throws for what happens on a host; each has its own outcome.
  */
 export async function applyPlan(ctx: Context, store: Store, plan: Plan, open: OpenHost, options: ApplyOptions = {}): Promise<readonly HostResult[]> {
-  const { canary, maxParallel, maxFailed } = plan.policy;
-  const failed: HostResult[] = [];
-  const work = async (host: HostPlan): Promise<HostResult> => {
-    const stopped = failed.length > maxFailed ? stoppedBecause(failed) : undefined;
-    const result = stopped === undefined ? await applyToHost(ctx, store, plan, host, open, options.starter) : notBegun(plan, host, stopped);
-    if (!["done", "unchanged"].includes(result.outcome)) failed.push(result);
-    return result;
+  const missed = options.missed ?? [];
+  const problemOfMissed = (host: HostPlan): Problem | undefined => missed.find(({ host: { via, address, root } }) => via === host.host.via && address === host.host.address && root === host.host.root)?.problem;
+  const rollout: Rollout = { ctx, store, plan, open, starter: options.starter, agents: new Map(), results: new Map(), missed: missed.filter(({ host }) => !plan.hosts.some((each) => each.host.address === host.address && each.host.root === host.root)).length, taken: false };
+  ctx.report({ type: "rollout", action: plan.action, ...(plan.ref === undefined ? {} : { ref: `${plan.ref.name}@${plan.ref.label}` }), target: plan.target, hosts: plan.hosts.map(({ host }) => host.name), policy: plan.policy });
+  try {
+    const changing: HostPlan[] = [];
+    for (const host of plan.hosts) {
+      const problem = problemOfMissed(host);
+      if (problem !== undefined) await endHost(rollout, host, { outcome: "not-done", now: undefined, problem });
+      else if (host.steps.length === 0) await endHost(rollout, host, { outcome: "unchanged", now: host.from });
+      else changing.push(host);
+    }
+    const held = await holdHosts(rollout, changing);
+    await stageAndSwitch(rollout, held);
+    for (const host of plan.hosts) if (!rollout.results.has(host)) await endUnchanged(rollout, host, whyStopped(rollout) ?? { code: "cancelled", message: "not begun" });
+  } finally {
+    await Promise.all([...rollout.agents.values()].map((agent) => agent[Symbol.asyncDispose]()));
+  }
+  return plan.hosts.flatMap((host) => rollout.results.get(host) ?? []);
+}
+
+/** Every host's lock, before anything is changed on any. With one host nobody can be in the way of anybody: its first step takes the lock. */
+async function holdHosts(rollout: Rollout, hosts: readonly HostPlan[]): Promise<readonly HostPlan[]> {
+  const { ctx, plan } = rollout;
+  if (hosts.length > 0) ctx.report({ type: "phase", phase: "hold", hosts: namesOf(hosts) });
+  const opened = (await mapConcurrently(hosts, STARTING, async (host) => {
+    if (ctx.signal.aborted) return [];
+    try {
+      await agentOf(rollout, host);
+      return [host];
+    } catch (error) {
+      await endUnchanged(rollout, host, problemOf(error));
+      return [];
+    }
+  })).flat();
+  const doing = describeWork(plan);
+  const locks = opened.map((host) => ({
+    host,
+    key: `${host.host.address} ${host.host.root}`,
+    hold: async (): Promise<Problem | undefined> => {
+      try {
+        const answer = await askAndTell(rollout, host.host, "hold", undefined, async () => await (await agentOf(rollout, host)).hold(host.saw.generation, doing));
+        return answer.done ? undefined : refusal(answer);
+      } catch (error) {
+        return problemOf(error);
+      }
+    },
+    release: async (): Promise<void> => {
+      await (await agentOf(rollout, host)).release().catch((error: unknown) => void problemOf(error));
+    },
+  }));
+  const [only, ...others] = locks;
+  if (only !== undefined && others.length === 0) {
+    // Not waited for: whatever keeps the host from us keeps its first step from being done, too.
+    void only.hold();
+    return opened;
+  }
+  const { broken, taken } = await holdAll(locks);
+  rollout.taken = taken.size > 0;
+  for (const [{ host }, problem] of [...taken, ...broken]) await endUnchanged(rollout, host, problem);
+  return rollout.taken ? [] : opened.filter((host) => !rollout.results.has(host));
+}
+
+/** Connections opened at once. */
+const STARTING = 32;
+
+/** Milliseconds between two looks at who is slow. */
+const GLANCE = 250;
+
+/** Stage on all, then switch. Where the policy could lose the slow ones as well, the others do not wait for them. */
+async function stageAndSwitch(rollout: Rollout, hosts: readonly HostPlan[]): Promise<void> {
+  const { ctx, plan } = rollout;
+  const { maxParallel, maxFailed, canary } = plan.policy;
+  const began = new Map<HostPlan, number>();
+  const took = new Map<HostPlan, number>();
+  const halt = new AbortController();
+  const signal = AbortSignal.any([ctx.signal, halt.signal]);
+  ctx.report({ type: "phase", phase: "stage", hosts: namesOf(hosts) });
+  let over = false;
+  const staging = mapConcurrently(hosts, maxParallel, async (host) => {
+    if (whyStopped(rollout) !== undefined) return;
+    began.set(host, performance.now());
+    const isStaged = await stageOne(rollout, host, signal);
+    took.set(host, performance.now() - (began.get(host) ?? 0));
+    if (isStaged) staged.push(host);
+    if (whyStopped(rollout) !== undefined) halt.abort();
+  }).finally(() => {
+    over = true;
+  });
+  const staged: HostPlan[] = [];
+  const state = (): Parameters<typeof mayGoAhead>[0] => {
+    const underWay = [...began].filter(([host]) => !took.has(host));
+    const elapsed = Math.min(...underWay.map(([, since]) => performance.now() - since)) / 1000;
+    return { staged: staged.length, failed: failuresOf(rollout).length + rollout.missed, underWay: underWay.length, waiting: hosts.length - began.size, elapsed, slowest: Math.max(0, ...staged.map((host) => took.get(host) ?? 0)) / 1000 };
   };
-  const first = await mapConcurrently(plan.hosts.slice(0, canary), maxParallel, work);
-  return [...first, ...(await mapConcurrently(plan.hosts.slice(canary), maxParallel, work))];
+  while (!over && !mayGoAhead(state(), maxFailed)) await Promise.race([staging, sleep(GLANCE, undefined, { ref: false })]);
+  const inOrder = (): readonly HostPlan[] => hosts.filter((host) => staged.includes(host) && !rollout.results.has(host));
+  const ready = inOrder();
+  await switchAll(rollout, "canary", ready.slice(0, canary), maxParallel);
+  await switchAll(rollout, "switch", ready.slice(canary), maxParallel);
+  if (whyStopped(rollout) !== undefined) halt.abort();
+  await staging;
+  await switchAll(rollout, "switch", inOrder(), maxParallel);
 }
 
-function stoppedBecause(failed: readonly HostResult[]): Problem {
-  return { code: "cancelled", message: `not begun: ${failed.map(({ host, outcome }) => `${host} is ${outcome}`).join(", ")}` };
+/** True where the host has something left to do: to be switched. */
+async function stageOne(rollout: Rollout, host: HostPlan, signal: AbortSignal): Promise<boolean> {
+  const { staging, switching } = partAtBarrier(host.steps);
+  try {
+    const removed = await stageHost(rollout, await agentOf(rollout, host), host, staging, signal);
+    if (switching.length > 0) return true;
+    await endHost(rollout, host, { outcome: "done", now: host.from, ...(removed === undefined ? {} : { removed }) });
+  } catch (error) {
+    const problem = problemOf(error);
+    await endUnchanged(rollout, host, problem.code === "cancelled" ? (whyStopped(rollout) ?? problem) : problem);
+  }
+  return false;
 }
 
-function notBegun(plan: Plan, host: HostPlan, problem: Problem): HostResult {
-  if (host.steps.length === 0) return { host: host.host.name, outcome: "unchanged", name: plan.ref?.name, to: host.to, from: host.from, now: host.from };
-  return { host: host.host.name, outcome: "not-done", name: plan.ref?.name, to: host.to, from: host.from, now: host.from, problem };
+async function switchAll(rollout: Rollout, phase: "canary" | "switch", hosts: readonly HostPlan[], limit: number): Promise<void> {
+  if (hosts.length === 0 || whyStopped(rollout) !== undefined) return;
+  rollout.ctx.report({ type: "phase", phase, hosts: namesOf(hosts) });
+  await mapConcurrently(hosts, limit, async (host) => {
+    if (whyStopped(rollout) === undefined) await endHost(rollout, host, await switchHost(rollout, await agentOf(rollout, host), host, partAtBarrier(host.steps).switching));
+  });
+}
+
+function namesOf(hosts: readonly HostPlan[]): readonly string[] {
+  return hosts.map(({ host }) => host.name);
 }

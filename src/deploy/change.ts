@@ -13,7 +13,7 @@ export interface Change extends AsyncDisposable {
   readonly hosts: readonly ObservedHost[];
   /** Make sure that what is planned stays what it is: freezes the stack. */
   freeze(): Promise<void>;
-  /** Freeze, then do it. Hosts that could not be reached come last. */
+  /** Freeze, then do it. In the order of the target's hosts, those out of reach among them. */
   apply(options?: ApplyOptions): Promise<readonly HostResult[]>;
 }
 
@@ -24,9 +24,11 @@ export function createChange(ctx: Context, store: Store, plan: Plan, contact: Co
     freeze,
     apply: async (options) => {
       await freeze();
-      const results = await applyPlan(ctx, store, plan, contact.open, options);
+      const results = await applyPlan(ctx, store, plan, contact.open, { ...options, missed: contact.missed });
       const missed = contact.missed.filter(({ host }) => !results.some((result) => result.host === host.name));
-      return [...results, ...missed.map(({ host, problem }): HostResult => ({ host: host.name, outcome: "not-done", name: plan.ref?.name, to: plan.ref?.label ?? null, from: null, now: undefined, problem }))];
+      const all = [...results, ...missed.map(({ host, problem }): HostResult => ({ host: host.name, outcome: "not-done", name: plan.ref?.name, to: plan.ref?.label ?? null, from: null, now: undefined, problem }))];
+      const rank = new Map(contact.asked.map(({ name }, index) => [name, index]));
+      return all.toSorted((a, b) => (rank.get(a.host) ?? 0) - (rank.get(b.host) ?? 0));
     },
     [Symbol.asyncDispose]: () => contact[Symbol.asyncDispose](),
   };

@@ -10,6 +10,8 @@ export type OpenHost = (host: HostAddress) => Promise<Agent>;
 /** Hosts as they were found, with the connections that found them. */
 export interface Contact extends AsyncDisposable {
   readonly hosts: readonly ObservedHost[];
+  /** All that were asked, in the order of the target. */
+  readonly asked: readonly HostAddress[];
   /** Hosts that did not answer. */
   readonly missed: readonly { readonly host: HostAddress; readonly problem: Problem }[];
   /** The connection that is there, once; a new one after that. */
@@ -44,6 +46,7 @@ export async function contactHosts(ctx: Context, hosts: readonly HostAddress[], 
   return {
     hosts: answers.flatMap(({ host, state }) => (state === undefined ? [] : [{ host, state }])),
     missed: answers.flatMap(({ host, problem }) => (problem === undefined ? [] : [{ host, problem }])),
+    asked: hosts,
     open: async (host) => {
       const [known, agent] = [...held].find(([{ via, address, root }]) => via === host.via && address === host.address && root === host.root) ?? [];
       if (known === undefined || agent === undefined) return await openAgent(calm, host, { by });

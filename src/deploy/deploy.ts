@@ -4,7 +4,7 @@ import type { Context } from "../system/index.ts";
 import { createChange, type Change } from "./change.ts";
 import { checkReach, contactHosts } from "./contact.ts";
 import { findMoves } from "./moved.ts";
-import { readPayloads, readTrees } from "./payloads.ts";
+import { readFleetPayloads, readPayloads, readTrees } from "./payloads.ts";
 import { lackingTrees, planDeploy } from "./plan.ts";
 import { freezeWanted, wantedStack, type Wanted } from "./wanted.ts";
 
@@ -19,7 +19,8 @@ export async function prepareDeploy(ctx: Context, store: Store, wanted: Wanted, 
     checkReach(contact, target.policy);
     const { stack, digest } = wanted;
     const payloads = await readPayloads(store, stack, target, contact.hosts);
-    const request = { ref: { name: stack.name, label: stack.label }, stack: digest, target, payloads, hosts: contact.hosts, ...options };
+    const payloadsNow = await readFleetPayloads(store, contact.hosts, ({ state }) => (state.current === stack.label ? null : state.current), target);
+    const request = { ref: { name: stack.name, label: stack.label }, stack: digest, target, payloads, hosts: contact.hosts, payloadsNow, ...options };
     const planned = planDeploy({ ...request, trees: await readTrees(store, lackingTrees(request)) });
     if ("problems" in planned) return failAll(planned.problems) as never;
     return createChange(ctx, store, planned.plan, contact, () => freezeAndSay(ctx, store, wanted));

@@ -12,9 +12,19 @@ export interface HostResult {
   readonly from: Label | null;
   /** What is current now; undefined where nobody can tell. */
   readonly now: Label | null | undefined;
+  /** Of a host that went back: how the release before it is now, where anybody can tell. */
+  readonly health?: "healthy" | "unhealthy";
   /** Releases that prune removed. */
   readonly removed?: readonly Label[];
   readonly problem?: Problem;
+}
+
+/** How the work on one host ended. */
+export type Ending = Pick<HostResult, "outcome" | "now" | "health" | "removed" | "problem">;
+
+/** The host is not as it was wanted. */
+export function isFailed({ outcome }: Pick<HostResult, "outcome">): boolean {
+  return outcome !== "done" && outcome !== "unchanged";
 }
 
 /** One host as it is now. */

@@ -40,6 +40,21 @@ export async function readTrees(store: Store, documents: readonly { readonly dig
   return trees;
 }
 
+/** What each host's release is made of, as far as this store knows: hosts with the same release and the same facts are asked about once. */
+export async function readFleetPayloads(store: Store, hosts: readonly ObservedHost[], releaseOf: (host: ObservedHost) => string | null, target: Target): Promise<(host: ObservedHost) => readonly Payload[]> {
+  const known = new Map<string, readonly Payload[]>();
+  const keyOf = (observed: ObservedHost): string => {
+    const release = releaseOf(observed);
+    const { arch, libc, python, pythons } = observed.state.facts;
+    return JSON.stringify([observed.state.releases.find(({ label }) => label === release)?.stack, arch, libc, python, Object.keys(pythons)]);
+  };
+  for (const observed of hosts) {
+    const key = keyOf(observed);
+    if (!known.has(key)) known.set(key, await readReleasePayloads(store, observed, releaseOf(observed), target));
+  }
+  return (observed) => known.get(keyOf(observed)) ?? [];
+}
+
 /** What a release on a host is made of, as far as this store knows; empty where its stack was made elsewhere. */
 export async function readReleasePayloads(store: Store, { state, host }: ObservedHost, release: string | null, target: Target): Promise<readonly Payload[]> {
   const digest = state.releases.find(({ label }) => label === release)?.stack;

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { CaissonError, fail, type Label, type Payload, type Problem, type Process } from "../model/index.ts";
 import { makeDirectory, type Context, type RunningProcess } from "../system/index.ts";
 import type { Answer } from "../transport/index.ts";
-import type { Starter } from "./apply-host.ts";
+import type { Starter } from "./starter.ts";
 import { chooseProcesses } from "./choose-processes.ts";
 
 /** The processes of a release as our own children. */

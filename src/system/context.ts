@@ -13,10 +13,12 @@ export interface Context {
   readonly report: (event: Event) => void;
   /** Aborted by Ctrl-C; long work stops at it and leaves nothing half-made. */
   readonly signal: AbortSignal;
+  /** Aborted by a second Ctrl-C: what would be safer finished is left, too. */
+  readonly urgent: AbortSignal;
 }
 
 /** The real machine: `cwd` and `env` as given, everything else its own. */
-export function createContext(options: { readonly cwd: string; readonly env: Readonly<Record<string, string | undefined>>; readonly report: (event: Event) => void; readonly signal: AbortSignal }): Context {
+export function createContext(options: { readonly cwd: string; readonly env: Readonly<Record<string, string | undefined>>; readonly report: (event: Event) => void; readonly signal: AbortSignal; readonly urgent?: AbortSignal }): Context {
   const env = Object.fromEntries(Object.entries(options.env).filter((entry): entry is [string, string] => entry[1] !== undefined));
   return {
     cwd: options.cwd,
@@ -27,6 +29,7 @@ export function createContext(options: { readonly cwd: string; readonly env: Rea
     fetch: (input, init) => fetchThroughProxy(env, input, init),
     report: options.report,
     signal: options.signal,
+    urgent: options.urgent ?? new AbortController().signal,
   };
 }
 

@@ -44,16 +44,16 @@ describe("law 4: what is applied is what was planned", () => {
   });
 
   /** Deploy, and give the plan's steps beside those that reached the agent. */
-  async function deploy(made: HandMade): Promise<{ readonly planned: readonly Step[]; readonly asked: readonly Step[]; readonly outcome: string | undefined }> {
+  async function deploy(made: HandMade): Promise<{ readonly planned: readonly Step[]; readonly back: readonly Step[]; readonly asked: readonly Step[]; readonly outcome: string | undefined }> {
     const target: Target = { name: "local:app", roles: {}, service: { kind: "none" }, keep: 5, hosts: [{ name: "local", via: "local", address: "", root: join(bench.directory, "app") }], policy: { canary: 1, maxParallel: 1, maxFailed: 0, minHealthy: 0, healthyDeadline: 1 } };
     const wanted = await makeStack(bench.store, made);
     const asked: Step[] = [];
     await using change = await prepareDeploy(bench.ctx, bench.store, wanted, target);
     const results = await applyPlan(bench.ctx, bench.store, change.plan, async (host) => {
       const agent = await openAgent(bench.ctx, host, { by: "test" });
-      return { observe: (options) => agent.observe(options), verify: () => agent.verify(), leave: (why) => agent.leave(why), [Symbol.asyncDispose]: () => agent[Symbol.asyncDispose](), ask: (step, bytes) => (asked.push(step), agent.ask(step, bytes)) };
+      return { observe: (options) => agent.observe(options), hold: (generation, doing) => agent.hold(generation, doing), release: () => agent.release(), verify: () => agent.verify(), leave: (why) => agent.leave(why), [Symbol.asyncDispose]: () => agent[Symbol.asyncDispose](), ask: (step, bytes) => (asked.push(step), agent.ask(step, bytes)) };
     });
-    return { planned: change.plan.hosts[0]?.steps ?? [], asked, outcome: results[0]?.outcome };
+    return { planned: change.plan.hosts[0]?.steps ?? [], back: change.plan.hosts[0]?.back ?? [], asked, outcome: results[0]?.outcome };
   }
 
   it("sends each step of the plan, in its order, and no other", async () => {
@@ -62,12 +62,15 @@ describe("law 4: what is applied is what was planned", () => {
     expect(asked).toEqual(planned);
   });
 
-  it("adds nothing but the undo of what it activated, when a step fails", async () => {
+  it("adds nothing but the undo of what it activated, when a step fails, and looks back as planned", async () => {
     await deploy(hello("1", 0));
-    const { planned, asked, outcome } = await deploy(hello("2", 1));
+    const { planned, back, asked, outcome } = await deploy(hello("2", 1));
     expect(outcome).toBe("undone");
     expect(planned.map(({ step }) => step)).toContain("confirm");
-    expect(asked.slice(0, -1)).toEqual(planned.filter(({ step }) => step !== "confirm"));
-    expect(asked.at(-1)).toMatchObject({ step: "undo", release: "2" });
+    const undo = asked.findIndex(({ step }) => step === "undo");
+    expect(asked.slice(0, undo)).toEqual(planned.filter(({ step }) => step !== "confirm"));
+    expect(asked[undo]).toMatchObject({ step: "undo", release: "2" });
+    expect(asked.slice(undo + 1)).toEqual(back);
+    expect(back).toMatchObject([{ step: "check", release: "1" }]);
   });
 });

@@ -136,7 +136,7 @@ describe("deploy", () => {
     expect(results[1]?.problem?.message).toBe("not begun: h1 is undone");
   });
 
-  it("stops before the switch when it is asked to, and changes nothing", async () => {
+  it("fault 15: stops before the switch when it is asked to, and changes nothing", async () => {
     await deploy(await makeStack(bench.store, version("1.0")));
     await using change = await prepareDeploy(bench.ctx, bench.store, await makeStack(bench.store, version("1.1")), target());
     bench.stop();
@@ -144,7 +144,7 @@ describe("deploy", () => {
     expect(current()).toBe("1.0");
   });
 
-  it("goes back when it is asked to stop between the switch and the confirmation", async () => {
+  it("fault 15: goes back when it is asked twice to stop between the switch and the confirmation", async () => {
     await deploy(await makeStack(bench.store, version("1.0")));
     const slow = await makeStack(bench.store, version("1.1", { files: { "bin/hello": `#!/bin/sh\ntouch '${join(bench.directory, "asked")}'; exec sleep 60\n` }, health: { argv: ["hello"] } }));
     await using change = await prepareDeploy(bench.ctx, bench.store, slow, { ...target(), policy: { ...target().policy, healthyDeadline: 60 } });
@@ -152,6 +152,7 @@ describe("deploy", () => {
     while (!existsSync(join(bench.directory, "asked"))) await new Promise((resolve) => setTimeout(resolve, 20));
     expect(current()).toBe("1.1");
     bench.stop();
+    bench.insist();
     expect(await applied).toMatchObject([{ outcome: "undone", now: "1.0", problem: { code: "cancelled" } }]);
     expect(current()).toBe("1.0");
   });
@@ -196,8 +197,8 @@ describe("two deployers at once", () => {
     await using second = await prepareDeploy(bench.ctx, bench.store, other, target());
     const winning = first.apply();
     while (current() !== "1.1") await new Promise((resolve) => setTimeout(resolve, 10));
-    expect(await second.apply()).toMatchObject([{ outcome: "not-done", problem: { code: "host-changed" } }]);
-    await expect(deploy(other)).resolves.toMatchObject([{ outcome: "not-done", problem: { code: "host-busy", hint: "wait until that has ended, then run the same command again" } }]);
+    expect(await second.apply()).toMatchObject([{ outcome: "not-done", problem: { code: "host-busy" } }]);
+    await expect(deploy(other)).rejects.toMatchObject({ code: "host-busy", message: expect.stringMatching(/^local: `tester@.+` has been changing this host since .+ UTC \(deploy hello@1\.1, process \d+\)$/) as string, hint: "wait until that has ended, then run the same command again" });
     expect(await winning).toMatchObject([{ outcome: "done" }]);
     expect(await deploy(other)).toMatchObject([{ outcome: "done", from: "1.1", now: "1.2" }]);
   });

@@ -18,6 +18,8 @@ await applyPlan(ctx, store, plan, async (host) => {
   return {
     observe: (options) => agent.observe(options),
     verify: () => agent.verify(),
+    hold: (generation, doing) => agent.hold(generation, doing),
+    release: () => agent.release(),
     ask: async (step, bytes) => {
       const mine = asked++ === at;
       if (mine && moment === "before") process.kill(process.pid, "SIGKILL");

@@ -16,15 +16,17 @@ export interface Workbench extends AsyncDisposable {
   readonly events: readonly Event[];
   /** Ask what runs to stop, as Ctrl-C does. */
   stop(): void;
+  /** Ask it again, as a second Ctrl-C does. */
+  insist(): void;
 }
 
 export async function openWorkbench(env: Readonly<Record<string, string>> = {}): Promise<Workbench> {
   const directory = await realpath(await mkdtemp(join(tmpdir(), "caisson deploy ")));
   const events: Event[] = [];
-  const controller = new AbortController();
-  const ctx = createContext({ cwd: directory, env: { PATH: process.env["PATH"] ?? "", HOME: directory, USER: "tester", ...env }, report: (event) => events.push(event), signal: controller.signal });
+  const [controller, urgent] = [new AbortController(), new AbortController()];
+  const ctx = createContext({ cwd: directory, env: { PATH: process.env["PATH"] ?? "", HOME: directory, USER: "tester", ...env }, report: (event) => events.push(event), signal: controller.signal, urgent: urgent.signal });
   const store = await openStore(ctx, join(directory, "store"));
-  return { directory, ctx, store, events, stop: () => controller.abort(), [Symbol.asyncDispose]: () => removeTree(directory).then(() => rm(directory, { recursive: true, force: true })) };
+  return { directory, ctx, store, events, stop: () => controller.abort(), insist: () => urgent.abort(), [Symbol.asyncDispose]: () => removeTree(directory).then(() => rm(directory, { recursive: true, force: true })) };
 }
 
 /** What a hand-made package holds and starts. Paths begin with `bin/` (programs) or anything else (files). */
