@@ -1,4 +1,4 @@
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { runToEnd } from "../support/host.ts";
@@ -52,5 +52,74 @@ describe("hosts that are an sshd each", { timeout: 30_000 }, () => {
     await new Promise((passed) => setTimeout(passed, 200));
     expect(existsSync(hosts.files.directory)).toBe(false);
     expect(() => writeFileSync(beat, "")).toThrow("ENOENT");
+  });
+});
+
+describe("hosts with a Debian of their own", { timeout: 300_000 }, () => {
+  it("three answer at addresses of their own, and one of them runs a deploy user without rights", async ({ skip }) => {
+    skip(lacking("namespace") !== undefined, lacking("namespace"));
+    await using hosts = await startHosts({ kind: "namespace", count: 3 });
+    const answers = await Promise.all(hosts.all.map((host) => host.run("hostname; id -un; ps -e | grep -c 'perl$'")));
+    expect(answers.map(({ status, stdout }) => [status, stdout])).toEqual(hosts.all.map(({ name }) => [0, `${name}\ndeploy\n1\n`]));
+    const h1 = hosts.get("h1");
+    expect((await h1.run("sudo -n true")).stderr).toContain("a password is required");
+    expect((await h1.run("id -u", { user: "root" })).stdout).toBe("0\n");
+    await h1.run(`mkdir '${h1.root("shop")}' && echo there > '${h1.root("shop")}/file'; echo too > /tmp/file`);
+    expect([readFileSync(h1.outside("/srv/shop/file"), "utf8"), readFileSync(h1.outside("/tmp/file"), "utf8")]).toEqual(["there\n", "too\n"]);
+  });
+
+  it("one is reachable only through its bastion, one has no python", async ({ skip }) => {
+    skip(lacking("namespace") !== undefined, lacking("namespace"));
+    await using hosts = await startHosts({ kind: "namespace", count: 2, hosts: { h2: { behind: "h1", python: false } } });
+    const { status, stdout } = await hosts.get("h2").run("hostname; command -v python3 || echo no python");
+    expect([status, stdout]).toEqual([0, "h2\nno python\n"]);
+    expect(hosts.get("h1").connections()).toBe(1);
+    expect((await runToEnd(["ssh", "-o", "BatchMode=yes", "-o", "ProxyJump=none", "deploy@h2", "true"], { env: hosts.env })).stderr).toContain("No route to host");
+  });
+
+  it("login shells of all kinds, each with its noise", async ({ skip }) => {
+    skip(lacking("namespace") !== undefined, lacking("namespace"));
+    await using hosts = await startHosts({ kind: "namespace" });
+    const says = async (user: string): Promise<string> => (await hosts.get("h1").run("echo $0", { user })).stdout;
+    expect(await Promise.all(["noisy", "tcsh", "ash", "nologin"].map(says))).toEqual(["Welcome to h1\nbash\n", "Welcome to tcsh\ntcsh\n", "ash\n", "This account is currently not available.\n"]);
+    expect((await hosts.get("h1").run("echo {$USER}", { user: "fish" })).stdout).toBe("Welcome, fish\nfish\n");
+  });
+
+  it("one whose power fails says nothing, and comes back with its disk and without its processes", async ({ skip }) => {
+    skip(lacking("namespace") !== undefined, lacking("namespace"));
+    await using hosts = await startHosts({ kind: "namespace" });
+    const h1 = hosts.get("h1");
+    await h1.run("echo kept > /srv/file; sleep 600 >/dev/null 2>&1 </dev/null &");
+    await h1.halt();
+    expect((await runToEnd(["ssh", "-o", "BatchMode=yes", "-o", "ConnectTimeout=1", h1.address, "true"], { env: hosts.env })).stderr).toMatch(/timed out|No route to host/);
+    await h1.boot();
+    expect((await h1.run("cat /srv/file; ps -e | grep -c sleep")).stdout).toBe("kept\n0\n");
+  });
+});
+
+describe("hosts with a real systemd", { timeout: 300_000 }, () => {
+  it("run a unit of the system's and one of the user's, and sudo what they may", async ({ skip }) => {
+    skip(lacking("systemd") !== undefined, lacking("systemd"));
+    await using hosts = await startHosts({ kind: "systemd" });
+    const h1 = hosts.get("h1");
+    const unit = "[Service]\nExecStart=/bin/sh -c 'echo started > /srv/$0; exec sleep 600' %N\n";
+    writeFileSync(h1.outside("/etc/systemd/system/one.service"), unit);
+    writeFileSync(h1.outside("/etc/sudoers.d/caisson"), "deploy ALL=(root) NOPASSWD: /usr/bin/systemctl start one.service\n", { mode: 0o440 });
+    expect(await h1.run("sudo -n systemctl start one.service && systemctl is-active one.service")).toMatchObject({ status: 0, stdout: "active\n" });
+    expect((await h1.run("sudo -n systemctl stop one.service")).stderr).toContain("a password is required");
+    const user = await h1.run("mkdir -p ~/.config/systemd/user && cat > ~/.config/systemd/user/two.service && systemctl --user start two.service && systemctl --user is-active two.service && cat /srv/two", { input: unit });
+    expect(user).toMatchObject({ status: 0, stdout: "active\nstarted\n" });
+  });
+
+  it("two at once, each with its own units; one that boots again starts what is enabled", async ({ skip }) => {
+    skip(lacking("systemd") !== undefined, lacking("systemd"));
+    await using hosts = await startHosts({ kind: "systemd", count: 2 });
+    const h1 = hosts.get("h1");
+    writeFileSync(h1.outside("/etc/systemd/system/one.service"), "[Service]\nExecStart=/bin/sleep 600\n[Install]\nWantedBy=multi-user.target\n");
+    await h1.enter(["systemctl", "enable", "one.service"]);
+    await h1.halt();
+    await h1.boot();
+    const states = await Promise.all(hosts.all.map((host) => host.run("systemctl is-active one.service")));
+    expect(states.map(({ stdout }) => stdout)).toEqual(["active\n", "inactive\n"]);
   });
 });

@@ -38,10 +38,10 @@ export interface RestartOptions {
 }
 
 /** Some hosts, and what a command needs to reach them. */
-export interface Hosts extends AsyncDisposable {
-  readonly all: readonly Host[];
+export interface Hosts<Kind extends Host = Host> extends AsyncDisposable {
+  readonly all: readonly Kind[];
   /** The host of this name. */
-  readonly get: (name: string) => Host;
+  readonly get: (name: string) => Kind;
   /** This process's environment with the wrapper first on PATH. */
   readonly env: Readonly<Record<string, string>>;
   readonly files: SshFiles;
@@ -56,8 +56,18 @@ export async function runToEnd([program = "", ...words]: readonly string[], opti
   return { status, stdout, stderr };
 }
 
+/** By the wrapper that comes first on this PATH. */
+export function runOverSsh(env: Hosts["env"], address: string, command: string, input: string | Buffer = ""): Promise<Outcome> {
+  return runToEnd(["ssh", "-T", "-o", "BatchMode=yes", "--", address, command], { env, input });
+}
+
+/** How many connections a log of sshd tells of, the refused ones too. */
+export function countConnections(log: string): number {
+  return log.split("\n").filter((line) => line.includes("Connection from ")).length;
+}
+
 /** The host of this name among these. */
-export function hostOf(all: readonly Host[]): (name: string) => Host {
+export function hostOf<Kind extends Host>(all: readonly Kind[]): (name: string) => Kind {
   return (name) => {
     const found = all.find((host) => host.name === name);
     if (found === undefined) throw new Error(`there is no host \`${name}\` among ${all.map((host) => host.name).join(", ")}`);

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { descendants, signalAll } from "../../scripts/hosts/processes.mjs";
 import { findProgram, makeKey, makeSshFiles, sshEnvironment, writeKnownHosts, writeSshConfig, type SshFiles } from "../../scripts/hosts/ssh-files.mjs";
-import { hostOf, runToEnd, type Host, type Hosts, type RestartOptions } from "./host.ts";
+import { countConnections, hostOf, runOverSsh, type Host, type Hosts, type RestartOptions } from "./host.ts";
 import { makeHostsDirectory, markVariable, removeHostsDirectory } from "./hosts-directory.ts";
 
 /** Hosts of kind `sshd`: this machine, once per sshd, each on a high port of 127.0.0.1 with a host key, a home and a disk of its own. */
@@ -40,7 +40,7 @@ async function startSshdHost(name: string, files: SshFiles, env: Hosts["env"], f
     address,
     root: (root) => join(disk, "srv", root),
     outside: (path) => path,
-    run: (command, { input, user } = {}) => runToEnd([join(files.directory, "bin/ssh"), "-T", "-o", "BatchMode=yes", "--", user === undefined ? address : `${user}@${name}`, command], { env, ...input !== undefined && { input } }),
+    run: (command, { user = userInfo().username, input = "" } = {}) => runOverSsh(env, `${user}@${name}`, command, input),
     kill: async () => killSshd(pid),
     restart: async ({ sshd = first, newHostKey = false }: RestartOptions = {}) => {
       killSshd(pid);
@@ -51,8 +51,8 @@ async function startSshdHost(name: string, files: SshFiles, env: Hosts["env"], f
       }
       pid = await startSshd(name, files, disk, port, sshd);
     },
-    log: () => readFileSync(log, "utf8"),
-    connections: () => readFileSync(log, "utf8").split("\n").filter((line) => line.startsWith("Connection from ")).length,
+    log: () => readLog(log),
+    connections: () => countConnections(readLog(log)),
   };
   return { host, port };
 }

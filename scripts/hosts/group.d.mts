@@ -1,0 +1,50 @@
+import type { SshFiles } from "./ssh-files.mjs";
+
+export type GroupKind = "namespace" | "systemd";
+
+/** What is special about one host. */
+export interface HostSpecial {
+  /** false: no python3 on it. */
+  readonly python?: boolean;
+  /** Its bastion, by name: reachable only from there. */
+  readonly behind?: string;
+  /** Directories of this machine that show up on the host: path on the host to path here. `/srv` may be among them; it becomes deploy's. */
+  readonly binds?: Readonly<Record<string, string>>;
+  /** Lines of sshd_config for this one, instead of the group's. */
+  readonly sshd?: readonly string[];
+}
+/** A host as its group knows it. */
+export interface GroupHost {
+  readonly name: string;
+  readonly address: string;
+  /** Its root directory as seen from here; /srv is elsewhere. */
+  readonly root: string;
+  /** Its /srv as seen from here. */
+  readonly srv: string;
+  /** Its first process; `/proc/<leader>/root` is all of its file systems. */
+  readonly leader: () => number;
+  readonly log: () => string;
+  /** Run a program on it as root, not over ssh. @returns what it wrote to stdout */
+  readonly enter: (words: readonly string[], options?: { readonly input?: string }) => Promise<string>;
+  readonly kill: () => Promise<void>;
+  readonly restart: (options?: { readonly sshd?: readonly string[]; readonly newHostKey?: boolean }) => Promise<void>;
+  readonly halt: () => Promise<void>;
+  readonly boot: () => Promise<void>;
+}
+export interface Group {
+  readonly number: number;
+  readonly files: SshFiles;
+  readonly hosts: readonly GroupHost[];
+  readonly close: () => Promise<void>;
+}
+export interface GroupOptions {
+  readonly kind: GroupKind;
+  readonly names: readonly string[];
+  /** A process's word: the group goes when it is gone. Any other word: it stays until it is taken down. */
+  readonly owner: string;
+  readonly sshd?: readonly string[];
+  readonly hosts?: Readonly<Record<string, HostSpecial>>;
+  readonly say?: (line: string) => void;
+}
+export function openGroup(options: GroupOptions): Promise<Group>;
+export function lackingForGroup(kind: GroupKind): string | undefined;

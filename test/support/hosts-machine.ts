@@ -1,0 +1,36 @@
+import { openGroup, type GroupHost, type GroupKind, type HostSpecial } from "../../scripts/hosts/group.mjs";
+import { processWord } from "../../scripts/hosts/processes.mjs";
+import { sshEnvironment } from "../../scripts/hosts/ssh-files.mjs";
+import { countConnections, hostOf, runOverSsh, type Host, type Hosts } from "./host.ts";
+
+/** A host with a Debian, an address and processes of its own. */
+export interface Machine extends Host {
+  /** Run a program as root, not over ssh; what it wrote to stdout. Fails when it fails. */
+  readonly enter: (words: readonly string[], options?: { readonly input?: string }) => Promise<string>;
+  /** Its first process as seen from here: `/proc/<leader>/root` is all of its file systems. */
+  readonly leader: () => number;
+  /** The power fails: its links go silent and every process ends at once. What lies on its disk stays. */
+  readonly halt: () => Promise<void>;
+  /** The power is back: it starts as a machine does, with what lies on its disk. */
+  readonly boot: () => Promise<void>;
+}
+
+/** Hosts of kind `namespace` or `systemd`. */
+export async function startMachines(options: { readonly kind: GroupKind; readonly names: readonly string[]; readonly sshd: readonly string[]; readonly hosts: Readonly<Record<string, HostSpecial>> }): Promise<Hosts<Machine>> {
+  const group = await openGroup({ ...options, owner: processWord(), say: (line) => process.stderr.write(`${line}\n`) });
+  const env = sshEnvironment(group.files);
+  const all = group.hosts.map((host) => asMachine(host, env));
+  return { all, get: hostOf(all), env, files: group.files, [Symbol.asyncDispose]: group.close };
+}
+
+function asMachine(host: GroupHost, env: Hosts["env"]): Machine {
+  const { name, enter, leader, halt, boot, kill, restart, log } = host;
+  const address = `deploy@${name}`;
+  return {
+    name, address, enter, leader, halt, boot, kill, restart, log,
+    root: (root) => `/srv/${root}`,
+    outside: (path) => (path === "/srv" || path.startsWith("/srv/") ? `${host.srv}${path.slice("/srv".length)}` : `${host.root}${path}`),
+    run: (command, { user = "deploy", input = "" } = {}) => runOverSsh(env, `${user}@${name}`, command, input),
+    connections: () => countConnections(log()),
+  };
+}
