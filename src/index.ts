@@ -1,13 +1,13 @@
 /** The public library. */
 export * from "./model/index.ts";
 export { createContext, type Context } from "./system/index.ts";
-export { artifactFileName, formats, packBundle, parseFormat, unpackBundle, type Format } from "./formats/index.ts";
+export { artifactFileName, formats, packBundle, parseFormat, parseTurretContainer, unpackBundle, type Format, type TurretContainer } from "./formats/index.ts";
 export { namesPlace, parseTarget, planInit, printConfigReference, readWorkspace, showConfig, writeInit, type InitPlan, type Setting } from "./config/index.ts";
 
 export { collect, defaultStoreDirectory, findArtifacts, listArtifacts, openStore, verify, type Collected, type Store, type Verified } from "./store/index.ts";
 export { addToStack, addVersionToStack, createStack, diffStacks, freezeStack, hasStack, listStacks, readStack, removeFromStack, stackDigest, type StackDifference, type StackSummary } from "./stack/index.ts";
 
-export { buildPackages, lockWorkspace, machinePlatform, orderPackages, type BuildRequest, type BuildResult, type BuiltArtifact, type LockWorkspaceRequest, type WrittenLock } from "./build/index.ts";
+export { buildPackages, lockWorkspace, machinePlatform, makeDevEnvironment, orderPackages, packTurrets, parseTurretVersion, type BuildRequest, type BuildResult, type BuiltArtifact, type DevEnvironment, type DevRequest, type LockWorkspaceRequest, type PackedTurret, type PackedTurrets, type PackTurretsRequest, type WrittenLock } from "./build/index.ts";
 export { platformPreset, platformPresets } from "./python/index.ts";
 
-export { exitStatus, findDefaultBundle, findWanted, prepareDeploy, preparePlan, preparePrune, prepareRollback, printPlan, printSize, readHistory, readPlan, readStatus, statusExit, up, verifyHosts, type Change, type HostHistory, type HostResult, type HostStatus, type HostVerification, type Running, type Wanted } from "./deploy/index.ts";
+export { exitStatus, findDefaultBundle, findWanted, prepareDeploy, preparePlan, preparePrune, prepareRollback, printPlan, printSize, readHistory, readPlan, readStatus, startTurret, statusExit, up, verifyHosts, type Change, type HostHistory, type HostResult, type HostStatus, type HostVerification, type Running, type TurretLine, type TurretPlace, type Wanted } from "./deploy/index.ts";

@@ -93,7 +93,8 @@ async function buildSibling(session: Session, pkg: Package, sibling: Package, pl
   }
 }
 
-async function readDependencies(session: Session, pkg: Package, siblings: readonly Package[], platform: Platform): Promise<readonly InstalledDistribution[]> {
+/** Everything that a package gets from elsewhere on a platform, by its lock: fetched or built, and read. */
+export async function readDependencies(session: Session, pkg: Package, siblings: readonly Package[], platform: Platform): Promise<readonly InstalledDistribution[]> {
   const { lock, directory } = await lockPackage(session.ctx, session.store, lockRequest(session, pkg, platform));
   const commits = commitRequirements(session, lock, platform, directory);
   const own = (await readProject(session.source(pkg))) === undefined ? [] : [pkg.name];

@@ -2,6 +2,7 @@ import type { Command } from "../command.ts";
 import { build } from "./build.ts";
 import { configShow } from "./config-show.ts";
 import { deploy } from "./deploy.ts";
+import { dev } from "./dev.ts";
 import { history } from "./history.ts";
 import { init } from "./init.ts";
 import { lock } from "./lock.ts";
@@ -16,13 +17,16 @@ import { stackShow } from "./stack-show.ts";
 import { status } from "./status.ts";
 import { storeGc } from "./store-gc.ts";
 import { storeVerify } from "./store-verify.ts";
+import { turretStart } from "./turret-start.ts";
+import { turretPack } from "./turret-pack.ts";
 import { up } from "./up.ts";
 import { verify } from "./verify.ts";
 
 /** Every command there is, in the order of the help. */
 export const commands: readonly Command[] = [
-  init, up, lock, build, configShow,
+  init, up, dev, lock, build, configShow,
   stackCreate, stackAdd, stackShow, stackList, stackDiff, stackFreeze,
+  turretStart,
   deploy, rollback, status, history, verify, prune,
   storeVerify, storeGc,
 ];
@@ -31,5 +35,7 @@ export const commands: readonly Command[] = [
 export const groups: Readonly<Record<string, string>> = {
   config: "what caisson.toml says",
   stack: "versioned sets of artifacts that travel together",
+  turret: "load-test workers of an OCT project",
+  turret: "load-test workers of an OCT project",
   store: "where bytes and names are kept",
 };
