@@ -1,7 +1,8 @@
 import { hostname, userInfo } from "node:os";
 import { CaissonError, failAll, type HostAddress, type Policy, type Problem } from "../model/index.ts";
 import { mapConcurrently, type Context } from "../system/index.ts";
-import { openAgent, type Agent } from "../transport/index.ts";
+import { openAgent, openWays, type Agent } from "../transport/index.ts";
+import { groupProblems } from "./group-problems.ts";
 import type { ObservedHost } from "./plan.ts";
 
 /** How hosts are reached: the agent there, opened anew or still open from planning. */
@@ -26,30 +27,41 @@ export async function contactHosts(ctx: Context, hosts: readonly HostAddress[], 
   // Also when we are asked to stop, a host must be told, and asked what is true there.
   const calm = { ...ctx, signal: new AbortController().signal };
   const by = `${ctx.env["USER"] ?? ctx.env["LOGNAME"] ?? userInfo().username}@${hostname()}`;
+  const ways = await openWays(calm, hosts);
   const held = new Map<HostAddress, Agent>();
   const release = async (): Promise<void> => {
     const agents = [...held.values()];
     held.clear();
     await Promise.all(agents.map((agent) => agent[Symbol.asyncDispose]()));
+    await ways[Symbol.asyncDispose]();
   };
   const answers = await mapConcurrently(hosts, STARTING, async (host) => {
     try {
-      const agent = await openAgent(calm, host, { by, ...(journal === undefined ? {} : { journal }) });
+      ctx.report({ type: "step", host: host.name, step: "connect", result: "begun" });
+      const began = ctx.now();
+      const agent = await openAgent(calm, host, { by, transport: ways.to(host), ...(journal === undefined ? {} : { journal }) });
       held.set(host, agent);
-      return { host, state: await agent.observe(journal === undefined ? {} : { journal }) };
+      const state = await agent.observe(journal === undefined ? {} : { journal });
+      const skew = skewOf(state.clock, began, ctx.now());
+      ctx.report({ type: "step", host: host.name, step: "connect", result: "done", generation: state.generation, ...(skew === 0 ? {} : { skew }) });
+      return { host, state, skew };
     } catch (error) {
-      if (error instanceof CaissonError) return { host, problem: error.problems[0] };
-      await release();
-      throw error;
+      if (!(error instanceof CaissonError)) {
+        await release();
+        throw error;
+      }
+      const [problem] = error.problems;
+      ctx.report({ type: "step", host: host.name, step: "connect", result: "refused", problem });
+      return { host, problem };
     }
   });
   return {
-    hosts: answers.flatMap(({ host, state }) => (state === undefined ? [] : [{ host, state }])),
-    missed: answers.flatMap(({ host, problem }) => (problem === undefined ? [] : [{ host, problem }])),
     asked: hosts,
+    hosts: answers.flatMap(({ host, state, skew = 0 }) => (state === undefined ? [] : [{ host, state, ...(skew === 0 ? {} : { skew }) }])),
+    missed: answers.flatMap(({ host, problem }) => (problem === undefined ? [] : [{ host, problem }])),
     open: async (host) => {
       const [known, agent] = [...held].find(([{ via, address, root }]) => via === host.via && address === host.address && root === host.root) ?? [];
-      if (known === undefined || agent === undefined) return await openAgent(calm, host, { by });
+      if (known === undefined || agent === undefined) return await openAgent(calm, host, { by, transport: ways.to(host) });
       held.delete(known);
       return agent;
     },

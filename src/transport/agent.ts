@@ -4,8 +4,7 @@ import type { Context } from "../system/index.ts";
 import type { Channel, Transport } from "./channel.ts";
 import { Conversation, type Answer } from "./conversation.ts";
 import { encodeFrame } from "./frames.ts";
-import { localTransport } from "./local.ts";
-import { sshTransport } from "./ssh.ts";
+import { openWays } from "./ways.ts";
 
 /** What `verify` found: files read, and what is wrong with which paths. */
 export interface Verification {
@@ -41,15 +40,11 @@ export async function openAgent(ctx: Context, host: HostAddress, options: { read
   const marker = randomBytes(16).toString("hex");
   const { by, journal = 0 } = options;
   const look = { step: "observe", by, journal };
-  const channel = await (options.transport ?? transportTo(ctx, host)).open(host, marker, encodeFrame({ request: 1, ...look }));
+  const channel = await (options.transport ?? (await openWays(ctx, [host])).to(host)).open(host, marker, encodeFrame({ request: 1, ...look }));
   const conversation = new Conversation(channel, marker, host.name);
   const looked = conversation.asked();
   await conversation.begun.catch(async (cause: unknown) => await notStarted(channel, host, cause));
   return new RemoteAgent(conversation, host, by, { journal, answer: looked });
-}
-
-function transportTo(ctx: Context, host: HostAddress): Transport {
-  return host.via === "local" ? localTransport(ctx) : sshTransport(ctx);
 }
 
 async function notStarted(channel: Channel, host: HostAddress, cause: unknown): Promise<never> {

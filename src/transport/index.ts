@@ -2,3 +2,4 @@
 export { openAgent, type Agent, type Verification } from "./agent.ts";
 export type { Answer } from "./conversation.ts";
 export type { Channel, Transport } from "./channel.ts";
+export { openWays, type Ways } from "./ways.ts";

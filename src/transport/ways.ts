@@ -1,0 +1,185 @@
+import { access } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { CaissonError, type HostAddress } from "../model/index.ts";
+import { mapConcurrently, temporaryDirectory, type Context, type TemporaryDirectory } from "../system/index.ts";
+import type { Transport } from "./channel.ts";
+import { localTransport } from "./local.ts";
+import { quoteProxyCommand } from "./quote.ts";
+import { sshTransport, type Way } from "./ssh.ts";
+import { lastWords, pauseBefore, startSsh, type Line } from "./ssh-process.ts";
+import { explainFailure, type Failure } from "./ssh-words.ts";
+
+/** The ways to some hosts, as far as they go together. */
+export interface Ways extends AsyncDisposable {
+  to(host: HostAddress): Transport;
+}
+
+/** Asked of ssh at the same time. */
+const ASKING = 8;
+/** Seconds until a jump host must carry connections. */
+const PATIENCE = 30;
+/** Milliseconds for which a jump host that refused is not asked again. */
+const REFUSED = 3000;
+/** The longest name of a socket is 107 bytes, and ssh puts 17 of its own behind ours while it makes one. */
+const SOCKET_NAME = 88;
+
+/**
+ * Ways to hosts. What several of them reach through the same jump host goes through one connection to it:
+ * a jump host drops what comes in crowds (MaxStartups), and takes any number of ways through one connection. Nothing is connected before a host is.
+ */
+export async function openWays(ctx: Context, hosts: readonly HostAddress[]): Promise<Ways> {
+  const remote = hosts.filter(({ via }) => via === "ssh");
+  const settings = new Map((await mapConcurrently(remote, ASKING, async (host) => [host.address, await readSettings(ctx, host.address)] as const)));
+  const jumps = new Map<string, JumpHost>();
+  for (const { jump } of settings.values()) {
+    const shared = [...settings.values()].filter((other) => other.jump === jump).length > 1;
+    if (jump !== undefined && shared && !jumps.has(jump)) jumps.set(jump, new JumpHost(ctx, jump));
+  }
+  return {
+    to: (host) => (host.via === "local" ? localTransport(ctx) : sshTransport(ctx, wayTo(ctx, host.address, settings.get(host.address), jumps))),
+    [Symbol.asyncDispose]: async () => {
+      await Promise.all([...jumps.values()].map((jump) => jump[Symbol.asyncDispose]()));
+    },
+  };
+}
+
+/** What the user's own configuration says of a host, as far as it changes the way there. */
+interface Settings {
+  readonly jump?: string;
+  readonly controlPath?: string;
+}
+
+/** Empty where ssh refuses its configuration: it will say so when it connects. */
+async function readSettings(ctx: Context, address: string): Promise<Settings> {
+  const { stdout } = await ctx.run(["ssh", "-G", "-T", "--", address], { cwd: "/", env: ctx.env, signal: ctx.signal }).catch(unlessMissing);
+  const lines = new Map(Buffer.from(stdout).toString("utf8").split("\n").map((line) => [line.split(" ", 1)[0] ?? "", line.slice(line.indexOf(" ") + 1)] as const));
+  const [jump, controlPath] = [lines.get("proxyjump"), lines.get("controlpath")].map((value) => (value === "none" ? undefined : value));
+  return { ...(jump === undefined ? {} : { jump }), ...(controlPath === undefined ? {} : { controlPath }) };
+}
+
+/** The connection itself says it better. */
+function unlessMissing(error: unknown): { readonly stdout: Uint8Array } {
+  if (error instanceof CaissonError && error.code === "tool-missing") return { stdout: new Uint8Array() };
+  throw error;
+}
+
+/** A connection of the user's own that stands is used, because he may have typed a password for it; one that does not stand is no matter, and we never leave one behind. */
+function wayTo(ctx: Context, address: string, settings: Settings = {}, jumps: ReadonlyMap<string, JumpHost>): Way {
+  const own = ["-o", "ControlMaster=no"];
+  return async () => {
+    if (settings.controlPath !== undefined && (await isAlive(ctx, address, settings.controlPath))) return own;
+    const jump = settings.jump === undefined ? undefined : await jumps.get(settings.jump)?.words();
+    return [...own, "-o", "ControlPath=none", ...(jump ?? [])];
+  };
+}
+
+async function isAlive(ctx: Context, address: string, controlPath: string): Promise<boolean> {
+  if (!(await isThere(controlPath))) return false;
+  return (await ctx.run(["ssh", "-O", "check", "--", address], { cwd: "/", env: ctx.env, signal: ctx.signal })).status === 0;
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return await access(path).then(() => true, () => false);
+}
+
+/** One connection to a jump host, made when the first needs it, that carries those to the hosts behind it. */
+class JumpHost implements AsyncDisposable {
+  readonly #ctx: Context;
+  readonly #address: string;
+  readonly #before: string | undefined;
+  #master: Promise<Master> | undefined;
+
+  /** `jump` as ssh_config has it: jump hosts with commas between them, the nearest first. */
+  constructor(ctx: Context, jump: string) {
+    const hops = jump.split(",");
+    this.#ctx = ctx;
+    this.#address = addressOf(hops.at(-1) ?? "");
+    this.#before = hops.length > 1 ? hops.slice(0, -1).join(",") : undefined;
+  }
+
+  /** Options of ssh that lead through it. One that has gone is made anew, once for all that ask. */
+  async words(): Promise<readonly string[]> {
+    const promise = (this.#master ??= this.#open());
+    const master = await promise;
+    if (master.gone()) {
+      if (this.#master === promise) this.#master = undefined;
+      await master[Symbol.asyncDispose]();
+      return await this.words();
+    }
+    const through = ["ssh", "-T", "-o", "BatchMode=yes", "-o", "ControlMaster=no", "-o", `ControlPath=${master.socket}`, "-W", "[%h]:%p", "--", this.#address];
+    return ["-o", `ProxyCommand=${quoteProxyCommand(through)}`];
+  }
+
+  /** An answer that is no is the answer to all who ask at that time. */
+  #open(): Promise<Master> {
+    const opened = openMaster(this.#ctx, this.#address, this.#before);
+    opened.catch(async () => {
+      await sleep(REFUSED, undefined, { ref: false });
+      this.#master = undefined;
+    });
+    return opened;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await (await this.#master?.catch(() => undefined))?.[Symbol.asyncDispose]();
+  }
+}
+
+interface Master extends AsyncDisposable {
+  /** As ssh's options have it. */
+  readonly socket: string;
+  gone(): boolean;
+}
+
+/** @throws CaissonError `host-unreachable` · `host-key` · `permission`, of the jump host */
+async function openMaster(ctx: Context, address: string, before: string | undefined): Promise<Master> {
+  const scratch = await socketDirectory(ctx);
+  const path = join(scratch.path, "s");
+  const socket = path.replaceAll("%", "%%");
+  const words = ["-M", "-N", "-T", "-o", `ControlPath=${socket}`, "-o", "ControlPersist=no", ...(before === undefined ? [] : ["-o", `ProxyJump=${before}`]), "--", address];
+  try {
+    for (let attempt = 0; ; attempt++) {
+      const line = await startSsh(ctx, words);
+      if (await carries(line, path)) return { socket, gone: () => line.gone(), [Symbol.asyncDispose]: async () => void (await Promise.all([line.end(), scratch[Symbol.asyncDispose]()])) };
+      await line.end();
+      const failure: Failure = { address, host: address, said: line.said(), admitted: false };
+      const pause = pauseBefore(attempt, failure);
+      if (pause === undefined) throw ofJumpHost(failure);
+      await sleep(pause);
+    }
+  } catch (error) {
+    await scratch[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** Whether it has let us in before it ended, or before too long. */
+async function carries(line: Line, socket: string): Promise<boolean> {
+  for (let waited = 0; waited < PATIENCE * 1000 && !line.gone(); waited += 20) {
+    if (await isThere(socket)) return true;
+    await sleep(20);
+  }
+  return false;
+}
+
+function ofJumpHost(failure: Failure): CaissonError {
+  const problem = explainFailure(failure);
+  return new CaissonError([{ ...problem, message: `the jump host: ${problem.message}` }], lastWords(failure.said) || undefined);
+}
+
+/** Ours alone, and short enough for the name of a socket. */
+async function socketDirectory(ctx: Context): Promise<TemporaryDirectory> {
+  return await temporaryDirectory("caisson-ssh", [ctx.env["XDG_RUNTIME_DIR"], tmpdir()].find(holdsSocket) ?? "/tmp");
+}
+
+function holdsSocket(place: string | undefined): place is string {
+  return place !== undefined && place !== "" && Buffer.byteLength(join(place, "caisson-ssh-XXXXXX", "s")) <= SOCKET_NAME;
+}
+
+/** A destination for ssh, of a hop as ProxyJump has it: `user@host:port`. */
+function addressOf(hop: string): string {
+  const { host = "", port } = /^(?<host>(?:.*@)?(?:\[[^\]]*\]|[^:]*)):(?<port>\d+)$/.exec(hop)?.groups ?? {};
+  return port === undefined || hop.startsWith("ssh://") ? hop : `ssh://${host}:${port}`;
+}
