@@ -5,6 +5,7 @@ import os
 import re
 import time
 
+from .environments import sweep_environments, turn_environment
 from .files import (
     exchange,
     read_bytes,
@@ -16,11 +17,12 @@ from .files import (
     tried,
     write_all,
 )
-from .services import run_service
+from .hooks import closed_by
+from .services import return_service
 from .trees import Blobs
-from .values import JOURNAL_RESERVE, LABEL, Refused, random_word
+from .values import JOURNAL_RESERVE, LABEL, Refused, explained, random_word
 
-UNPUBLISHED = (("trees", r"\.(new|trash)-"), ("versions", r"\.(new|trash)-"), ("", r"\.incoming\Z"))
+UNPUBLISHED = (("trees", r"\.(new|trash)-"), ("versions", r"\.(new|trash)-"), ("units", r"\.new-"), ("", r"\.(incoming|env-next)\Z"), (".env", r"\.new-"))
 
 def described_holder(holder):
     """Who holds a host, since when, and for what, in a sentence."""
@@ -106,8 +108,15 @@ class Root:
 
     def unsettled(self):
         """The switch that nobody has confirmed or undone, as its journal line; None where all is settled."""
-        switches = [entry for entry in self.journal() if entry["event"] in ("switching", "activated", "confirmed", "undone", "recovered")]
-        return switches[-1] if switches and switches[-1]["event"] in ("switching", "activated") else None
+        return self.last_switch("switching", "activated")
+
+    def kept(self):
+        """The switch that was neither confirmed nor taken back, and is the last one; None where it is not."""
+        return self.last_switch("kept")
+
+    def last_switch(self, *states):
+        switches = [entry for entry in self.journal() if entry["event"] in ("switching", "activated", "confirmed", "undone", "kept", "recovered")]
+        return switches[-1] if switches and switches[-1]["event"] in states else None
 
     # The lock, and the number of a run
     def take_lock(self):
@@ -229,19 +238,29 @@ class Root:
         if entry is None:
             return None
         old, new, current = entry["from"], entry["to"], self.linked("current")
-        if current == new:
+        closed = closed_by(self.journal(), entry) if current == new and old not in (None, new) else []
+        if closed:
+            return self.keep(entry, "%s; not taken back, because `%s` cannot be" % (detail, "`, `".join(closed)))
+        if current == new and old != new:
             self.switch(old)
         elif current != old:
             detail += "; `current` led to `%s` and was left alone" % current
-        command = (entry.get("service") or {}).get("stop" if old is None else "restart")
-        if command and (current == new or entry["event"] == "activated"):
+        if "environment" in entry:
+            turn_environment(self, entry["environment"]["from"])
+        if current == new or entry["event"] == "activated":
             try:
-                run_service(self, new if old is None else old, command)
-            except Refused as refused:
-                detail += "; " + refused.detail
+                return_service(self, entry.get("service") or {}, old, new)
+            except Exception as error:
+                detail += "; " + explained(error).detail  # whatever becomes of processes, the journal must say what became of the link
         self.note(event, old, new, detail=detail)
         self.keep_previous(None)
         return {"from": old, "to": new, "detail": detail}
+
+    def keep(self, entry, detail):
+        """Leave a switch as it is, neither confirmed nor taken back. Returns what was settled."""
+        self.note("kept", entry["from"], entry["to"], detail=detail)
+        self.keep_previous(entry["from"])
+        return {"from": entry["from"], "to": entry["to"], "detail": detail, "kept": True}
 
     def is_unfinished(self):
         """Whether a run has left something to settle or to sweep, or is at work."""
@@ -265,3 +284,4 @@ class Root:
         for directory, shape in UNPUBLISHED:
             for name in self.names(directory, shape):
                 remove_tree(self.at(directory, name))
+        sweep_environments(self)

@@ -2,23 +2,40 @@
 import os
 import subprocess
 
+from .environments import redacted, secrets_of, values_of
 from .files import read_end, shortened, tried
+from .units import restart_units, return_units
 from .values import SERVICE_LIMIT, Refused, checked_label
 
 
 def step_restart(root, request):
-    wanted = request["service"]["kind"] == "command"
-    if wanted:
-        run_service(root, checked_label(request["release"]), request["service"]["restart"])
-    return wanted, None
+    label, service = checked_label(request["release"]), request["service"]
+    if service["kind"] == "command":
+        run_service(root, label, service["restart"])
+    if service["kind"] == "systemd":
+        restart_units(root, label, service["scope"], request.get("deadline", SERVICE_LIMIT))
+    return service["kind"] != "none", None
 
-def service_environment(root, release):
-    return dict(os.environ, CAISSON_RELEASE=release, CAISSON_STATE=os.path.realpath(root.at("shared")))
+def return_service(root, service, old, new):
+    """What ran before a switch that is taken back, again; nothing where nothing did."""
+    if service.get("kind") == "systemd":
+        return_units(root, old, new, service["scope"])
+    command = service.get("stop" if old is None else "restart")
+    if command:
+        run_service(root, new if old is None else old, command)
+
+def service_environment(root, release, package=None):
+    """What programs of a release find around them: the values of their package, of all packages for None."""
+    return dict(os.environ, **dict(values_of(root, package), CAISSON_RELEASE=release, CAISSON_STATE=os.path.realpath(root.at("shared"))))
+
+def end_of_log(root, count):
+    """The last lines of what the owner's command and what it started have said, without what nobody may see."""
+    return shortened(redacted(tried(read_end, root.at("service.log"), b""), secrets_of(root)), count)
 
 def run_service(root, label, command):
     """The owner's command, in the release's real directory. What it prints goes to service.log: a pipe would keep us waiting for a daemon that it leaves behind."""
     release = os.path.realpath(root.at("versions", label))
-    with tried(lambda path: open(path, "ab"), root.at("service.log")) or open(os.devnull, "ab") as output:
+    with tried(lambda path: os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab"), root.at("service.log")) or open(os.devnull, "ab") as output:
         tried(output.truncate, 0)  # a full disk, or one that cannot be written, must not keep a service from being started
         process = subprocess.Popen(["/bin/sh", "-c", command], cwd=release, env=service_environment(root, release), stdin=subprocess.DEVNULL, stdout=output, stderr=output)
     try:
@@ -28,4 +45,4 @@ def run_service(root, label, command):
         process.wait()
         raise Refused("process-failed", "`%s` had not ended after %d s" % (command, SERVICE_LIMIT))
     if status != 0:
-        raise Refused("process-failed", "`%s` ended with %d%s" % (command, status, shortened(tried(read_end, root.at("service.log"), b""), 5)))
+        raise Refused("process-failed", "`%s` ended with %d%s" % (command, status, end_of_log(root, 5)))

@@ -52,15 +52,29 @@ function byWord(key: string, tables: Readonly<Record<string, Shape<unknown>>>): 
 const service = byWord("kind", {
   none: object({ kind: oneOf("none") }),
   command: object({ kind: oneOf("command"), restart: text(), stop: optional(text()) }),
+  systemd: object({ kind: oneOf("systemd"), scope: oneOf("system", "user") }),
+});
+
+const words = list(text());
+const units = object({
+  files: list(object({ name: text("a unit of Caisson's", (word) => /^caisson-[A-Za-z0-9._-]+\.(?:service|socket|timer|target)$/.test(word)), text: text(), package: optional(packageName), process: optional(text()) })),
+  user: optional(text()),
+  commands: object({ restart: words, stop: words, reset: words, logs: words }),
+});
+
+const source = byWord("from", {
+  blob: object({ from: oneOf("blob"), blob: digest }),
+  member: object({ from: oneOf("member"), blob: digest, member: text() }),
 });
 
 const step = byWord("step", {
-  receive: object({ step: oneOf("receive"), blob }),
-  tree: object({ step: oneOf("tree"), id: digest, document: blob, python: optional(text("a Python, `3.11`", (word) => /^3\.\d+$/.test(word))) }),
+  receive: object({ step: oneOf("receive"), blob, source: optional(source), packed: optional(object({ size: integer(), base: optional(object({ path: text(), source })) })) }),
+  tree: object({ step: oneOf("tree"), id: digest, document: blob, python: optional(text("a Python, `3.11`", (word) => /^3\.\d+$/.test(word))), like: optional(list(digest)) }),
   stage: object({ step: oneOf("stage"), release: label, stack: object({ name: packageName, digest }), payloads: list(blob) }),
   activate: object({ step: oneOf("activate"), release: label, saw: orNull(label), undoAfter: integer(), service }),
-  restart: object({ step: oneOf("restart"), release: label, service }),
-  check: object({ step: oneOf("check"), release: label, package: packageName, health, minHealthy: integer(), deadline: integer() }),
+  units: object({ step: oneOf("units"), release: label, service, units: optional(units) }),
+  restart: object({ step: oneOf("restart"), release: label, service, deadline: optional(integer()) }),
+  check: object({ step: oneOf("check"), release: label, package: packageName, health, minHealthy: integer(), deadline: integer(), service: optional(service) }),
   confirm: object({ step: oneOf("confirm"), release: label }),
   undo: object({ step: oneOf("undo"), release: label, detail: optional(text()) }),
   prune: object({ step: oneOf("prune"), keep: integer() }),
@@ -72,6 +86,7 @@ const hostPlan = object({
   from: orNull(label),
   to: orNull(label),
   steps: list(step),
+  back: optional(list(step)),
   sendBytes: integer(),
   keptBytes: integer(),
   restarts: list(text()),

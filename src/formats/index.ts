@@ -2,9 +2,17 @@
 import type { Bytes } from "../model/index.ts";
 import type * as Bundle from "./bundle.ts";
 import type * as Pack from "./pack.ts";
+import type * as Turret from "./turret.ts";
 import type * as Unpack from "./unpack.ts";
 
+export { readGzip } from "./archive/gzip.ts";
+export { readTarEntries, type TarEntry } from "./archive/read-tar.ts";
+export type { Refuse } from "./archive/member.ts";
+export { groupName, unitsOf, type UnitsRequest } from "./systemd/units.ts";
+export { printSudoers } from "./systemd/sudoers.ts";
 export { launcherLinks, launcherTree } from "./launcher.ts";
+export { compareMembers, parseTurretContainer, turretFolder, turretFormatNumber, writeTurret, type TurretContainer } from "./turret.ts";
+export type { NewMember } from "./archive/member.ts";
 export { artifactFileName, formats, parseFormat, type Format } from "./format.ts";
 
 // Loaded when they are first called: most commands neither pack nor unpack.
@@ -13,5 +21,8 @@ export async function* bundleFiles(...words: Parameters<typeof Bundle.bundleFile
 }
 export async function* packBundle(...words: Parameters<typeof Pack.packBundle>): Bytes {
   yield* (await import("./pack.ts")).packBundle(...words);
+}
+export async function* packTurret(...words: Parameters<typeof Turret.packTurret>): Bytes {
+  yield* (await import("./turret.ts")).packTurret(...words);
 }
 export const unpackBundle: typeof Unpack.unpackBundle = async (...words) => (await import("./unpack.ts")).unpackBundle(...words);

@@ -12,10 +12,11 @@ export interface Policy {
   readonly healthyDeadline: number;
 }
 
-/** What starts processes: nothing, or the owner's own commands, run by /bin/sh on the host with CAISSON_RELEASE and CAISSON_STATE. */
+/** What starts processes: nothing; the owner's own commands, run by /bin/sh on the host with CAISSON_RELEASE and CAISSON_STATE; systemd, or (`user`) that of whoever deploys. */
 export type Service =
   | { readonly kind: "none" }
-  | { readonly kind: "command"; readonly restart: string; readonly stop?: string };
+  | { readonly kind: "command"; readonly restart: string; readonly stop?: string }
+  | { readonly kind: "systemd"; readonly scope: "system" | "user" };
 
 /** A named group of hosts. */
 export interface Target {
