@@ -12,12 +12,12 @@ export function exitStatusOf(error: unknown): ExitStatus {
   return USAGE.has(error.code) ? 2 : 1;
 }
 
-/** An error as lines for stderr: every problem, then what caused it; hints last, each once. */
+/** An error as lines for stderr: every problem, then what caused it; hints last, each once. What an OCT project lacks is told in the original's own words, by row O4. */
 export function printError(error: unknown, color: boolean): string {
   const red = (text: string): string => (color ? `\u001b[31m${text}\u001b[39m` : text);
   if (isSystemError(error)) return `${red("error:")} ${refusal(error)}\nhint: look at what is there; where nothing is wrong with it, this is our mistake, and worth a report`;
   if (!isCaissonError(error)) return `${red("bug:")} ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\nhint: this is our mistake; please report it with the lines above`;
-  const lines = error.problems.map((problem) => `${red("error:")} ${place(problem)}${problem.message}`);
+  const lines = error.problems.map((problem) => (problem.code === "key-missing" ? `${red("Error:")} ${problem.message}` : `${red("error:")} ${place(problem)}${problem.message}`));
   lines.push(...causes(error).map((cause) => `  caused by: ${cause}`));
   lines.push(...new Set(error.problems.flatMap(({ hint }) => (hint === undefined ? [] : [`hint: ${hint}`]))));
   return lines.join("\n");

@@ -3,7 +3,7 @@ export type ErrorCode =
   | "usage" | "config-invalid" | "package-unknown" | "platform-unknown" | "revision-unknown" | "lock-missing" | "lock-stale" | "wheel-unfit" | "wheel-invalid"
   | "collision" | "requirements-broken" | "build-failed" | "blob-missing" | "digest-mismatch" | "ref-exists" | "ref-unknown" | "ref-moved" | "stack-frozen"
   | "host-unreachable" | "host-key" | "host-unfit" | "host-busy" | "host-changed" | "unhealthy" | "hook-failed" | "disk-full" | "permission" | "unknown-state" | "cancelled"
-  | "tree-changed" | "name-invalid" | "target-unknown" | "format-unknown" | "interpreter-unfit" | "tool-missing" | "index-unreachable" | "bundle-invalid" | "process-failed";
+  | "tree-changed" | "name-invalid" | "key-missing" | "target-unknown" | "format-unknown" | "interpreter-unfit" | "tool-missing" | "index-unreachable" | "bundle-invalid" | "archive-invalid" | "process-failed";
 
 /** Something a user can cause or mend: what happened, where, and what to try. Paths are as the user would type them. */
 export interface Problem {

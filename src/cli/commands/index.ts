@@ -17,8 +17,8 @@ import { stackShow } from "./stack-show.ts";
 import { status } from "./status.ts";
 import { storeGc } from "./store-gc.ts";
 import { storeVerify } from "./store-verify.ts";
-import { turretStart } from "./turret-start.ts";
 import { turretPack } from "./turret-pack.ts";
+import { turretStart } from "./turret-start.ts";
 import { up } from "./up.ts";
 import { verify } from "./verify.ts";
 
@@ -26,7 +26,7 @@ import { verify } from "./verify.ts";
 export const commands: readonly Command[] = [
   init, up, dev, lock, build, configShow,
   stackCreate, stackAdd, stackShow, stackList, stackDiff, stackFreeze,
-  turretStart,
+  turretPack, turretStart,
   deploy, rollback, status, history, verify, prune,
   storeVerify, storeGc,
 ];
@@ -35,7 +35,6 @@ export const commands: readonly Command[] = [
 export const groups: Readonly<Record<string, string>> = {
   config: "what caisson.toml says",
   stack: "versioned sets of artifacts that travel together",
-  turret: "load-test workers of an OCT project",
   turret: "load-test workers of an OCT project",
   store: "where bytes and names are kept",
 };

@@ -1,0 +1,108 @@
+import { createHash } from "node:crypto";
+import { lstat, readFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { CaissonError, fail, type Bytes, type Digest, type Problem } from "../../model/index.ts";
+import { writeTurret, type TurretContainer } from "../../formats/index.ts";
+import { errorCode, explainFileError, makeDirectory, mapConcurrently, writeDurably, type Context } from "../../system/index.ts";
+import { gatherFiles, readScript, type PackedAs } from "./files.ts";
+import { isOldGeneration, wantsOldProgram } from "./generation.ts";
+import { readTurretProject } from "./project.ts";
+import type { Turret } from "./turret.ts";
+
+export interface PackTurretsRequest {
+  /** The project's directory, as somebody typed it. */
+  readonly directory: string;
+  /** Where the archives go, as somebody typed it; the project's directory where absent. */
+  readonly output?: string;
+  readonly format: TurretContainer;
+  /** Whether Python turrets get a setup.py. */
+  readonly setup: boolean;
+  /** For pip. */
+  readonly version: string;
+}
+
+/** What became of one turret. */
+export type PackedTurret =
+  | { readonly turret: string; readonly state: "packed"; readonly path: string; readonly members: readonly string[]; readonly digest: Digest; readonly size: number }
+  | { readonly turret: string; readonly state: "failed"; readonly problem: Problem };
+
+export interface PackedTurrets {
+  /** Keys of the project that were not there, so that a default was taken. */
+  readonly absent: readonly string[];
+  /** In the project's order. */
+  readonly turrets: readonly PackedTurret[];
+}
+
+/** Archives that are written at one time: their syncs wait together. */
+const WRITERS = 8;
+
+/** 1980-01-01, unless SOURCE_DATE_EPOCH says otherwise: files on disk have no time of their own. */
+const EPOCH = 315_532_800;
+
+/**
+ * Pack each turret of an OCT project into an archive of its own; one that fails leaves the others theirs, and none of its own.
+ * The same project gives the same bytes wherever it lies, whoever packs it and when.
+ * @throws CaissonError `config-invalid` · `key-missing`, before anything is written
+ */
+export async function packTurrets(ctx: Context, request: PackTurretsRequest): Promise<PackedTurrets> {
+  const directory = resolve(ctx.cwd, request.directory);
+  const project = await readTurretProject((path) => readProjectFile(directory, path), (path) => join(request.directory, path));
+  const output = request.output ?? request.directory;
+  await makeDirectory(resolve(ctx.cwd, output));
+  const turrets = await mapConcurrently(project.turrets, WRITERS, async (turret): Promise<PackedTurret> => {
+    const path = `${output}${output.endsWith("/") ? "" : "/"}${turret.name}.${request.format}`;
+    try {
+      return await packOne(ctx, directory, turret, path, request);
+    } catch (error) {
+      const known = explainFileError(error, path);
+      if (!(known instanceof CaissonError)) throw error;
+      const stale = (await lstat(resolve(ctx.cwd, path)).catch(() => undefined)) !== undefined;
+      return { turret: turret.name, state: "failed", problem: { ...known.problems[0], ...(stale ? { hint: [...(known.hint === undefined ? [] : [known.hint]), `\`${path}\` is from an earlier time`].join("; ") } : {}) } };
+    }
+  });
+  return { absent: project.absent, turrets };
+}
+
+async function packOne(ctx: Context, directory: string, turret: Turret, path: string, request: PackTurretsRequest): Promise<PackedTurret> {
+  if (ctx.signal.aborted) fail({ code: "cancelled", message: `\`${turret.name}\` is not packed: stopped on request` });
+  const how: PackedAs = { setup: request.setup, version: request.version, fromAnywhere: true };
+  const members = await gatherFiles(directory, turret, how);
+  if (turret.command === undefined && !wantsOldProgram(turret.requirements) && isOldGeneration(await readScript(directory, turret))) warnOfOldScript(ctx, turret);
+  const hash = createHash("sha256");
+  let size = 0;
+  const archive = writeTurret(each(members), request.format, timeOf(ctx));
+  await writeDurably(resolve(ctx.cwd, path), (async function* counted(): Bytes {
+    for await (const chunk of archive) {
+      hash.update(chunk);
+      size += chunk.length;
+      yield chunk;
+    }
+  })());
+  return { turret: turret.name, state: "packed", path, members: members.map((member) => member.path.replace(/\/$/, "")), digest: `sha256:${hash.digest("hex")}`, size };
+}
+
+/** Fact of the real tools: it would say that it starts, and its threads would die when the HQ fires. */
+export function warnOfOldScript(ctx: Context, { name, script = "", place }: Turret): void {
+  ctx.report({ type: "warning", problem: { code: "config-invalid", ...place, message: `\`${script}\` of \`${name}\` is written for OCT 0.3: its Transaction takes no config, and the turret program of today gives it one`, hint: "write `def __init__(self, config, context=None)`, or ask for `oct-turrets<0.2.3` in `turrets_requirements`" } });
+}
+
+async function* each<Item>(items: readonly Item[]): AsyncIterable<Item> {
+  yield* items;
+}
+
+function timeOf(ctx: Context): number {
+  const said = ctx.env["SOURCE_DATE_EPOCH"] ?? "";
+  return /^[0-9]{1,10}$/.test(said) ? Number(said) : EPOCH;
+}
+
+/** A file that the project's configuration is made of. */
+async function readProjectFile(directory: string, path: string): Promise<string | undefined> {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(await readFile(resolve(directory, path)));
+  } catch (error) {
+    if (["ENOENT", "ENOTDIR", "EISDIR"].includes(errorCode(error) ?? "")) return undefined;
+    if (errorCode(error) === "ERR_ENCODING_INVALID_ENCODED_DATA") return fail({ code: "config-invalid", file: path, message: "the file is not UTF-8", hint: "save it as UTF-8" }, error);
+    if (errorCode(error) !== undefined) return fail({ code: "permission", message: `cannot read \`${join(directory, path)}\`` }, error);
+    throw error;
+  }
+}
