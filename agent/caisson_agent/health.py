@@ -3,12 +3,14 @@ import glob
 import os
 import re
 import socket
-import subprocess
 import time
 
-from .files import read_bytes, read_end, read_link, shortened, tried
-from .services import service_environment
+from .environments import secrets_of, without_secrets
+from .files import read_bytes, read_link, shortened, tried
+from .programs import run_program
+from .services import end_of_log, service_environment
 from .units import Watch
+from .users import find_user
 from .values import PACKAGE, Refused, checked, checked_label
 
 
@@ -36,7 +38,7 @@ def step_check(root, request):
         time.sleep(0.1 if now - began < 2 else 0.5)
     if problem in (None, "refused", "did not answer") and not (ended and not problem):
         problem = "%s for %g s" % (problem or "had not answered well", request["deadline"] if problem else request["minHealthy"])
-    said = watch.last_words() if watch else "; last log" + shortened(tried(read_end, root.at("service.log"), b""), 1)
+    said = without_secrets(root, watch.last_words()) if watch else "; last log" + end_of_log(root, 1)
     raise Refused("unhealthy", "%s%s" % ("%s %s" % (subject, problem) if problem else ended, said if said != "; last log" else ""))
 
 def probe(root, release, request, limit):
@@ -44,7 +46,7 @@ def probe(root, release, request, limit):
     url, argv = request["health"].get("url"), request["health"].get("argv")
     if url and url.startswith("tcp:"):
         return probe_tcp(url, limit)
-    return probe_url(url, limit) if url else probe_program(root, release, request["package"], argv, limit) if argv else None
+    return probe_url(url, limit) if url else probe_program(root, release, request, limit) if argv else None
 
 def probe_tcp(url, limit):
     """A connection that is taken."""
@@ -75,20 +77,16 @@ def probe_url(url, limit):
     finally:
         connection.close()
 
-def probe_program(root, release, package, argv, limit):
+def probe_program(root, release, request, limit):
     """A command that must end with 0, its first word looked for in the package's own bin/ first. Returns what is wrong."""
-    part = os.path.join(release, checked(package, PACKAGE, "package name"))
+    package, argv = checked(request["package"], PACKAGE, "package name"), request["health"]["argv"]
+    part = os.path.join(release, package)
     own = os.path.join(part, "bin", argv[0])
     try:
-        process = subprocess.Popen([own if os.path.isfile(own) else argv[0]] + argv[1:], cwd=part, env=service_environment(root, release), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        said = shortened(process.communicate(timeout=limit)[0], 3)
+        status, said = run_program([own if os.path.isfile(own) else argv[0]] + argv[1:], part, service_environment(root, release, package), limit, find_user(request.get("user")), secrets_of(root))
     except OSError as error:
         return "cannot be run: %s" % error.strerror
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-        return "did not end within %g s" % limit
-    return None if process.returncode == 0 else "ended with %d%s" % (process.returncode, said)
+    return "did not end within %g s" % limit if status is None else None if status == 0 else "ended with %d%s" % (status, shortened(said, 3))
 
 def listener_facts(root, url, release):
     """`verified`: whether a process that listens at the url runs from this release; `old`: the other release of this root that it runs from instead. None where nobody can see."""

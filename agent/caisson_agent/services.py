@@ -2,7 +2,7 @@
 import os
 import subprocess
 
-from .environments import redacted, secrets_of, values_of
+from .environments import values_of, without_secrets
 from .files import read_end, shortened, tried
 from .units import restart_units, return_units
 from .values import SERVICE_LIMIT, Refused, checked_label
@@ -30,7 +30,7 @@ def service_environment(root, release, package=None):
 
 def end_of_log(root, count):
     """The last lines of what the owner's command and what it started have said, without what nobody may see."""
-    return shortened(redacted(tried(read_end, root.at("service.log"), b""), secrets_of(root)), count)
+    return without_secrets(root, shortened(tried(read_end, root.at("service.log"), b""), count))
 
 def run_service(root, label, command):
     """The owner's command, in the release's real directory. What it prints goes to service.log: a pipe would keep us waiting for a daemon that it leaves behind."""
