@@ -1,4 +1,5 @@
 """Starts the turret program of the oct-turrets that this Python has, on a config.json: the first argument, or turret/config.json of this environment.
+Ends with 0 only where its HQ ended it.
 
 Its own --config-file does not work in every release, and its --tar leaves an unpacked folder behind.
 """
@@ -27,8 +28,15 @@ def main():
         turret = Turret(config, module)
     else:
         turret = get_turret_class(config.get("turret_class"))(config, module, str(uuid.uuid4()))
-    turret.start()
+    try:
+        turret.start()
+    except SystemExit:
+        # The HQ's `kill`, which the program answers by leaving with 1, as it does on any failure.
+        return 0
+    except KeyboardInterrupt:
+        return 130
+    return 1
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -37,6 +37,8 @@ export interface SessionOptions {
   readonly rev?: string;
   readonly onDisk?: boolean;
   readonly offline: boolean;
+  /** Those of the packages, in their order, where the caller has them already. */
+  readonly sources?: readonly Source[];
 }
 
 /** Wheels that are read at one time: enough to keep the disk busy, few enough to keep open. */
@@ -49,7 +51,7 @@ const READERS = 3;
 export async function openSession(ctx: Context, store: Store, workspace: Workspace, packages: readonly Package[], options: SessionOptions): Promise<Session> {
   const { rev, onDisk, offline } = options;
   const request: RevisionRequest = onDisk === true ? { onDisk } : { offline, ...(rev === undefined ? {} : { rev }) };
-  const sources = await readRevisions(ctx, workspace.directory, packages.map(({ source }) => source), request);
+  const sources = options.sources ?? await readRevisions(ctx, workspace.directory, packages.map(({ source }) => source), request);
   const byName = new Map(packages.map(({ name }, at) => [name, sources[at] as Source]));
   const wheels = once<InstalledDistribution>();
   const enqueueRead = createQueue(READERS);

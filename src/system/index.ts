@@ -4,4 +4,5 @@ export * from "./context.ts";
 export * from "./files.ts";
 export * from "./filter.ts";
 export * from "./hash.ts";
+export * from "./owned-directory.ts";
 export * from "./run.ts";

@@ -40,7 +40,7 @@ export interface RunningProcess {
 }
 
 /** Start a program in a process group of its own, which ends when we end, however that comes about; each line of its output goes to `onLine`. */
-export type Start = (argv: readonly string[], options: Pick<RunOptions, "cwd" | "env"> & { readonly onLine: (line: string) => void }) => Promise<RunningProcess>;
+export type Start = (argv: readonly string[], options: Pick<RunOptions, "cwd" | "env"> & { readonly onLine: (line: string, stream: "stdout" | "stderr") => void }) => Promise<RunningProcess>;
 
 export const run: Run = async (argv, options) => {
   if (options.signal?.aborted) cancelled();
@@ -112,9 +112,10 @@ async function feed(child: ChildProcess, stdin: RunOptions["stdin"]): Promise<vo
   }
 }
 
-function eachLine(child: ChildProcess, onLine: (line: string) => void): void {
-  for (const stream of [child.stdout, child.stderr]) {
-    if (stream !== null) createInterface({ input: stream }).on("line", onLine);
+function eachLine(child: ChildProcess, onLine: (line: string, stream: "stdout" | "stderr") => void): void {
+  for (const stream of ["stdout", "stderr"] as const) {
+    const input = child[stream];
+    if (input !== null) createInterface({ input }).on("line", (line) => onLine(line, stream));
   }
 }
 

@@ -1,0 +1,30 @@
+import { lstat, readdir, readlink } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { errorCode, removeTree, temporaryDirectory, type TemporaryDirectory } from "./files.ts";
+
+/** A temporary directory that goes away even where its owner is killed: its name says whose it is, and the next one who asks for a directory of that prefix removes what nobody owns any more. */
+export async function ownedDirectory(prefix: string, parent: string = tmpdir()): Promise<TemporaryDirectory> {
+  // A process's number means something among those that see each other: a container may share the directory and not the numbers.
+  const space = /\d+/.exec(await readlink("/proc/self/ns/pid").catch(() => ""))?.[0] ?? "0";
+  for (const name of await readdir(parent).catch(() => [])) {
+    const [, its = "", pid = ""] = name.startsWith(`${prefix}-`) ? (/^-(\d+)-(\d+)-\w+$/.exec(name.slice(prefix.length)) ?? []) : [];
+    if (its === space && !isAlive(Number(pid))) await removeOwn(join(parent, name));
+  }
+  return await temporaryDirectory(`${prefix}-${space}-${process.pid}`, parent);
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return errorCode(error) !== "ESRCH";
+  }
+}
+
+/** Where everybody may write, somebody may have put a link there, or something of theirs. */
+async function removeOwn(path: string): Promise<void> {
+  const found = await lstat(path).catch(() => undefined);
+  // Another one may be removing it just now.
+  if (found?.isDirectory() === true && found.uid === process.getuid?.()) await removeTree(path).catch(() => undefined);
+}
