@@ -1,6 +1,7 @@
 /** Makes payloads and artifacts from packages at a revision and puts them in the store. */
 import type * as Dev from "./dev.ts";
 import type * as LockWorkspace from "./lock-workspace.ts";
+import type * as WhyBuild from "./why.ts";
 import type * as TurretPack from "./turret/pack.ts";
 import type * as TurretEnvironment from "./turret/environment.ts";
 import type * as TurretArchive from "./turret/read-archive.ts";
@@ -10,12 +11,14 @@ export { machinePlatform } from "./machine.ts";
 export { orderPackages } from "./order.ts";
 export type { StartConfig } from "./turret/start-config.ts";
 export type { DevEnvironment, DevRequest } from "./dev.ts";
+export type { ChangedInput, Why, WhyRequest } from "./why.ts";
 export type { LockWorkspaceRequest, WrittenLock } from "./lock-workspace.ts";
 export { parseTurretVersion } from "./turret/setup.ts";
 export type { PackedTurret, PackedTurrets, PackTurretsRequest } from "./turret/pack.ts";
 
 // Loaded when it is first called, as all that a build with nothing to do has no need of.
 export const makeDevEnvironment: typeof Dev.makeDevEnvironment = async (...words) => (await import("./dev.ts")).makeDevEnvironment(...words);
+export const explainBuild: typeof WhyBuild.explainBuild = async (...words) => (await import("./why.ts")).explainBuild(...words);
 export const lockWorkspace: typeof LockWorkspace.lockWorkspace = async (...words) => (await import("./lock-workspace.ts")).lockWorkspace(...words);
 export const readTurretArchive: typeof TurretArchive.readTurretArchive = async (...words) => (await import("./turret/read-archive.ts")).readTurretArchive(...words);
 export const readTurretFolder: typeof TurretArchive.readTurretFolder = async (...words) => (await import("./turret/read-archive.ts")).readTurretFolder(...words);

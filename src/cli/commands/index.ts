@@ -21,10 +21,11 @@ import { turretPack } from "./turret-pack.ts";
 import { turretStart } from "./turret-start.ts";
 import { up } from "./up.ts";
 import { verify } from "./verify.ts";
+import { why } from "./why.ts";
 
 /** Every command there is, in the order of the help. */
 export const commands: readonly Command[] = [
-  init, up, dev, lock, build, configShow,
+  init, up, dev, lock, build, why, configShow,
   stackCreate, stackAdd, stackShow, stackList, stackDiff, stackFreeze,
   turretPack, turretStart,
   deploy, rollback, status, history, verify, prune,
