@@ -11,7 +11,7 @@ import { machinePlatform } from "../machine.ts";
 import { assemblePayload } from "../payload.ts";
 import { openSession } from "../session.ts";
 import type { Source } from "../source.ts";
-import { programNeeds } from "./program-needs.ts";
+import { withStandIn } from "./setup.ts";
 
 /** An isolated Python with everything that a turret needs in it. */
 export interface TurretEnvironment {
@@ -29,7 +29,7 @@ export interface TurretEnvironment {
 export async function makeTurretEnvironment(ctx: Context, store: Store, written: string, requirements: readonly string[]): Promise<TurretEnvironment> {
   const platform = await machinePlatform(ctx);
   const interpreter = (await findInterpreter(ctx, platform.python.version)) ?? fail({ code: "tool-missing", message: `there is no Python ${platform.python.version} on PATH` });
-  const payload = await makePayload(ctx, store, written, programNeeds(requirements, platform.python.version), platform);
+  const payload = await makePayload(ctx, store, written, withStandIn(requirements), platform);
   const program = payload.distributions.find(({ name }) => name === "oct-turrets")?.version ?? "";
   const key = hashJson({ schema: 1, trees: payload.trees.map(({ id }) => id), interpreter: [interpreter.executable, interpreter.version] });
   const directory = join(cacheDirectory(ctx), "turrets", key.slice("sha256:".length, "sha256:".length + 32));
