@@ -78,12 +78,12 @@ function inputsOf({ trees, package: settings, lock, platform, rules }: ArtifactI
 
 function leaves(path: string, value: Json): readonly (readonly [string, Json])[] {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return [[path, value]];
-  return Object.entries(value).flatMap(([key, inner]) => leaves(path.includes(" ") ? `${path}.${key}` : `${path} ${key}`, inner as Json));
+  return Object.entries(value).flatMap(([key, inner]) => leaves(path.includes(" ") ? `${path}.${key}` : `${path} ${key}`, inner));
 }
 
 async function withFiles(ctx: Context, directory: string, change: ChangedInput): Promise<ChangedInput> {
-  const { before, now } = change;
-  if (!change.input.startsWith("source of ") || ![before, now].every((id) => typeof id === "string" && /^[0-9a-f]{40}$/.test(id))) return change;
-  const { status, stdout } = await runGit(ctx, directory, ["diff", "--name-only", "-z", String(before), String(now)]);
+  const trees = [change.before, change.now].filter((id) => typeof id === "string").filter((id) => /^[0-9a-f]{40}$/.test(id));
+  if (!change.input.startsWith("source of ") || trees.length < 2) return change;
+  const { status, stdout } = await runGit(ctx, directory, ["diff", "--name-only", "-z", ...trees]);
   return status === 0 ? { ...change, files: stdout.toString("utf8").split("\0").filter((name) => name !== "") } : change;
 }

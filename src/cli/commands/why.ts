@@ -39,6 +39,10 @@ export const why: Command = {
 
 function describe({ input, before, now, files }: ChangedInput): string {
   if (files !== undefined) return `${input} changed: ${files.join(", ")}`;
-  const short = (value: unknown): string => (value === null ? "nothing" : typeof value === "string" && /^(?:\w+ )*(?:sha256:)?[0-9a-f]{40,}/.test(value) ? value.replace(/[0-9a-f]{40,}/g, (hex) => hex.slice(0, 12)) : JSON.stringify(value));
   return `${input} changed: ${short(before)} -> ${short(now)}`;
+}
+
+/** A digest by its first digits. */
+function short(value: ChangedInput["now"]): string {
+  return value === null ? "nothing" : JSON.stringify(value).replaceAll(/[0-9a-f]{40,}/g, (hex) => hex.slice(0, 12));
 }
