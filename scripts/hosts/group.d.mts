@@ -1,4 +1,4 @@
-import type { SshFiles } from "./ssh-files.mjs";
+import type { SshFiles, Way } from "./ssh-files.mjs";
 
 export type GroupKind = "namespace" | "systemd";
 
@@ -34,6 +34,7 @@ export interface GroupHost {
 export interface Group {
   readonly number: number;
   readonly files: SshFiles;
+  readonly ways: readonly Way[];
   readonly hosts: readonly GroupHost[];
   readonly close: () => Promise<void>;
 }

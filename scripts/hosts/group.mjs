@@ -36,7 +36,8 @@ export async function openGroup({ kind, names, owner, sshd = [], hosts: special 
     const keys = new Map(names.map((name) => [name, join(files.directory, `${name}.hostkey`)]));
     keys.forEach(makeKey);
     writeKnownHosts(files, keys);
-    writeSshConfig(files, hosts.map(({ name, address, behind }) => ({ name, user: "deploy", address, port: 22, ...behind !== undefined && { lines: [`ProxyJump ${behind}`] } })));
+    const ways = hosts.map(({ name, address, behind }) => ({ name, user: "deploy", address, port: 22, ...behind !== undefined && { lines: [`ProxyJump ${behind}`] } }));
+    writeSshConfig(files, ways);
     await Promise.all(hosts.map(async (host) => {
       await makeOverlay(host, base, { names, addresses, key: files.key, hostKey: keys.get(host.name) });
       giveSrv(host);
@@ -45,7 +46,7 @@ export async function openGroup({ kind, names, owner, sshd = [], hosts: special 
     await connectHosts(number, hosts);
     await Promise.all(hosts.map(boot));
     writeFileSync(join(directory, "group.json"), `${JSON.stringify({ number, owner, kind, hosts: hosts.map(({ name, address, root, leader }) => ({ name, address, root, leader })), files }, undefined, 1)}\n`);
-    return { number, files, hosts: hosts.map((host) => openedHost(host, files)), close: () => removeGroup(number) };
+    return { number, files, ways, hosts: hosts.map((host) => openedHost(host, files)), close: () => removeGroup(number) };
   } catch (problem) {
     await removeGroup(number);
     throw problem;

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { spawn } from "node:child_process";
 import { text } from "node:stream/consumers";
-import type { SshFiles } from "../../scripts/hosts/ssh-files.mjs";
+import { writeSshConfig, type SshFiles, type Way } from "../../scripts/hosts/ssh-files.mjs";
 
 /** What a command on a host came to. */
 export interface Outcome {
@@ -45,6 +45,10 @@ export interface Hosts<Kind extends Host = Host> extends AsyncDisposable {
   /** This process's environment with the wrapper first on PATH. */
   readonly env: Readonly<Record<string, string>>;
   readonly files: SshFiles;
+  /** How ssh reaches a host without any line in between. Not for one behind a bastion. */
+  readonly way: (name: string) => Way;
+  /** Send ssh another way from now on; without one, the direct way again. */
+  readonly reroute: (name: string, to?: { readonly address: string; readonly port: number }) => void;
 }
 
 /** Run a program to its end and collect what it says. */
@@ -64,6 +68,25 @@ export function runOverSsh(env: Hosts["env"], address: string, command: string, 
 /** How many connections a log of sshd tells of, the refused ones too. */
 export function countConnections(log: string): number {
   return log.split("\n").filter((line) => line.includes("Connection from ")).length;
+}
+
+/** Write the configuration, and what changes it later. */
+export function routeHosts(files: SshFiles, ways: readonly Way[]): Pick<Hosts, "way" | "reroute"> {
+  const others = new Map<string, { readonly address: string; readonly port: number }>();
+  const write = (): void => writeSshConfig(files, ways.map((way) => ({ ...way, ...others.get(way.name) })));
+  const find = (name: string): Way => {
+    const found = ways.find((way) => way.name === name);
+    if (found === undefined || found.lines !== undefined) throw new Error(`there is no direct way to \`${name}\``);
+    return found;
+  };
+  write();
+  return {
+    way: find,
+    reroute: (name, to = find(name)) => {
+      others.set(name, { address: to.address, port: to.port });
+      write();
+    },
+  };
 }
 
 /** The host of this name among these. */

@@ -1,0 +1,72 @@
+import { expect, it } from "vitest";
+import { lacking, startHosts } from "../support/hosts.ts";
+import { openLine } from "../support/line.ts";
+
+it("is as long as it is told to be, and counts what it carries", { timeout: 30_000 }, async ({ skip }) => {
+  skip(lacking() !== undefined, lacking());
+  await using hosts = await startHosts();
+  const h1 = hosts.get("h1");
+  const timed = async (): Promise<number> => {
+    const start = performance.now();
+    expect((await h1.run("true")).status).toBe(0);
+    return performance.now() - start;
+  };
+  const direct = await timed();
+  await using line = await openLine(hosts, "h1", { roundTrip: 100 });
+  const long = await timed();
+  const { connections, turns, toHost, fromHost } = await line.traffic();
+  expect(connections).toBe(1);
+  expect(turns).toBeGreaterThan(5);
+  expect(long - direct).toBeGreaterThan((turns - 2) * 100);
+  expect([toHost > 1000, fromHost > 1000]).toEqual([true, true]);
+});
+
+it("is as narrow as it is told to be", { timeout: 30_000 }, async ({ skip }) => {
+  skip(lacking() !== undefined, lacking());
+  await using hosts = await startHosts();
+  await using line = await openLine(hosts, "h1");
+  await line.set({ rate: 200_000 });
+  const start = performance.now();
+  expect((await hosts.get("h1").run("wc -c", { input: Buffer.alloc(200_000) })).stdout.trim()).toBe("200000");
+  expect(performance.now() - start).toBeGreaterThan(900);
+});
+
+it("cuts: at once, after the n-th byte, and passes the next connection", { timeout: 30_000 }, async ({ skip }) => {
+  skip(lacking() !== undefined, lacking());
+  await using hosts = await startHosts();
+  const h1 = hosts.get("h1");
+  await using line = await openLine(hosts, "h1");
+  const busy = h1.run("echo begun; cat >/dev/null; sleep 20");
+  while ((await line.traffic()).fromHost < 2000) await new Promise((passed) => setTimeout(passed, 20));
+  await line.cut();
+  expect((await busy).status).toBe(255);
+  const before = (await line.traffic()).toHost;
+  await line.set({ cutAfter: { direction: "toHost", bytes: 100_000 } });
+  expect(await h1.run("cat >/dev/null", { input: Buffer.alloc(1_000_000) })).toMatchObject({ status: 255, stderr: expect.stringMatching(/reset|closed|Broken pipe/) as string });
+  expect((await line.traffic()).toHost - before).toBe(100_000);
+  expect((await h1.run("true")).status).toBe(0);
+});
+
+it("goes silent and comes back, and nothing is lost", { timeout: 30_000 }, async ({ skip }) => {
+  skip(lacking() !== undefined, lacking());
+  await using hosts = await startHosts();
+  await using line = await openLine(hosts, "h1");
+  const busy = hosts.get("h1").run("sleep 0.3; echo still here");
+  while (hosts.get("h1").connections() === 0) await new Promise((passed) => setTimeout(passed, 10));
+  await line.silence();
+  const { fromHost } = await line.traffic();
+  await new Promise((passed) => setTimeout(passed, 800));
+  expect((await line.traffic()).fromHost).toBe(fromHost);
+  await line.mend();
+  expect(await busy).toMatchObject({ status: 0, stdout: "still here\n" });
+});
+
+it("inverts one bit, which ssh notices", { timeout: 30_000 }, async ({ skip }) => {
+  skip(lacking() !== undefined, lacking());
+  await using hosts = await startHosts();
+  await using line = await openLine(hosts, "h1");
+  await line.set({ flipAt: { direction: "toHost", byte: 20_000 } });
+  const { status } = await hosts.get("h1").run("cat >/dev/null", { input: Buffer.alloc(100_000) });
+  expect(status).toBe(255);
+  expect(hosts.get("h1").log()).toMatch(/[Cc]orrupted MAC|message authentication code incorrect/);
+});
