@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
-import { lstat, mkdir, readdir, rm, utimes } from "node:fs/promises";
+import { lstat, readdir, rm, utimes } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { compareBytewise, digestHex, fail, parseDigest, type Digest, type EpochSeconds } from "../model/index.ts";
-import { errorCode, syncPath } from "../system/index.ts";
+import { errorCode, makeDirectory, syncPath } from "../system/index.ts";
 
 /** The kinds of names a store keeps. `actions`, `distributions` and `locks` are caches: what they say can be found out again. */
 export type RefKind = "artifacts" | "stacks" | "plans" | "actions" | "distributions" | "locks";
@@ -59,12 +59,12 @@ export function temporaryPath(store: string): string {
 /** Make a store's directories where they are missing, and their names durable. `tmp` is made last: where it is, the others are safe. */
 export async function makeLayout(store: string): Promise<void> {
   const directories = [blobsDirectory(store), ...refKinds.map((kind) => refsDirectory(store, kind)), trashDirectory(store)];
-  const made = (await Promise.all(directories.map((directory) => mkdir(directory, { recursive: true })))).filter((first) => first !== undefined);
+  const made = (await Promise.all(directories.map((directory) => makeDirectory(directory)))).filter((first) => first !== undefined);
   if (made.length > 0 || !(await isThere(temporaryDirectory(store)))) {
     const top = [store, ...made.map(dirname)].reduce((shortest, path) => (path.length < shortest.length ? path : shortest));
     for (const directory of new Set(directories.flatMap((path) => ancestors(path, top)))) await syncPath(directory);
   }
-  await mkdir(temporaryDirectory(store), { recursive: true });
+  await makeDirectory(temporaryDirectory(store));
 }
 
 /** The directories from the one that holds `path` up to `top`. */

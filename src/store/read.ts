@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { constants } from "node:fs";
 import { chmod, copyFile, lstat, open, rename, rm, type FileHandle } from "node:fs/promises";
 import { CaissonError, fail, type Bytes, type Digest, type EpochSeconds } from "../model/index.ts";
-import { errorCode, explainFileError, hashFile, temporaryBeside } from "../system/index.ts";
+import { errorCode, explainFileError, hashFile, takeOwner, temporaryBeside } from "../system/index.ts";
 import { blobPath, touch, trashPath } from "./layout.ts";
 
 /** A blob under a reader's hands: its digest was right when it was opened. */
@@ -76,6 +76,7 @@ export async function copyBlob(store: string, blob: Digest, path: string, mode: 
     await copyFile(blobPath(store, blob), temporary, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
     checkDigest(store, blob, (await hashFile(temporary)).digest);
     await chmod(temporary, mode);
+    await takeOwner(temporary);
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true });

@@ -1,7 +1,7 @@
-import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { compareBytewise, fail, printCanonicalJson, type Digest, type EpochSeconds, type Json } from "../model/index.ts";
-import { errorCode, explainFileError, linkExclusive, sha256, syncPath } from "../system/index.ts";
+import { errorCode, explainFileError, linkExclusive, makeDirectory, sha256, syncPath, takeOwner } from "../system/index.ts";
 import { isCache, refsDirectory, temporaryPath, touch, type RefKind } from "./layout.ts";
 
 /** What a name says now. */
@@ -49,7 +49,7 @@ export async function writeRef(store: string, kind: RefKind, name: string, value
       return "written";
     }
     if ((await newestGeneration(path)) !== expect) return "moved";
-    await mkdir(path, { recursive: true });
+    await makeDirectory(path);
     await writeTemporary(temporary, printRef(value), true);
     const outcome = await linkExclusive(temporary, join(path, String(expect + 1)));
     if (outcome === "exists") return "moved";
@@ -119,4 +119,5 @@ async function writeTemporary(path: string, text: string, durable: boolean): Pro
   } finally {
     await file.close();
   }
+  await takeOwner(path);
 }

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { lstat, open, rename, rm } from "node:fs/promises";
 import { fail, mediaTypes, type Bytes, type Descriptor, type Digest, type EpochSeconds } from "../model/index.ts";
-import { errorCode, explainFileError, hashFile, sha256, type Context } from "../system/index.ts";
+import { errorCode, explainFileError, hashFile, sha256, takeOwner, type Context } from "../system/index.ts";
 import { blobPath, blobsDirectory, temporaryPath, touch } from "./layout.ts";
 
 /** What the writer of bytes knows of them beforehand. */
@@ -53,6 +53,7 @@ async function writeWhole({ ctx, store }: BlobPlace, temporary: string, bytes: U
   } finally {
     await file.close();
   }
+  await takeOwner(temporary);
   await rename(temporary, path);
   return written;
 }
@@ -77,6 +78,7 @@ async function writeStream({ ctx, store }: BlobPlace, temporary: string, bytes: 
       await rm(temporary);
     } else {
       await file.sync();
+      await takeOwner(temporary);
       await rename(temporary, path);
     }
     return written;

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { CaissonError, compareBytewise, fail, type Bytes } from "../model/index.ts";
+import { takeOwner } from "./owner.ts";
 
 /**
  * Write a file whole: under a temporary name beside it, synced, renamed, and its directory synced. Nobody sees a part of it.
@@ -22,6 +23,7 @@ export async function writeDurably(path: string, bytes: Bytes | Uint8Array | str
     } finally {
       await file.close();
     }
+    await takeOwner(temporary);
     if (options.exclusive === true) {
       if ((await linkExclusive(temporary, path)) === "exists") fail({ code: "ref-exists", message: `\`${path}\` exists already` });
       await unlink(temporary);
@@ -48,6 +50,7 @@ export async function makeDirectory(path: string): Promise<string | undefined> {
       first = (await makeDirectory(dirname(path))) ?? path;
       await mkdir(path);
     });
+    await takeOwner(path);
     return first;
   } catch (error) {
     if (errorCode(error) === "EEXIST" && (await stat(path).catch(() => undefined))?.isDirectory() === true) return first === path ? undefined : first;

@@ -5,4 +5,5 @@ export * from "./files.ts";
 export * from "./filter.ts";
 export * from "./hash.ts";
 export * from "./owned-directory.ts";
+export * from "./owner.ts";
 export * from "./run.ts";
