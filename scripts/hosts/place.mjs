@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { run, until } from "./commands.mjs";
+import { mountPointsBelow } from "./mounts.mjs";
 import { isRunning, signalAll } from "./processes.mjs";
 
 const place = "/var/tmp/caisson-hosts";
@@ -49,7 +50,7 @@ export async function removeGroup(number) {
   const words = existsSync(directory) ? readdirSync(directory).flatMap((host) => [readWord(join(directory, host, "leader")), readWord(join(directory, host, "net"))]).filter((word) => word !== "") : [];
   signalAll(words.filter(isRunning).map((word) => ({ pid: Number(word.split("-")[0]) })), "SIGKILL");
   await until(() => !words.some(isRunning), `the end of the processes of group ${number}`).catch(() => undefined);
-  for (const mount of mountsBelow(directory)) await run(["umount", "-l", mount]).catch(() => undefined);
+  for (const mount of mountPointsBelow(directory)) await run(["umount", "-l", mount]).catch(() => undefined);
   for (const thing of [["link", "del", `cs${number}`], ["link", "del", `ci${number}`], ["route", "del", "unreachable", `198.19.${number}.0/24`]]) await run(["ip", ...thing]).catch(() => undefined);
   for (const hierarchy of hierarchies) removeControlGroup(join(hierarchy, `caisson-${number}`));
   const gone = join(place, `gone-${number}-${process.pid}`);
@@ -80,12 +81,6 @@ function removeControlGroup(path) {
   } catch {
     // A process of it is still going; the next owner of the number finds it empty.
   }
-}
-
-/** Mount points below a directory, innermost first. */
-function mountsBelow(directory) {
-  const points = readFileSync("/proc/self/mountinfo", "utf8").split("\n").map((line) => (line.split(" ")[4] ?? "").replaceAll(/\\(?<octal>[0-7]{3})/g, (_, octal) => String.fromCharCode(Number.parseInt(octal, 8))));
-  return points.filter((point) => point.startsWith(`${directory}/`)).toReversed();
 }
 
 function readWord(path) {

@@ -1,6 +1,8 @@
+import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
+import { mountPointsBelow } from "../../scripts/hosts/mounts.mjs";
 import { isRunning, processesWith, processWord, signalAll } from "../../scripts/hosts/processes.mjs";
 
 /** Every process of a host carries this variable with the directory of its hosts, so that it is found wherever it went. */
@@ -31,6 +33,8 @@ export function makeHostsDirectory(): string {
 export function removeHostsDirectory(directory: string): void {
   // Twice: one may be born while the others are being found.
   for (let round = 0; round < 2; round++) signalAll(processesWith(`${markVariable}=${directory}`), "SIGKILL");
+  // What is on a disk that is mounted here goes with the disk, not before.
+  for (const point of mountPointsBelow(directory)) execFileSync("umount", ["-l", point], { stdio: "ignore" });
   rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
   open.delete(directory);
 }

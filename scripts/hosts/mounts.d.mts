@@ -1,0 +1,1 @@
+export function mountPointsBelow(directory: string): readonly string[];
