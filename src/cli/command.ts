@@ -1,4 +1,5 @@
 import type { Context, Store } from "../index.ts";
+import type { StreamedEvent } from "./events.ts";
 
 /** The public library, loaded when a command runs and not when help is asked for. */
 export type Library = typeof import("../index.ts");
@@ -17,8 +18,10 @@ export interface Cli {
   print(line: string): void;
   /** A line about the work, on stderr. */
   note(line: string): void;
-  /** A JSON document, or one event of many, as one line on stdout. */
+  /** A JSON document, as one line on stdout. */
   emit(value: unknown): void;
+  /** One event of many, as one line on stdout; before the first goes a line that says in which version of their schema they are. */
+  emitEvent(event: StreamedEvent): void;
 }
 
 /** A word the user types after the command's name. */

@@ -1,3 +1,4 @@
+import { performance } from "node:perf_hooks";
 import type { Change, HostPlan, HostResult, Plan } from "../index.ts";
 import type { Cli, ExitStatus, Input, Option } from "./command.ts";
 
@@ -38,23 +39,68 @@ export function resultLines(results: readonly HostResult[]): readonly string[] {
       case "unchanged":
         return [result.host, release, "unchanged"];
       default:
-        return [result.host, release, result.outcome, ...(result.now === undefined ? [] : [`(now: ${result.now ?? "none"})`])];
+        return [result.host, release, result.outcome, ...(result.now === undefined ? [] : [`(now: ${result.now ?? "none"}${result.health === undefined ? "" : `, ${result.health}`})`])];
     }
   }));
 }
 
-/** Why hosts are not as wanted, on stderr: one line for each, hints last and each once. */
-export function noteProblems(cli: Cli, results: readonly HostResult[], target: string): void {
-  const failed = results.filter(({ problem }) => problem !== undefined);
-  for (const { host, problem } of failed) cli.note(`${host}: ${problem?.code === "unhealthy" ? "unhealthy: " : ""}${problem?.message ?? ""}`);
-  const hints = new Set(failed.flatMap(({ problem }) => problem?.hint ?? []));
-  if (results.some(({ outcome }) => outcome === "undone")) hints.add(`caisson history --to ${target}`);
-  if (results.some(({ outcome }) => outcome === "unknown")) hints.add(`caisson status --to ${target}`);
-  for (const hint of hints) cli.note(`hint: ${hint}`);
+/** Why hosts are not as wanted, on stderr: one line for each cause. A host that is unknown, or was never begun, is not what went wrong. */
+export function noteProblems(cli: Cli, results: readonly HostResult[]): void {
+  const found = results.flatMap(({ host, outcome, problem }) => (problem === undefined || outcome === "unknown" || problem.code === "cancelled" ? [] : [{ host, problem: problem.code === "unhealthy" ? { ...problem, message: `unhealthy: ${problem.message}` } : problem }]));
+  for (const { problem } of cli.library.groupProblems(found, "always")) cli.note(problem.message);
+  for (const { host, outcome, problem } of results) if (outcome === "unknown" && problem !== undefined) cli.note(`  ${host}: ${problem.message}`);
 }
 
+/** What to type next, each once; `typed` is how the stack was named. */
+export function noteHints(cli: Cli, results: readonly HostResult[], plan: Pick<Plan, "target" | "action" | "ref" | "hosts">, typed?: string): void {
+  for (const hint of nextHints(results, plan, typed)) cli.note(`hint: ${hint}`);
+}
+
+/** Hosts that are unknown come before everything else; what went back says why; what was not reached or not begun is taken up again. */
+function nextHints(results: readonly HostResult[], { target, action, ref, hosts }: Pick<Plan, "target" | "action" | "ref" | "hosts">, typed: string | undefined): readonly string[] {
+  const has = (...outcomes: readonly HostResult["outcome"][]): boolean => results.some(({ outcome }) => outcomes.includes(outcome));
+  if (has("unknown")) return [`caisson status --to ${target}`];
+  const hints = new Set(results.flatMap(({ outcome, problem }) => (outcome === "not-done" ? (problem?.hint ?? []) : [])));
+  const undone = results.find(({ outcome }) => outcome === "undone");
+  if (undone !== undefined) {
+    const [process, ...others] = hosts.find(({ host }) => host.name === undone.host)?.restarts ?? [];
+    const logs = undone.problem?.code === "unhealthy" && process !== undefined;
+    hints.add(logs ? `caisson logs --to ${target}${others.length === 0 ? ` ${process}` : ""}` : `caisson history --to ${target}`);
+  }
+  const left = results.some(({ outcome, problem }) => outcome === "not-done" && problem?.code === "cancelled" && !has("undone"));
+  if (left || (has("done", "unchanged") && has("undone", "not-done"))) hints.add(`the rest again: ${again(action, ref, target, typed)}`);
+  return [...hints];
+}
+
+function again(action: Plan["action"], ref: Plan["ref"], target: string, typed: string | undefined): string {
+  if (action === "deploy") return `caisson deploy ${typed ?? (ref === undefined ? "" : `${ref.name}@${ref.label}`)} --to ${target} --retry`;
+  return action === "rollback" && ref !== undefined ? `caisson rollback --to ${target} --to-release ${ref.label}` : `caisson ${action} --to ${target}`;
+}
+
+/** How it went over all, for who watches: one line. */
+function noteSummary(cli: Cli, results: readonly HostResult[], change: Change, milliseconds: number): void {
+  const { printSize, foldNames } = cli.library;
+  if (results.length < 2 || (!cli.terminal && results.length <= FEW)) return;
+  const parts = (["done", "unchanged", "undone", "not-done", "unknown"] as const).flatMap((outcome) => {
+    const hosts = results.filter((result) => result.outcome === outcome).map(({ host }) => host);
+    return hosts.length === 0 ? [] : [`${hosts.length} ${outcome}${outcome === "done" || outcome === "unchanged" ? "" : ` (${foldNames(hosts)})`}`];
+  });
+  const done = new Set(results.filter(({ outcome }) => outcome === "done").map(({ host }) => host));
+  const plans = change.plan.hosts.filter(({ host }) => done.has(host.name));
+  const sum = (bytes: readonly number[]): string => printSize(bytes.reduce((all, each) => all + each, 0));
+  const sent = plans.length === 0 ? [] : [`${sum(plans.map(({ sendBytes }) => sendBytes))} sent, ${sum(plans.map(({ keptBytes }) => keptBytes))} not sent`];
+  const skewed = change.hosts.filter(({ skew = 0 }) => Math.abs(skew) > SKEWED).map(({ host }) => host.name);
+  cli.note(`  ${[`${results.length} hosts: ${parts.join(", ")}`, ...sent, `${(milliseconds / 1000).toFixed(1)} s`, ...(skewed.length === 0 ? [] : [`clocks wrong on ${foldNames(skewed)}`])].join("; ")}`);
+}
+
+/** Of so few hosts the lines of the result say it all. */
+const FEW = 8;
+
+/** Seconds that a host's clock may be wrong before it is worth a word. */
+const SKEWED = 60;
+
 /** Show a change, or carry it out and say what became of it. `show` prints the results. */
-export async function carryOut(cli: Cli, input: Input, change: Change, show: (results: readonly HostResult[]) => void): Promise<ExitStatus> {
+export async function carryOut(cli: Cli, input: Input, change: Change, show: (results: readonly HostResult[]) => void, typed?: string): Promise<ExitStatus> {
   const { plan } = change;
   if (input.has("plan")) {
     if (cli.json) cli.emit(plan);
@@ -66,20 +112,23 @@ export async function carryOut(cli: Cli, input: Input, change: Change, show: (re
     cli.note("hint: add --yes");
     return 1;
   }
+  const began = performance.now();
   const results = await change.apply();
   const status = cli.library.exitStatus(results.map(({ outcome }) => outcome));
   if (cli.json) {
-    cli.emit({ type: "result", action: plan.action, ...(plan.ref === undefined ? {} : { ref: cli.library.printStackRef(plan.ref) }), target: plan.target, hosts: results, status });
+    cli.emitEvent({ type: "result", action: plan.action, ...(plan.ref === undefined ? {} : { ref: cli.library.printStackRef(plan.ref) }), target: plan.target, hosts: results, status });
     return status;
   }
-  noteProblems(cli, results, plan.target);
+  noteSummary(cli, results, change, performance.now() - began);
+  noteProblems(cli, results);
   show(results);
+  noteHints(cli, results, plan, typed);
   return status;
 }
 
 /** Where events go: people see progress, programs get one event per line. */
 export function eventContext(cli: Cli): Cli["context"] {
-  return cli.json ? { ...cli.context, report: (event) => cli.emit(event) } : cli.context;
+  return cli.json ? { ...cli.context, report: (event) => cli.emitEvent(event) } : cli.context;
 }
 
 /** The workspace and the target that `--to` names; outside of any workspace only a place by itself can be named. */

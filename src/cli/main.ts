@@ -1,10 +1,12 @@
 #!/usr/bin/env node
 /** Lets a person call the library and read what happened. */
+import { getEventListeners } from "node:events";
 import { readFileSync } from "node:fs";
 import type { Cli, ExitStatus } from "./command.ts";
 import { commands, groups } from "./commands/index.ts";
+import { streamEvents } from "./events.ts";
 import { exitStatusOf, printError } from "./print.ts";
-import { createProgress } from "./progress.ts";
+import { createProgress, type Words } from "./progress.ts";
 import { parseCommandLine } from "./program.ts";
 
 process.exitCode = await main(process.argv.slice(2));
@@ -17,8 +19,8 @@ async function main(words: readonly string[]): Promise<ExitStatus> {
     (typed.status === 0 ? process.stdout : process.stderr).write(typed.text);
     return typed.status;
   }
-  let printSize: (bytes: number) => string = String;
-  const progress = createProgress(process.stderr, color, (bytes) => printSize(bytes));
+  let phrases: Words = { printSize: String, foldNames: (names) => names.join(", ") };
+  const progress = createProgress(process.stderr, color, { printSize: (bytes) => phrases.printSize(bytes), foldNames: (names) => phrases.foldNames(names) });
   if ("wrong" in typed) {
     progress.line(`${color ? "\u001b[31merror:\u001b[39m" : "error:"} ${typed.wrong}\nhint: ${typed.hint}`);
     return 2;
@@ -27,8 +29,8 @@ async function main(words: readonly string[]): Promise<ExitStatus> {
   const stop = stopOnSignals();
   try {
     const library = await import("../index.ts");
-    ({ printSize } = library);
-    const context = library.createContext({ cwd: process.cwd(), env: process.env, report: progress.report, signal: stop.signal });
+    phrases = library;
+    const context = library.createContext({ cwd: process.cwd(), env: process.env, report: progress.report, signal: stop.signal, urgent: stop.urgent });
     const cli: Cli = {
       library,
       context,
@@ -38,6 +40,7 @@ async function main(words: readonly string[]): Promise<ExitStatus> {
       print: (line) => write(process.stdout, line),
       note: (line) => progress.line(line),
       emit: (value) => write(process.stdout, JSON.stringify(value)),
+      emitEvent: streamEvents((line) => write(process.stdout, line)),
     };
     return await typed.command.run(cli, typed.input);
   } catch (error) {
@@ -55,17 +58,20 @@ async function main(words: readonly string[]): Promise<ExitStatus> {
   }
 }
 
-/** The first Ctrl-C asks for an orderly end; the second ends at once. */
-function stopOnSignals(): { readonly signal: AbortSignal; done(): void } {
-  const controller = new AbortController();
-  const stop = (): void => {
-    if (controller.signal.aborted) process.exit(1);
-    controller.abort();
+/** The first Ctrl-C asks for an orderly end; the second for a quick one, which is to end at once where nothing is under way that must be told. The third ends whatever it is. */
+function stopOnSignals(): { readonly signal: AbortSignal; readonly urgent: AbortSignal; done(): void } {
+  const [controller, urgent] = [new AbortController(), new AbortController()];
+  const stop = (name: NodeJS.Signals): void => {
+    if (urgent.signal.aborted) process.exit(5);
+    if (controller.signal.aborted && getEventListeners(urgent.signal, "abort").length === 0) process.exit(1);
+    if (controller.signal.aborted) urgent.abort();
+    controller.abort(new DOMException("stopped on request", { name: "AbortError", cause: name }));
   };
   const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
   for (const signal of signals) process.on(signal, stop);
   return {
     signal: controller.signal,
+    urgent: urgent.signal,
     done: () => {
       for (const signal of signals) process.off(signal, stop);
     },

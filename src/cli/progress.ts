@@ -1,15 +1,23 @@
+import { performance } from "node:perf_hooks";
 import type { Event } from "../index.ts";
+import { watchFleet, type Fleet } from "./fleet.ts";
 import { printWarning } from "./print.ts";
 
 /** Where lines about the work go. */
 export interface Progress {
   readonly report: (event: Event) => void;
-  /** A whole line, never torn by the live one. */
+  /** A whole line, never torn by the live ones. */
   readonly line: (text: string) => void;
-  /** Take the live line away until the next event. */
+  /** Take the live lines away until the next event. */
   readonly pause: () => void;
   /** All steps are over. */
   readonly end: () => void;
+}
+
+/** How sizes and many names are written. */
+export interface Words {
+  readonly printSize: (bytes: number) => string;
+  readonly foldNames: (names: readonly string[]) => string;
 }
 
 interface Step {
@@ -22,78 +30,109 @@ interface Step {
 const PATIENCE = 2000;
 const REFRESH = 100;
 
-/** One live line in a terminal; else a line, indented by two, for each step that takes longer than 2 s. */
-export function createProgress(stream: NodeJS.WriteStream, color: boolean, printSize: (bytes: number) => string): Progress {
+/** Of more hosts than this, nobody wants a line for each where nobody looks on. */
+const FEW = 8;
+
+/** Live lines in a terminal; else a line, indented by two, for each step that takes longer than 2 s, and for many hosts how they stand. */
+export function createProgress(stream: NodeJS.WriteStream, color: boolean, words: Words): Progress {
   const steps = new Map<string, Step>();
   const live = stream.isTTY;
-  let drawn = false;
+  let fleet: Fleet | undefined;
+  let many = false;
+  let said = { text: "", at: 0 };
+  let drawn = 0;
   let timer: NodeJS.Timeout | undefined;
 
   const clear = (): void => {
-    if (drawn) stream.write("\r\u001b[K");
-    drawn = false;
+    if (drawn > 0) stream.write(`\r${drawn > 1 ? `\u001b[${drawn - 1}A` : ""}\u001b[J`);
+    drawn = 0;
   };
   const line = (text: string): void => {
     clear();
     stream.write(`${text}\n`);
   };
-  const refresh = (): void => {
-    if (live) {
-      clear();
-      const text = [...steps].map(([what, { detail }]) => `${what}${detail}`).join(", ");
-      if (text !== "") {
-        stream.write(`  ${text}`.slice(0, Math.max(20, stream.columns - 1)));
-        drawn = true;
-      }
-    } else {
-      for (const [what, step] of steps) {
-        if (step.shown || Date.now() - step.began < PATIENCE) continue;
-        step.shown = true;
-        line(`  ${what}${step.detail}`);
-      }
+  const draw = (): void => {
+    clear();
+    const rest = [...steps].map(([what, { detail }]) => `${what}${detail}`).join(", ");
+    const lines = [...(fleet === undefined ? [] : [fleet.title, ...fleet.lines(performance.now(), Math.max(3, (stream.rows || 24) - 4)).map((text) => `  ${text}`)]), ...(rest === "" ? [] : [rest])];
+    const width = Math.max(20, (stream.columns || 80) - 1);
+    stream.write(lines.map((text) => `  ${text}`.slice(0, width)).join("\n"));
+    drawn = lines.length;
+  };
+  const say = (now: number): void => {
+    for (const [what, step] of steps) {
+      if (step.shown || now - step.began < PATIENCE) continue;
+      step.shown = true;
+      line(`  ${what}${step.detail}`);
     }
+    if (!many || fleet === undefined || now - said.at < PATIENCE || fleet.summary === said.text) return;
+    said = { text: fleet.summary, at: now };
+    line(`  ${fleet.title}: ${said.text}`);
   };
   const watch = (): void => {
-    if (steps.size > 0) timer ??= setInterval(refresh, live ? REFRESH : 500).unref();
+    if (steps.size > 0 || fleet !== undefined) timer ??= setInterval(() => (live ? draw() : say(performance.now())), live ? REFRESH : 500).unref();
     else {
       clearInterval(timer);
       timer = undefined;
       clear();
     }
   };
+  const begin = (what: string): void => {
+    steps.set(what, { began: performance.now(), detail: "", shown: false });
+  };
+
+  function follow(event: Event): void {
+    const host = "host" in event && event.host !== undefined ? `${event.host}: ` : "";
+    switch (event.type) {
+      case "rollout":
+        // One host is told of step by step.
+        if (event.hosts.length > 1) fleet = watchFleet(event, performance.now(), words);
+        many = event.hosts.length > FEW;
+        said = { text: "", at: performance.now() };
+        break;
+      case "started":
+        begin(host + event.what);
+        break;
+      case "finished":
+        steps.delete(host + event.what);
+        break;
+      case "step":
+        // Reaching a host is the one step that is not part of another.
+        if (event.step === "connect" && event.result === "begun") begin(`${host}connect`);
+        else if (event.step === "connect") steps.delete(`${host}connect`);
+        break;
+      case "progress": {
+        const step = steps.get(host + event.what);
+        const print = event.unit === "bytes" ? words.printSize : String;
+        if (step !== undefined) step.detail = event.total === undefined ? ` ${print(event.done)}` : ` ${print(event.done)} of ${print(event.total)}`;
+        break;
+      }
+      case "output":
+        line(`${host}${event.what} | ${event.line}`);
+        break;
+      case "notice":
+        line(host + event.message);
+        break;
+      case "warning":
+        line(host + printWarning(event.problem, color));
+        break;
+      default:
+    }
+  }
 
   return {
     line,
     pause: clear,
     end: () => {
       steps.clear();
+      fleet = undefined;
       watch();
     },
     report: (event) => {
-      const host = "host" in event && event.host !== undefined ? `${event.host}: ` : "";
-      switch (event.type) {
-        case "started":
-          steps.set(host + event.what, { began: Date.now(), detail: "", shown: false });
-          break;
-        case "finished":
-          steps.delete(host + event.what);
-          break;
-        case "progress": {
-          const step = steps.get(host + event.what);
-          const print = event.unit === "bytes" ? printSize : String;
-          if (step !== undefined) step.detail = event.total === undefined ? ` ${print(event.done)}` : ` ${print(event.done)} of ${print(event.total)}`;
-          break;
-        }
-        case "output":
-          line(`${event.what} | ${event.line}`);
-          break;
-        case "notice":
-          line(host + event.message);
-          break;
-        case "warning":
-          line(host + printWarning(event.problem, color));
-          break;
-      }
+      const mine = fleet?.follow(event, performance.now()) === true;
+      // In a terminal, and of many hosts, each host's own steps are in its line.
+      if (!mine || (!live && !many)) follow(event);
+      if (mine && many && !live && event.type === "host" && event.problem !== undefined && event.problem.code !== "cancelled") line(`  ${event.host}: ${event.outcome}: ${event.problem.message}`);
       watch();
     },
   };

@@ -5,6 +5,7 @@ import type { Store } from "../store/index.ts";
 import { mapConcurrently, type Context } from "../system/index.ts";
 import { mayGoAhead, partAtBarrier } from "./barrier.ts";
 import type { OpenHost } from "./contact.ts";
+import { foldNames } from "./fold.ts";
 import { holdAll } from "./hold.ts";
 import type { HostResult } from "./outcome.ts";
 import { refusal } from "./refusal.ts";
@@ -34,6 +35,8 @@ export async function applyPlan(ctx: Context, store: Store, plan: Plan, open: Op
     for (const host of plan.hosts) {
       const problem = problemOfMissed(host);
       if (problem !== undefined) await endHost(rollout, host, { outcome: "not-done", now: undefined, problem });
+  const over = new AbortController();
+  if (options.starter === undefined) ctx.signal.addEventListener("abort", () => sayStopping(rollout), { signal: over.signal });
       else if (host.steps.length === 0) await endHost(rollout, host, { outcome: "unchanged", now: host.from });
       else changing.push(host);
     }
@@ -46,11 +49,17 @@ export async function applyPlan(ctx: Context, store: Store, plan: Plan, open: Op
   return plan.hosts.flatMap((host) => rollout.results.get(host) ?? []);
 }
 
+    over.abort();
 /** Every host's lock, before anything is changed on any. With one host nobody can be in the way of anybody: its first step takes the lock. */
 async function holdHosts(rollout: Rollout, hosts: readonly HostPlan[]): Promise<readonly HostPlan[]> {
   const { ctx, plan } = rollout;
   if (hosts.length > 0) ctx.report({ type: "phase", phase: "hold", hosts: namesOf(hosts) });
   const opened = (await mapConcurrently(hosts, STARTING, async (host) => {
+/** What a first Ctrl-C does, where it does not end everything at once. */
+function sayStopping({ ctx, switching }: Rollout): void {
+  if (switching.size > 0) ctx.report({ type: "notice", message: `stopping as soon as ${foldNames([...switching])} ${switching.size === 1 ? "is" : "are"} done; Ctrl-C again undoes ${switching.size === 1 ? "it" : "them"} now` });
+}
+
     if (ctx.signal.aborted) return [];
     try {
       await agentOf(rollout, host);
@@ -120,7 +129,8 @@ async function stageAndSwitch(rollout: Rollout, hosts: readonly HostPlan[]): Pro
     const elapsed = Math.min(...underWay.map(([, since]) => performance.now() - since)) / 1000;
     return { staged: staged.length, failed: failuresOf(rollout).length + rollout.missed, underWay: underWay.length, waiting: hosts.length - began.size, elapsed, slowest: Math.max(0, ...staged.map((host) => took.get(host) ?? 0)) / 1000 };
   };
-  while (!over && !mayGoAhead(state(), maxFailed)) await Promise.race([staging, sleep(GLANCE, undefined, { ref: false })]);
+  const isAwaited = (host: HostPlan): boolean => !staged.includes(host) && !rollout.results.has(host);
+  while (!over && (carriersOf(rollout).some(isAwaited) || !mayGoAhead(state(), maxFailed))) await Promise.race([staging, sleep(GLANCE, undefined, { ref: false })]);
   const inOrder = (): readonly HostPlan[] => hosts.filter((host) => staged.includes(host) && !rollout.results.has(host));
   const ready = inOrder();
   await switchAll(rollout, "canary", ready.slice(0, canary), maxParallel);
@@ -148,7 +158,11 @@ async function switchAll(rollout: Rollout, phase: "canary" | "switch", hosts: re
   if (hosts.length === 0 || whyStopped(rollout) !== undefined) return;
   rollout.ctx.report({ type: "phase", phase, hosts: namesOf(hosts) });
   await mapConcurrently(hosts, limit, async (host) => {
-    if (whyStopped(rollout) === undefined) await endHost(rollout, host, await switchHost(rollout, await agentOf(rollout, host), host, partAtBarrier(host.steps).switching));
+    if (whyStopped(rollout) !== undefined) return;
+    rollout.switching.add(host.host.name);
+    const ending = await switchHost(rollout, await agentOf(rollout, host), host, partAtBarrier(host.steps).switching);
+    rollout.switching.delete(host.host.name);
+    await endHost(rollout, host, ending);
   });
 }
 

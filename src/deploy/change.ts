@@ -12,6 +12,10 @@ export interface Change extends AsyncDisposable {
   /** The hosts as they were found. */
   readonly hosts: readonly ObservedHost[];
   /** Make sure that what is planned stays what it is: freezes the stack. */
+  /** How many hosts did not answer. */
+  readonly missed: number;
+  /** How its hosts are reached. */
+  readonly open: Contact["open"];
   freeze(): Promise<void>;
   /** Freeze, then do it. In the order of the target's hosts, those out of reach among them. */
   apply(options?: ApplyOptions): Promise<readonly HostResult[]>;
@@ -22,6 +26,8 @@ export function createChange(ctx: Context, store: Store, plan: Plan, contact: Co
     plan,
     hosts: contact.hosts,
     freeze,
+    missed: contact.missed.length,
+    open: contact.open,
     apply: async (options) => {
       await freeze();
       const results = await applyPlan(ctx, store, plan, contact.open, { ...options, missed: contact.missed });

@@ -71,5 +71,15 @@ export async function contactHosts(ctx: Context, hosts: readonly HostAddress[], 
 
 /** @throws CaissonError with the problem of each host out of reach, where those are more than the policy lets fail */
 export function checkReach(contact: Contact, policy: Policy): void {
-  if (contact.missed.length > policy.maxFailed || contact.hosts.length === 0) failAll(contact.missed.map(({ problem }) => problem));
+  if (contact.missed.length <= policy.maxFailed && contact.hosts.length > 0) return;
+  // Where there is only one host, nobody asks which.
+  if (contact.asked.length === 1) failAll(contact.missed.map(({ problem }) => problem));
+  failAll(groupProblems(contact.missed.map(({ host, problem }) => ({ host: host.name, problem })), "unnamed").map(({ problem }) => problem));
 }
+/** How far a host's clock, read somewhere between two moments of ours, is ahead of ours (or behind, below 0) at least; in seconds, which is as exact as anybody needs it. */
+function skewOf(clock: number | undefined, before: number, after: number): number {
+  if (clock === undefined) return 0;
+  // Our own seconds are whole ones, rounded down.
+  return Math.round(clock > after + 1 ? clock - after - 1 : clock < before ? clock - before : 0);
+}
+

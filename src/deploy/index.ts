@@ -14,6 +14,8 @@ export { exitStatus, statusExit, type HostResult, type HostStatus } from "./outc
 export { printSize } from "./size.ts";
 export type { Change } from "./change.ts";
 export type { HostHistory } from "./history.ts";
+export { foldNames } from "./fold.ts";
+export { groupProblems, type ProblemGroup } from "./group-problems.ts";
 export type { HostVerification } from "./verify.ts";
 export type { Wanted } from "./wanted.ts";
 export type { Running } from "./run-stack.ts";

@@ -16,6 +16,8 @@ export interface Rollout {
   readonly starter: Starter | undefined;
   readonly agents: Map<HostPlan, Agent>;
   readonly results: Map<HostPlan, HostResult>;
+  /** Names of the hosts that are between `activate` and `confirm`. */
+  readonly switching: Set<string>;
   /** Out of reach, and no part of the plan. */
   readonly missed: number;
   /** Somebody else has a host: nothing may be switched any more. */

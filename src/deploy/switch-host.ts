@@ -13,6 +13,9 @@ export async function switchHost(rollout: Rollout, agent: Agent, host: HostPlan,
   // What is under way is safest finished; a second Ctrl-C leaves it, and so does the first where we are the service manager.
   const stop = starter === undefined ? ctx.urgent : ctx.signal;
   let switched = false;
+  // Somebody listens for as long as there is something to be told of.
+  const listening = new AbortController();
+  stop.addEventListener("abort", () => undefined, { signal: listening.signal });
   try {
     for (const step of steps) {
       if (stop.aborted) throw cancelled();
@@ -34,6 +37,8 @@ export async function switchHost(rollout: Rollout, agent: Agent, host: HostPlan,
     // Our leaving is the shortest word for going back, and the only one that an agent hears while it does something.
     await agent.leave(problem.message);
     return await settle(host, problem, open);
+  } finally {
+    listening.abort();
   }
 }
 

@@ -51,7 +51,9 @@ describe("law 4: what is applied is what was planned", () => {
     await using change = await prepareDeploy(bench.ctx, bench.store, wanted, target);
     const results = await applyPlan(bench.ctx, bench.store, change.plan, async (host) => {
       const agent = await openAgent(bench.ctx, host, { by: "test" });
-      return { observe: (options) => agent.observe(options), hold: (generation, doing) => agent.hold(generation, doing), release: () => agent.release(), verify: () => agent.verify(), leave: (why) => agent.leave(why), [Symbol.asyncDispose]: () => agent[Symbol.asyncDispose](), ask: (step, bytes) => (asked.push(step), agent.ask(step, bytes)) };
+      const ask = agent.ask.bind(agent);
+      agent.ask = (step, bytes) => (asked.push(step), ask(step, bytes));
+      return agent;
     });
     return { planned: change.plan.hosts[0]?.steps ?? [], back: change.plan.hosts[0]?.back ?? [], asked, outcome: results[0]?.outcome };
   }

@@ -67,8 +67,8 @@ describe("caisson deploy", () => {
     const said = caisson("deploy", "--to", "production");
     expect(said).toEqual({
       status: 3,
-      stdout: ["local:h1  hello@1.1  undone    (now: 1.0)", "local:h2  hello@1.1  not-done  (now: 1.0)"],
-      stderr: ["deploy hello@1.1 (froze hello@1.1)", "local:h1: unhealthy: `grep -q good etc/state` ended with 1", "local:h2: not begun: local:h1 is undone", "hint: caisson history --to production"],
+      stdout: ["local:h1  hello@1.1  undone    (now: 1.0, healthy)", "local:h2  hello@1.1  not-done  (now: 1.0)"],
+      stderr: ["deploy hello@1.1 (froze hello@1.1)", "local:h1: unhealthy: `grep -q good etc/state` ended with 1", "hint: caisson history --to production"],
     });
     expect(caisson("status", "--to", "production")).toEqual({ status: 0, stdout: ["local:h1  hello@1.0  active  healthy  (undid 1.1: `grep -q good etc/state` ended with 1)", "local:h2  hello@1.0  active  healthy"], stderr: [] });
     expect(caisson("history", "--to", "production").stdout.map((line) => line.split(/ {2,}/)).filter(([, , event]) => event === "undone").map(([host, , , release]) => [host, release])).toEqual([["local:h1", "1.0 -> 1.1"]]);
@@ -91,8 +91,8 @@ describe("caisson deploy", () => {
     const { status, stdout } = caisson("deploy", "--to", "local:app", "--json");
     const events = stdout.map((line) => JSON.parse(line) as Readonly<Record<string, unknown>>);
     expect(status).toBe(0);
-    expect(new Set(events.map(({ type }) => type))).toEqual(new Set(["notice", "started", "progress", "finished", "result"]));
-    expect(events.at(-1)).toEqual({ type: "result", action: "deploy", ref: "hello@1.0", target: "local:app", status: 0, hosts: [{ host: "local", name: "hello", to: "1.0", from: null, outcome: "done", now: "1.0" }] });
+    expect(new Set(events.map(({ type }) => type))).toEqual(new Set(["version", "notice", "rollout", "phase", "step", "host", "started", "progress", "finished", "result"]));
+    expect(events.at(-1)).toMatchObject({ type: "result", action: "deploy", ref: "hello@1.0", target: "local:app", status: 0, hosts: [{ host: "local", name: "hello", to: "1.0", from: null, outcome: "done", now: "1.0" }] });
   });
 
   it("needs no workspace for a directory of this machine", () => {
@@ -112,7 +112,7 @@ describe("caisson deploy", () => {
     expect(caisson("rollback", "--to", "local:app")).toMatchObject({ status: 1 });
   });
 
-  it("goes back when Ctrl-C comes while a release is checked, and says how it left things", async () => {
+  it("fault 15: goes back when Ctrl-C comes twice while a release is checked, and says how it left things", async () => {
     build("1.0");
     caisson("deploy", "--to", "local:app");
     build("1.1", "bad");
@@ -120,6 +120,8 @@ describe("caisson deploy", () => {
     const out: string[] = [];
     running.stdout.setEncoding("utf8").on("data", (text: string) => out.push(text));
     while (readlinkSync(join(work, "app/versions/current")) !== "1.1") await sleep(10);
+    running.kill("SIGINT");
+    await sleep(300);
     running.kill("SIGINT");
     const status = await new Promise((resolve) => running.once("close", resolve));
     expect([status, out.join("")]).toEqual([3, "local  hello@1.1  undone  (now: 1.0)\n"]);

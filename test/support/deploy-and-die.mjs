@@ -15,18 +15,13 @@ await change[Symbol.asyncDispose]();
 let asked = 0;
 await applyPlan(ctx, store, plan, async (host) => {
   const agent = await openAgent(ctx, host, { by: "dying@test" });
-  return {
-    observe: (options) => agent.observe(options),
-    verify: () => agent.verify(),
-    hold: (generation, doing) => agent.hold(generation, doing),
-    release: () => agent.release(),
-    ask: async (step, bytes) => {
-      const mine = asked++ === at;
-      if (mine && moment === "before") process.kill(process.pid, "SIGKILL");
-      const answer = await agent.ask(step, bytes);
-      if (mine && moment === "after") process.kill(process.pid, "SIGKILL");
-      return answer;
-    },
-    [Symbol.asyncDispose]: () => agent[Symbol.asyncDispose](),
+  const ask = agent.ask.bind(agent);
+  agent.ask = async (step, bytes) => {
+    const mine = asked++ === at;
+    if (mine && moment === "before") process.kill(process.pid, "SIGKILL");
+    const answer = await ask(step, bytes);
+    if (mine && moment === "after") process.kill(process.pid, "SIGKILL");
+    return answer;
   };
+  return agent;
 });

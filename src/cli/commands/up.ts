@@ -1,7 +1,7 @@
 import { relative } from "node:path";
 import type { Running } from "../../index.ts";
 import { jsonOption, type Cli, type Command, type ExitStatus } from "../command.ts";
-import { eventContext, noteProblems, printLines, resultLines } from "../host-lines.ts";
+import { eventContext, noteHints, noteProblems, printLines, resultLines } from "../host-lines.ts";
 
 export const up: Command = {
   name: "up",
@@ -24,7 +24,7 @@ export const up: Command = {
     if (status !== 0 || running.processes.length === 0 || input.has("once")) return status;
     const problem = await running.supervise();
     if (problem === undefined) return 0;
-    if (cli.json) cli.emit({ type: "ended", problem });
+    if (cli.json) cli.emitEvent({ type: "ended", problem });
     else cli.note(problem.message);
     return 1;
   },
@@ -35,11 +35,12 @@ function say(cli: Cli, running: Running, status: ExitStatus, once: boolean): voi
   const { ref, result, sendBytes, keptBytes, processes, addresses } = running;
   const root = relative(context.cwd, running.root) || ".";
   if (cli.json) {
-    cli.emit({ type: "result", ref: library.printStackRef(ref), root: running.root, result, sendBytes, keptBytes, processes, addresses, status });
+    cli.emitEvent({ type: "result", ref: library.printStackRef(ref), root: running.root, result, sendBytes, keptBytes, processes, addresses, status });
     return;
   }
-  noteProblems(cli, [result], `local:${root}`);
+  noteProblems(cli, [result]);
   printLines(cli, resultLines([result]));
+  noteHints(cli, [result], { target: `local:${root}`, action: "deploy", ref, hosts: [] });
   if (status !== 0) return;
   cli.print(`release  ${root}/versions/${ref.label}`);
   cli.print(`new      ${library.printSize(sendBytes)} sent, ${library.printSize(keptBytes)} kept`);
