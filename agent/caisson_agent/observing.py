@@ -1,16 +1,20 @@
 """What stands on a host: looked at, read again, and cleared of what nobody needs."""
+import hashlib
 import os
 import re
 import stat
-
 import time
-from .files import hash_of, read_link, remove_tree, sync_path, tried
+
+from .environments import environment_facts
+from .files import hash_of, read_json, read_link, remove_tree, sync_path, tried
 from .health import traces_of
+from .hooks import hooks_crossed, hooks_done, run_hook
 from .interpreters import host_facts
-from .trees import read_tree
 from .likeness import record_of
 from .roots import described_holder
-from .values import Refused, digest_hex, native, portable, random_word
+from .trees import read_tree
+from .users import account
+from .values import PACKAGE, Refused, checked, digest_hex, native, portable, random_word
 from .workers import fault
 
 
@@ -27,17 +31,34 @@ def step_prune(root, request):
             removed.append(label)
         else:
             kept.append({"label": label, "reason": reason})
+    failed = [(label, said) for label, said in ((label, run_removal(root, label, request)) for label in removed) if said is not None]
+    removed = [label for label in removed if label not in [each for each, _ in failed]]
     for label in removed:
         discard(root, "versions", label)
+        tried(os.unlink, root.at("hooks", label + ".log"))
+        tried(os.unlink, root.at("units", label + ".json"))
     fault("prune", "middle")
     linked = {digest_hex(tree) for _, manifest in root.manifests() for tree in manifest["trees"]}
     loose = [name for name in root.trees() if name not in linked and "trees/" + name not in used]
     for name in loose:
         discard(root, "trees", name)
-        tried(os.unlink, root.at("trees", name + ".json"))
+        for suffix in (".json", ".bytecode", ".made", ".damaged"):
+            tried(os.unlink, root.at("trees", name + suffix))
     if removed:
         root.note("pruned", None, None, detail=", ".join(removed))
+    if failed:
+        raise Refused("hook-failed", "%s; kept %s, removed %s" % (failed[0][1], ", ".join("`%s`" % label for label, _ in failed), ", ".join("`%s`" % label for label in removed) or "nothing"))
     return bool(removed or loose), {"removed": removed, "kept": kept, "trees": len(loose)}
+
+def run_removal(root, label, request):
+    """The hooks of a release that is about to go, as far as they were planned. What the first that fails said; None where all is well."""
+    for planned in request.get("hooks") or []:
+        try:
+            if planned["release"] == label:
+                run_hook(root, label, checked(planned["package"], PACKAGE, "package name"), planned["hook"], request.get("user"))
+        except Refused as refused:
+            return refused.detail
+    return None
 
 def names_in_use(root):
     """Releases (`versions/124`) and trees (`trees/<hex>`) that a process shows a path into, each with such a process."""
@@ -65,7 +86,7 @@ def step_verify(root, _):
     return False, {"files": files, "problems": [{"path": portable(path), "problem": problem} for path, problem in sorted(problems)]}
 
 def verify_tree(root, name):
-    """What is wrong with which paths of a tree, and how many it has. Bytecode is nobody's content."""
+    """What is wrong with which paths of a tree, and how many it has. Bytecode is nobody's content, but what was recorded of it must be so."""
     top = root.at("trees", name)
     try:
         wanted = {native(entry["path"]): entry for entry in read_tree(top + ".json", "sha256:" + name)}
@@ -74,6 +95,8 @@ def verify_tree(root, name):
     there = set(paths_below(top, ""))
     problems = [("/" + path, "strange") for path in there - set(wanted) if "/__pycache__/" not in path]
     problems += [("/" + path, "bad" if os.path.lexists(os.path.join(top, path)) else "missing") for path in wanted if not is_intact(os.path.join(top, path), wanted[path])]
+    compiled = tried(read_json, record_of(top), {})
+    problems += [("/" + native(path), "bad") for path in compiled if tried(hash_of, os.path.join(top, native(path))) != compiled[path]]
     return problems, len(wanted)
 
 def is_intact(path, entry):
@@ -98,23 +121,30 @@ def step_observe(root, request):
     recovered, busy = settle_for_observer(root, request.get("by"))
     current, unsettled, journal = root.linked("current"), root.unsettled() or {}, root.journal()
     confirmed = {entry["to"] for entry in journal if entry["event"] == "confirmed"}
-    releases = []
+    releases, there = [], trees_and_marks(root)
     for label, manifest in root.manifests():
         away = "retired" if label in confirmed else "staged"
-        state = away if label != current else "unconfirmed" if unsettled.get("to") == label else "active"
-        releases.append({"label": label, "stack": manifest["stack"], "name": manifest["name"], "state": state})
+        state = away if label != current else "unconfirmed" if unsettled.get("to") == label else "kept" if root.kept() else "active"
+        more = {"ran": hooks_done(journal, label), "across": hooks_crossed(journal, label, manifest["generation"]), "removal": manifest.get("removal")}
+        releases.append(dict({key: more[key] for key in more if more[key]}, label=label, stack=manifest["stack"], name=manifest["name"], state=state))
     state = {
         "generation": root.stored_generation(), "current": current, "previous": root.linked("previous"),
-        "releases": releases, "treesDigest": "sha256:" + hashlib.sha256("".join(name + "\n" for name in there).encode("ascii")).hexdigest(), "facts": host_facts(root.path), "clock": time.time(),
+        "releases": releases, "treesDigest": "sha256:" + hashlib.sha256("".join(name + "\n" for name in there).encode("ascii")).hexdigest(), "facts": dict(host_facts(root.path), account=account()), "clock": time.time(),
     }
     state.update({"recovered": recovered} if recovered else {})
+    values = environment_facts(root)
+    state.update({"environment": values} if values else {})
+    state.update({"busy": busy} if busy else {})
+    if request.get("trees"):
+        state.update({"trees": ["sha256:" + name for name in there if "." not in name], "damaged": ["sha256:" + name.split(".")[0] for name in there if "." in name]})
     if request.get("journal"):
         state["journal"] = [{key: entry[key] for key in entry if key != "service"} for entry in journal[-request["journal"]:]]
     return False, state
 
-    state.update({"busy": busy} if busy else {})
-    if request.get("trees"):
-        state.update({"trees": ["sha256:" + name for name in there if "." not in name], "damaged": ["sha256:" + name.split(".")[0] for name in there if "." in name]})
+def trees_and_marks(root):
+    """The hex digits of every tree, and `HEX.damaged` for those that nothing can be taken from."""
+    return root.names("trees", r"[0-9a-f]{64}(\.damaged)?\Z")
+
 def settle_for_observer(root, by):
     """Returns what was settled, and who is changing the host at this moment; None for what is not so."""
     # Only where there is something to settle: a look must not keep anybody from changing the host.
@@ -125,7 +155,7 @@ def settle_for_observer(root, by):
         return None, described_holder(root.holder()) if taken is False else None
     root.by = by
     try:
-        return root.recover()
+        return root.recover(), None
     finally:
-        root.release_lock()
         root.generation = None
+        root.release_lock()

@@ -1,5 +1,4 @@
 """The conversation with a controller: requests in, answers out, and the dead-man when it ends."""
-import hashlib
 import json
 import os
 import select
@@ -7,21 +6,28 @@ import signal
 import struct
 import time
 
+from .environments import IncomingValues, step_environment
+from .examining import step_examine
 from .files import (
     pieces_of,
     remove_tree,
     sync_filesystem,
     sync_path,
     tried,
-    write_all,
     write_new,
 )
 from .health import step_check
+from .hooks import step_hook
+from .incoming import Incoming
+from .intact import write_note
 from .interpreters import describe_interpreter, find_interpreter
+from .likeness import TREE_SUFFIXES, Like, bytecode_record, record_of
 from .observing import step_observe, step_prune, step_verify
+from .running import step_logs, step_running
 from .services import step_restart
 from .steps import step_activate, step_confirm, step_stage, step_undo
 from .trees import make_tree, read_tree, seal
+from .units import step_units
 from .values import (
     BEAT,
     CHUNK,
@@ -29,18 +35,23 @@ from .values import (
     HEADER_LIMIT,
     SILENCE,
     Refused,
+    canonical_json,
     digest_hex,
     explained,
     log,
+    minor_of,
     random_word,
 )
 from .workers import Worker, answer_of, fault
 
 STEPS = {
-    "stage": step_stage, "activate": step_activate, "restart": step_restart, "check": step_check, "confirm": step_confirm,
-    "undo": step_undo, "prune": step_prune, "verify": step_verify, "observe": step_observe,
+    "environment": step_environment, "hook": step_hook,
+    "stage": step_stage, "units": step_units, "activate": step_activate, "restart": step_restart, "check": step_check, "confirm": step_confirm,
+    "undo": step_undo, "prune": step_prune, "verify": step_verify, "observe": step_observe, "examine": step_examine,
+    "running": step_running, "logs": step_logs,
 }
-READING = ("observe", "check", "verify")  # these change nothing and need no lock
+PAUSE = 0.03  # seconds without a word after which nothing more is on its way
+READING = ("observe", "check", "verify", "running", "logs", "examine")  # these change nothing and need no lock
 
 class Session:
     """One controller's conversation about one root: reads requests, has workers do them in order, answers, watches for silence."""
@@ -73,7 +84,7 @@ class Session:
 
     def wait(self):
         """Until something has come or it is time for a heartbeat, and deal with that."""
-        readable, writable, _ = select.select([0, self.signals] + list(self.workers), [1] if self.output else [], [], 1.0 if self.made else BEAT)
+        readable, writable, _ = select.select([0, self.signals] + list(self.workers), [1] if self.output else [], [], PAUSE if self.made else BEAT)
         for descriptor in readable:
             if descriptor == 0:
                 self.read()
@@ -121,11 +132,11 @@ class Session:
     def take_request(self, request):
         """A request's header: it waits for its turn, or a blob's bytes follow it; or it is refused at once."""
         step, refused = request.get("step"), None
-        try:
         if step in ("hold", "release"):
             root = self.root
             self.answer(request, answer_of(root.give_back if step == "release" else lambda: root.hold(request["generation"], request.get("by"), request.get("doing"))))
             return
+        try:
             if step not in STEPS and step not in ("receive", "tree"):
                 raise Refused("usage", "this agent knows no step `%s`" % step)
             if step not in READING and self.root.generation is None:
@@ -134,7 +145,9 @@ class Session:
                 raise Refused("host-changed", "this run has the number %d and not %d" % (self.root.generation, request["generation"]))
         except Exception as error:
             refused = explained(error)
-        if step == "receive" or request.get("size"):
+        if step == "environment":
+            self.blob = IncomingValues(request, refused)
+        elif step == "receive" or request.get("size"):
             self.blob = Incoming(self.root, request, refused)
         elif refused is not None:
             self.answer(request, {"ok": False, "code": refused.code, "detail": refused.detail})
@@ -146,7 +159,10 @@ class Session:
         rest = self.blob.take(view)
         if self.blob.missing == 0:
             blob, self.blob = self.blob, None
-            self.answer(blob.request, answer_of(blob.finish))
+            if isinstance(blob, IncomingValues) and blob.refused is None:
+                self.queue.append(blob.finish())
+            else:
+                self.answer(blob.request, answer_of(blob.finish))
         return rest
 
     def answer(self, request, outcome):
@@ -175,7 +191,7 @@ class Session:
                 self.start_tree(self.trees.pop())
             elif self.workers or self.trees:
                 return
-            elif self.made and (self.queue or self.blob is None or time.monotonic() - self.made_since >= 2):
+            elif self.made and (self.queue or time.monotonic() - self.made_since >= 2 or (self.blob is None and time.monotonic() - self.heard >= PAUSE)):
                 # One wait for the disk for all of them, and not while more are on their way.
                 batch, self.made, self.alone = self.made, [], True
                 self.start(publish, batch)
@@ -199,7 +215,7 @@ class Session:
             self.interpreters[minor] = describe_interpreter() if minor is None else find_interpreter(minor)
         # Whether a release can run here is asked when it is staged; a missing interpreter only means no bytecode.
         found = self.interpreters[minor] if self.bytecode and request.get("bytecode", True) else None
-        self.start(lambda root, request: new_tree(root, request, found and found["path"]), request)
+        self.start(lambda root, request: new_tree(root, request, found), request)
 
     def collect(self, descriptor):
         """A worker speaks: when it has ended, answer for it, or keep its tree until it is published."""
@@ -235,46 +251,6 @@ def wakeup_on_signals():
         signal.signal(number, lambda *_: None)
     return reading
 
-class Incoming:
-    """A blob on its way in. Whatever is wrong with it, its bytes are read to the end, for the next request stands behind them."""
-
-    def __init__(self, root, request, refused):
-        self.request = request
-        self.refused = refused
-        self.missing = request.get("size", 0)
-        self.hasher = hashlib.sha256()
-        self.root = root
-        self.file = None
-
-    def take(self, view):
-        """Returns the bytes behind the blob."""
-        mine, rest = view[:self.missing], view[self.missing:]
-        self.missing -= len(mine)
-        try:
-            if self.refused is None and self.file is None:
-                fault("receive", "before")
-                os.makedirs(self.root.at(".incoming"), 0o700, exist_ok=True)
-                self.file = os.open(self.root.at(".incoming", ".part"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            if self.refused is None:
-                self.hasher.update(mine)
-                write_all(self.file, mine)
-        except Exception as error:
-            self.refused = explained(error)
-        return rest
-
-    def finish(self):
-        if self.file is not None:
-            os.close(self.file)
-        if self.refused is not None:
-            raise self.refused
-        fault("receive", "middle")
-        wanted, digest, size = self.request["blob"], "sha256:" + self.hasher.hexdigest(), self.request["size"]
-        if digest != wanted["digest"] or size != wanted["size"]:
-            raise Refused("digest-mismatch", "the blob `%s` of %d bytes arrived with %d bytes and the digest `%s`" % (wanted["digest"], wanted["size"], size, digest))
-        os.rename(self.root.at(".incoming", ".part"), self.root.at(".incoming", digest_hex(digest)))
-        fault("receive", "after")
-        return True, None
-
 def perform(root, request):
     """One step that is neither a blob nor a tree."""
     fault(request["step"], "before")
@@ -282,17 +258,23 @@ def perform(root, request):
     fault(request["step"], "after")
     return outcome
 
-def new_tree(root, request, python):
-    """Make a tree under a name that nobody sees. Returns that name."""
+def new_tree(root, request, interpreter):
+    """Make a tree under a name that nobody sees; `interpreter`, as it was described, compiles its modules. Returns that name."""
     fault("tree", "before")
     document = root.blobs().path(request["document"]["digest"])
     new = root.at("trees", ".new-%s-%s" % (digest_hex(request["id"]), random_word()))
     try:
-        make_tree(read_tree(document, request["id"]), root.blobs(), new, python)
+        tag = interpreter and "cpython-%s" % minor_of(interpreter["version"]).replace(".", "")
+        make_tree(read_tree(document, request["id"]), root.blobs(), new, interpreter and interpreter["path"], Like(root, request["like"], tag) if request.get("like") else None)
+        record = bytecode_record(new)
+        if record:
+            write_new(record_of(new), [canonical_json(record)], 0o444)
         seal(new)
         write_new(new + ".json", pieces_of(document), 0o444)
+        write_note(new)
     except Exception:
-        tried(remove_tree, new)
+        for suffix in TREE_SUFFIXES:
+            tried(remove_tree, new + suffix)
         raise
     return True, os.path.basename(new)
 
@@ -303,7 +285,7 @@ def publish(root, batch):
     for request, name in batch:
         new, final = root.at("trees", name), root.at("trees", digest_hex(request["id"]))
         there = os.path.isdir(final)  # asked for twice
-        for suffix in (".json", ""):
+        for suffix in [suffix for suffix in TREE_SUFFIXES if os.path.lexists(new + suffix)]:
             if there:
                 remove_tree(new + suffix)
             else:

@@ -5,32 +5,33 @@ import { applyPlan, type ApplyOptions } from "./apply.ts";
 import type { Contact } from "./contact.ts";
 import type { HostResult } from "./outcome.ts";
 import type { ObservedHost } from "./plan.ts";
+import type { Values } from "./values.ts";
 
 /** A plan, and the connections to the hosts it is for: look at it, then apply it or leave it. */
 export interface Change extends AsyncDisposable {
   readonly plan: Plan;
   /** The hosts as they were found. */
   readonly hosts: readonly ObservedHost[];
-  /** Make sure that what is planned stays what it is: freezes the stack. */
   /** How many hosts did not answer. */
   readonly missed: number;
   /** How its hosts are reached. */
   readonly open: Contact["open"];
+  /** Make sure that what is planned stays what it is: freezes the stack. */
   freeze(): Promise<void>;
   /** Freeze, then do it. In the order of the target's hosts, those out of reach among them. */
   apply(options?: ApplyOptions): Promise<readonly HostResult[]>;
 }
 
-export function createChange(ctx: Context, store: Store, plan: Plan, contact: Contact, freeze: () => Promise<void> = async () => undefined): Change {
+export function createChange(ctx: Context, store: Store, plan: Plan, contact: Contact, freeze: () => Promise<void> = async () => undefined, values?: Values): Change {
   return {
     plan,
     hosts: contact.hosts,
-    freeze,
     missed: contact.missed.length,
     open: contact.open,
+    freeze,
     apply: async (options) => {
       await freeze();
-      const results = await applyPlan(ctx, store, plan, contact.open, { ...options, missed: contact.missed });
+      const results = await applyPlan(ctx, store, plan, contact.open, { ...options, missed: contact.missed, ...(values === undefined ? {} : { values }) });
       const missed = contact.missed.filter(({ host }) => !results.some((result) => result.host === host.name));
       const all = [...results, ...missed.map(({ host, problem }): HostResult => ({ host: host.name, outcome: "not-done", name: plan.ref?.name, to: plan.ref?.label ?? null, from: null, now: undefined, problem }))];
       const rank = new Map(contact.asked.map(({ name }, index) => [name, index]));

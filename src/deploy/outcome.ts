@@ -1,4 +1,5 @@
 import type { HostOutcome, Label, PackageName, Problem, Release } from "../model/index.ts";
+import type { RunningProcess } from "../transport/index.ts";
 
 /** What became of one host, checked there or said to be unknown. */
 export interface HostResult {
@@ -35,25 +36,31 @@ export interface HostStatus {
   readonly previous: Label | null;
   /** `unchecked`: no package says how health is told, this store does not know the release, or nothing of ours starts it. */
   readonly health: "healthy" | "unhealthy" | "unchecked";
+  /** What the last switch was to, whatever became of it; undefined where the journal does not say. */
+  readonly wanted?: Label;
+  /** What runs there at this moment. */
+  readonly running?: readonly RunningProcess[];
+  /** What runs, or is to start, otherwise than the current release wants it, in phrases; absent where nothing does. */
+  readonly drift?: readonly string[];
   /** The last switch was undone, and why. */
   readonly undid?: { readonly label: Label; readonly detail: string };
   /** Out of reach. */
   readonly problem?: Problem;
 }
 
-/** The exit status of work on several hosts: 5 when one is unknown, else 4 when some are done and some not, else 3 when one went back, else 1 when one is not done, else 0. */
+/** The exit status of work on several hosts: 5 when one is unknown, else 4 when one is partly done, or some are done and some not, else 3 when one went back, else 1 when one is not done, else 0. */
 export function exitStatus(outcomes: readonly HostOutcome[]): 0 | 1 | 3 | 4 | 5 {
   const has = (...wanted: readonly HostOutcome[]): boolean => outcomes.some((outcome) => wanted.includes(outcome));
   if (has("unknown")) return 5;
-  if (has("done", "unchanged") && has("undone", "not-done")) return 4;
+  if (has("partly-done") || (has("done", "unchanged") && has("undone", "not-done"))) return 4;
   if (has("undone")) return 3;
   return has("not-done") ? 1 : 0;
 }
 
-/** 5 when a host is out of reach, 4 when hosts differ, 1 when all are ill alike, else 0. */
+/** 5 when a host is out of reach, 4 when hosts differ, or one from what is current on it, 1 when all are ill alike, else 0. */
 export function statusExit(hosts: readonly HostStatus[]): 0 | 1 | 4 | 5 {
   if (hosts.some(({ problem }) => problem !== undefined)) return 5;
   const states = new Set(hosts.map(({ current, health }) => `${current?.stack ?? ""} ${health}`));
-  if (states.size > 1) return 4;
+  if (states.size > 1 || hosts.some(({ drift }) => drift !== undefined)) return 4;
   return hosts.some(({ health }) => health === "unhealthy") ? 1 : 0;
 }

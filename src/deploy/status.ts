@@ -1,18 +1,23 @@
 import type { HostAddress, JournalEntry, Label, Payload, Target } from "../model/index.ts";
 import type { Store } from "../store/index.ts";
 import type { Context } from "../system/index.ts";
+import type { Agent, Running } from "../transport/index.ts";
 import { findClaim } from "./claim.ts";
 import { contactHosts, type Contact } from "./contact.ts";
 import type { HostStatus } from "./outcome.ts";
 import type { ObservedHost } from "./plan.ts";
 import { readReleasePayloads } from "./payloads.ts";
+import { healthOf } from "./service-steps.ts";
 
 /** Seconds that a health check may take here: a look, not a trial. */
 const LOOK = 5;
 
+/** Lines of a journal in which the last switch is to be found. */
+const LINES = 20;
+
 /** Ask every host of a target what it runs and how that is. Changes nothing. */
 export async function readStatus(ctx: Context, store: Store, target: Target): Promise<readonly HostStatus[]> {
-  await using contact = await contactHosts(ctx, target.hosts, 1);
+  await using contact = await contactHosts(ctx, target.hosts, LINES);
   const found = await Promise.all(contact.hosts.map((observed) => statusOf(store, target, contact, observed)));
   const missed = contact.missed.map(({ host, problem }): HostStatus => ({ host: host.name, previous: null, health: "unchecked", problem }));
   return inOrder(target.hosts, [...found, ...missed]);
@@ -22,26 +27,38 @@ async function statusOf(store: Store, target: Target, contact: Contact, observed
   const { host, state } = observed;
   const current = state.releases.find(({ label }) => label === state.current);
   const undid = undoneBy(state.recovered ?? state.journal?.at(-1));
+  const wanted = state.recovered?.to ?? state.journal?.findLast(({ event }) => SWITCHES.has(event))?.to;
+  const base = { host: host.name, previous: state.previous, ...(typeof wanted === "string" ? { wanted } : {}), ...(undid === undefined ? {} : { undid }) };
+  if (current === undefined) return { ...base, health: "unchecked" };
   const payloads = await readReleasePayloads(store, observed, state.current, target);
   // An address is worth asking only where something starts processes: a service, or `up` in another terminal.
   const starts = target.service.kind !== "none" || (host.via === "local" && (await findClaim(host.root)) !== undefined);
-  const health = current === undefined ? "unchecked" : await checkHealth(contact, host, current.label, payloads, starts);
-  return { host: host.name, ...(current === undefined ? {} : { current }), previous: state.previous, health, ...(undid === undefined ? {} : { undid }) };
+  await using agent = await contact.open(host);
+  const [running, health] = await Promise.all([agent.running(target.service), checkHealth(agent, target, current.label, payloads, starts)]);
+  const drift = findDrift(current.label, running);
+  return { ...base, current, health, running: running.processes, ...(drift.length === 0 ? {} : { drift }) };
 }
+
+const SWITCHES: ReadonlySet<JournalEntry["event"]> = new Set(["activated", "confirmed", "undone", "recovered"]);
 
 function undoneBy(last: Pick<JournalEntry, "to" | "detail"> & { readonly event?: JournalEntry["event"] } | undefined): HostStatus["undid"] {
   if (last === undefined || last.to === null || last.detail === undefined) return undefined;
   return last.event === undefined || last.event === "undone" || last.event === "recovered" ? { label: last.to, detail: last.detail } : undefined;
 }
 
-async function checkHealth(contact: Contact, host: HostAddress, release: Label, payloads: readonly Payload[], starts: boolean): Promise<HostStatus["health"]> {
-  const asked = payloads.filter(({ health }) => health?.argv !== undefined || (health?.url !== undefined && starts));
+/** Where what runs is not what is current, in phrases. A process of nobody's service may be of any release. */
+function findDrift(current: Label, { processes, drift }: Running): readonly string[] {
+  const others = processes.filter(({ process, release }) => process !== undefined && release !== null && release !== current);
+  return [...others.map(({ process, release }) => `${process ?? ""} runs ${release ?? ""}`), ...drift.map((unit) => `${unit} is changed`)];
+}
+
+async function checkHealth(agent: Agent, { service }: Target, release: Label, payloads: readonly Payload[], starts: boolean): Promise<HostStatus["health"]> {
+  const asked = payloads.flatMap((payload) => {
+    const health = healthOf(payload, service);
+    return health === undefined || (health.argv === undefined && !starts) ? [] : [{ step: "check", release, package: payload.package, health, minHealthy: 0, deadline: LOOK, ...(service.kind === "systemd" ? { service } : {}) } as const];
+  });
   if (asked.length === 0) return "unchecked";
-  await using agent = await contact.open(host);
-  for (const { package: name, health = {} } of asked) {
-    const answer = await agent.ask({ step: "check", release, package: name, health, minHealthy: 0, deadline: LOOK });
-    if (!answer.done) return "unhealthy";
-  }
+  for (const step of asked) if (!(await agent.ask(step)).done) return "unhealthy";
   return "healthy";
 }
 

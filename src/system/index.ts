@@ -3,6 +3,7 @@ export * from "./concurrently.ts";
 export * from "./context.ts";
 export * from "./files.ts";
 export * from "./filter.ts";
+export * from "./foreground.ts";
 export * from "./hash.ts";
 export * from "./owned-directory.ts";
 export * from "./owner.ts";

@@ -1,9 +1,11 @@
 import { randomBytes } from "node:crypto";
-import { fail, type Bytes, type HostAddress, type HostState, type Json, type Step } from "../model/index.ts";
+import { fail, type Bytes, type HostAddress, type HostState, type Json, type Service, type Step } from "../model/index.ts";
 import type { Context } from "../system/index.ts";
 import type { Channel, Transport } from "./channel.ts";
+import type { ExamineRequest, HostExamination } from "./examination.ts";
 import { Conversation, type Answer } from "./conversation.ts";
-import { encodeFrame } from "./frames.ts";
+import { encodeFrame, type Header } from "./frames.ts";
+import type { Log, LogRequest, Running } from "./running.ts";
 import { openWays } from "./ways.ts";
 
 /** What `verify` found: files read, and what is wrong with which paths. */
@@ -18,15 +20,21 @@ export interface Verification {
  */
 export interface Agent extends AsyncDisposable {
   /** @throws CaissonError `host-unfit` · `permission` · `unknown-state` */
-  observe(options?: { readonly journal?: number }): Promise<HostState>;
+  observe(options?: { readonly journal?: number; readonly trees?: true }): Promise<HostState>;
   /** Take the host's lock for this conversation; refused where somebody else has it, or has changed the host since it was seen at `generation`. `doing` tells others what for. @throws CaissonError `unknown-state` */
   hold(generation: number, doing: string): Promise<Answer>;
   /** Give the lock back, nothing having been changed. @throws CaissonError `unknown-state` */
   release(): Promise<Answer>;
-  /** `bytes` are a received blob's; they are read only as fast as the host takes them. @throws CaissonError `unknown-state`, and whatever `bytes` throws */
-  ask(step: Step, bytes?: Bytes): Promise<Answer>;
+  /** `bytes` are a received blob's, which are read only as fast as the host takes them, or the values of an environment, which are there. @throws CaissonError `unknown-state`, and whatever `bytes` throws */
+  ask(step: Step, bytes?: Bytes | Uint8Array): Promise<Answer>;
   /** Read every file of the host's releases again. @throws CaissonError `host-unfit` · `permission` · `unknown-state` */
   verify(): Promise<Verification>;
+  /** What runs there at this moment. @throws CaissonError `permission` · `unknown-state` */
+  running(service: Service): Promise<Running>;
+  /** What processes have said. @throws CaissonError `permission` · `unknown-state` */
+  logs(service: Service, request: LogRequest): Promise<Log>;
+  /** Everything that can be asked of a host without a release. @throws CaissonError `unknown-state` */
+  examine(request: ExamineRequest): Promise<HostExamination>;
   /** Close it, and let the host's journal say why. */
   leave(why: string): Promise<void>;
 }
@@ -61,6 +69,7 @@ class RemoteAgent implements Agent {
   /** The number that our first change raises the host's generation to; learned by looking. */
   #generation: Promise<number> | undefined;
   #doing: string | undefined;
+  #signed = false;
 
   constructor(conversation: Conversation, host: HostAddress, by: string, looked: { readonly journal: number; readonly answer: Promise<Answer> }) {
     this.#conversation = conversation;
@@ -69,10 +78,10 @@ class RemoteAgent implements Agent {
     this.#looked = { journal: looked.journal, state: this.#stateOf(looked.answer) };
   }
 
-  async observe(options: { readonly journal?: number } = {}): Promise<HostState> {
+  async observe({ journal = 0, trees }: { readonly journal?: number; readonly trees?: true } = {}): Promise<HostState> {
     const looked = this.#looked;
     this.#looked = undefined;
-    return await (looked?.journal === (options.journal ?? 0) ? looked.state : this.#look(options.journal ?? 0));
+    return await (looked?.journal === journal && trees === undefined ? looked.state : this.#look(journal, trees));
   }
 
   async hold(generation: number, doing: string): Promise<Answer> {
@@ -85,17 +94,33 @@ class RemoteAgent implements Agent {
     return await this.#conversation.ask({ step: "release" });
   }
 
-  async ask(step: Step, bytes?: Bytes): Promise<Answer> {
+  async ask(step: Step, bytes?: Bytes | Uint8Array): Promise<Answer> {
     if (step.step === "check") return await this.#conversation.ask({ ...step });
     if (this.#generation === undefined) void this.#look(0);
     // Asks that wait here go on in the order in which they came.
     const generation = await this.#generation;
-    const size = step.step === "receive" ? { size: step.blob.size } : {};
-    return await this.#conversation.ask({ ...step, ...size, generation, by: this.#by, ...(this.#doing === undefined ? {} : { doing: this.#doing }) }, bytes);
+    this.#looked = undefined;
+    // Who asks and what for is said once: it is the first change that is signed.
+    const signed = this.#signed ? {} : { by: this.#by, ...(this.#doing === undefined ? {} : { doing: this.#doing }) };
+    this.#signed = true;
+    if (bytes instanceof Uint8Array) return await this.#conversation.ask({ ...step, size: bytes.length, generation, ...signed }, inOnePiece(bytes));
+    return await this.#conversation.ask({ ...wordsFor(step), generation, ...signed }, bytes);
   }
 
   async verify(): Promise<Verification> {
     return this.#factsOf(await this.#conversation.ask({ step: "verify" })) as unknown as Verification;
+  }
+
+  async running(service: Service): Promise<Running> {
+    return this.#factsOf(await this.#conversation.ask({ step: "running", service })) as unknown as Running;
+  }
+
+  async logs(service: Service, request: LogRequest): Promise<Log> {
+    return this.#factsOf(await this.#conversation.ask({ step: "logs", service, ...request })) as unknown as Log;
+  }
+
+  async examine(request: ExamineRequest): Promise<HostExamination> {
+    return this.#factsOf(await this.#conversation.ask({ step: "examine", ...request })) as unknown as HostExamination;
   }
 
   async leave(why: string): Promise<void> {
@@ -106,8 +131,8 @@ class RemoteAgent implements Agent {
     await this.#conversation.close();
   }
 
-  #look(journal: number): Promise<HostState> {
-    return this.#stateOf(this.#conversation.ask({ step: "observe", by: this.#by, journal }));
+  #look(journal: number, trees?: true): Promise<HostState> {
+    return this.#stateOf(this.#conversation.ask({ step: "observe", by: this.#by, journal, ...(trees === undefined ? {} : { trees }) }));
   }
 
   #stateOf(asked: Promise<Answer>): Promise<HostState> {
@@ -123,4 +148,16 @@ class RemoteAgent implements Agent {
     if (!answer.done) fail({ code: answer.code, message: `\`${this.#host.name}\`: ${answer.detail}` });
     return answer.facts;
   }
+}
+
+/** A step as the agent reads it: where we have the bytes is our own affair. */
+async function* inOnePiece(bytes: Uint8Array): Bytes {
+  yield bytes;
+}
+
+function wordsFor(step: Step): Header {
+  if (step.step !== "receive") return { ...step };
+  const { blob: { digest, size }, packed } = step;
+  const encoded = packed === undefined ? {} : { encoding: "deflate", ...(packed.base === undefined ? {} : { base: packed.base.path }) };
+  return { step: "receive", blob: { digest, size }, size: packed?.size ?? size, ...encoded };
 }

@@ -3,11 +3,14 @@ import { build } from "./build.ts";
 import { configShow } from "./config-show.ts";
 import { deploy } from "./deploy.ts";
 import { dev } from "./dev.ts";
+import { doctor } from "./doctor.ts";
 import { history } from "./history.ts";
 import { init } from "./init.ts";
 import { lock } from "./lock.ts";
+import { logs } from "./logs.ts";
 import { prune } from "./prune.ts";
 import { rollback } from "./rollback.ts";
+import { run } from "./run.ts";
 import { stackAdd } from "./stack-add.ts";
 import { stackCreate } from "./stack-create.ts";
 import { stackDiff } from "./stack-diff.ts";
@@ -28,7 +31,7 @@ export const commands: readonly Command[] = [
   init, up, dev, lock, build, why, configShow,
   stackCreate, stackAdd, stackShow, stackList, stackDiff, stackFreeze,
   turretPack, turretStart,
-  deploy, rollback, status, history, verify, prune,
+  deploy, rollback, status, logs, history, verify, prune, run,
   storeVerify, storeGc,
 ];
 

@@ -22,9 +22,10 @@ export const status: Command = {
   },
 };
 
-function cellsOf({ host, current, previous, health, undid, problem }: HostStatus): readonly string[] {
+function cellsOf({ host, current, previous, health, undid, drift = [], problem }: HostStatus): readonly string[] {
   if (problem !== undefined) return [host, "unknown"];
-  const release = current === undefined ? ["none"] : [`${current.name}@${current.label}`, current.state, health];
+  const mixed = drift.length === 0 ? [] : [`drift: ${drift.join(", ")}`];
+  const release = current === undefined ? ["none"] : [`${current.name}@${current.label}`, current.state, health, ...mixed];
   if (undid !== undefined) return [host, ...release, `(undid ${undid.label}: ${shorten(undid.detail)})`];
   return [host, ...release, ...(previous === null ? [] : [`previous ${previous}`])];
 }

@@ -15,7 +15,7 @@ export interface SudoersRequest {
  * @throws CaissonError `name-invalid` for a user whose name sudoers cannot hold
  */
 export function printSudoers({ deployer, units, bin = "/usr/bin" }: SudoersRequest): string {
-  if (!/^[A-Za-z_][A-Za-z0-9_.-]{0,63}$/.test(deployer)) fail({ code: "name-invalid", message: `\`${deployer}\` is no name of a user` });
+  if (!/^[A-Za-z_][A-Za-z0-9_.-]{0,63}$/.test(deployer) || deployer === "ALL") fail({ code: "name-invalid", message: `\`${deployer}\` is no name of a user` });
   const { restart, stop, reset, logs } = units.commands;
   const lines = [restart, stop, reset, logs].map((words) => `${deployer} ALL=(root) NOPASSWD: ${bin}/${words.map(escapeWord).join(" ")}`);
   return `${[`Defaults:${deployer} !requiretty`, ...lines].join("\n")}\n`;

@@ -16,7 +16,7 @@ export interface UnitsRequest {
 
 /**
  * The units of a stack's processes: the same for every release, as long as the process table is. They start `versions/current/<package>/processes/<process>`,
- * which finds its own release once, so that a switch needs a restart and nothing else. A target holds them together: what is done to it is done to all.
+ * which finds its own release once, so that a switch needs a restart and nothing else. A target starts them all when the host does.
  * Sorted by name.
  * @throws CaissonError `name-invalid` where the directory cannot stand in a unit
  */
@@ -26,13 +26,15 @@ export function unitsOf(request: UnitsRequest): Units {
   const target = groupName(request.stack);
   const files = [{ name: target, text: targetText(request, parts) }, ...parts.map(({ unit }) => unit)].toSorted((a, b) => compareBytewise(a.name, b.name));
   const names = files.map(({ name }) => name);
+  const started = new Set(parts.flatMap(({ unit: { name }, wanted }) => (wanted && !name.endsWith(".socket") ? [name] : [])));
   const manager = request.scope === "user" ? ["systemctl", "--user"] : ["systemctl"];
   const journal = request.scope === "user" ? ["journalctl", "--user"] : ["journalctl"];
   return {
     files,
     ...(user === undefined ? {} : { user }),
     commands: {
-      restart: [...manager, "--no-block", "restart", target],
+      // Each by its name: what hangs while it starts would not be started anew with its target. Never a socket, whose port stays open. The target last, which starts what is not named.
+      restart: [...manager, "--no-block", "restart", ...names.filter((name) => started.has(name)), target],
       stop: [...manager, "stop", ...names],
       reset: [...manager, "reset-failed", ...names],
       logs: [...journal, "--no-pager", "--output", "json", "--lines", "1000", ...names.filter((name) => name.endsWith(".service")).flatMap((name) => [request.scope === "user" ? "--user-unit" : "--unit", name])],
@@ -59,7 +61,7 @@ function unitsOfProcess(request: UnitsRequest, owner: PackageName, process: Proc
   return [
     part("service", serviceLines(request, owner, process, takesSocket ? `${name}.socket` : undefined), !scheduled),
     ...(takesSocket ? [part("socket", ["[Unit]", `Description=The socket of ${process.name} (${owner} of ${request.stack})`, "", "[Socket]", `ListenStream=${settingText(socketAddress(process.listen))}`], true)] : []),
-    ...(scheduled ? [part("timer", ["[Unit]", `Description=When to start ${process.name} (${owner} of ${request.stack})`, `PartOf=${groupName(request.stack)}`, "", "[Timer]", `OnCalendar=${settingText(process.schedule)}`, "AccuracySec=1s"], true)] : []),
+    ...(scheduled ? [part("timer", ["[Unit]", `Description=When to start ${process.name} (${owner} of ${request.stack})`, "", "[Timer]", `OnCalendar=${settingText(process.schedule)}`, "AccuracySec=1s"], true)] : []),
   ];
 }
 
@@ -74,7 +76,7 @@ function serviceLines(request: UnitsRequest, owner: PackageName, process: Proces
   return [
     "[Unit]",
     `Description=${process.name} (${owner} of ${stack})`,
-    ...(scheduled ? [] : [`PartOf=${groupName(stack)}`, "StartLimitIntervalSec=60", "StartLimitBurst=10"]),
+    ...(scheduled ? [] : ["StartLimitIntervalSec=60", "StartLimitBurst=10"]),
     ...(scope === "system" ? ["After=network.target"] : []),
     ...(socket === undefined ? [] : [`Requires=${socket}`, `After=${socket}`]),
     "",
