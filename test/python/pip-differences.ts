@@ -18,6 +18,7 @@ export function explainDifference(path: string, theirs: Installation, ours: Inst
     if (inInfo && file === "REQUESTED") return "requested";
     if (inInfo && file === "direct_url.json") return "direct-url";
     if (/\.py[co]$/.test(file)) return "bytecode";
+    if (/^bin\/pip3\.\d+$/.test(path)) return "pip-itself";
     const header = /^include\/site\/python3\.11\/(.*)$/.exec(path)?.[1];
     if (header !== undefined && ours.files.get(`include/${header}`)?.bytes.equals(pips?.bytes ?? Buffer.alloc(0)) === true) return "headers";
     return "pip has it, we do not";
