@@ -1,10 +1,9 @@
 """A package's part of a release: links into trees, programs that lie in it for real, and its interpreter."""
-import errno
 import os
-import stat
 
-from .files import pieces_of, tried, write_new
+from .files import tried, write_new
 from .interpreters import check_interpreter, check_machine
+from .links import link_or_copy
 from .values import Refused, checked_path, digest_hex, minor_of, native, portable
 
 
@@ -65,23 +64,6 @@ def place_bytecode(source, path):
         if name.startswith(os.path.basename(source)[:-2]) and name.count(".") == os.path.basename(source).count(".") + 1 and not os.path.islink(cache) and not os.path.lexists(target):
             os.makedirs(cache, exist_ok=True)
             link_or_copy(os.path.join(made, name), target)
-
-def link_or_copy(source, target):
-    """A second name for a file, or for every file of a directory, whose real path then lies in the release; a copy where there can be none."""
-    kind = os.lstat(source).st_mode
-    if stat.S_ISDIR(kind):
-        os.mkdir(target)
-        for name in os.listdir(source):
-            link_or_copy("%s/%s" % (source, name), "%s/%s" % (target, name))
-    elif stat.S_ISLNK(kind):
-        os.symlink(os.readlink(source), target)
-    else:
-        try:
-            os.link(source, target)
-        except OSError as error:
-            if error.errno not in (errno.EXDEV, errno.EMLINK, errno.EPERM):
-                raise
-            write_new(target, pieces_of(source), stat.S_IMODE(kind))
 
 def choose_interpreter(part, find, subject):
     """What the part's bin/python leads to, pyvenv.cfg's home, and the version; None for a part without. `find` returns the host's interpreter of a minor, and what it is called."""

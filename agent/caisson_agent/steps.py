@@ -3,9 +3,12 @@ import os
 import re
 import time
 
-from .files import read_json, remove_tree, sync_filesystem, sync_path, tried, write_new
+from .environments import sweep_environments, turn_environment, waiting_environment
+from .files import pieces_of, read_json, remove_tree, sync_filesystem, sync_path, tried, write_new
+from .intact import compare_trees
 from .interpreters import find_interpreter
 from .parts import Part, choose_interpreter
+from .users import give_shared
 from .values import (
     PACKAGE,
     Refused,
@@ -28,6 +31,9 @@ def step_stage(root, request):
         "payloads": [{"package": payload["package"], "version": payload["version"], "kind": payload["kind"], "payload": descriptor["digest"]} for payload, descriptor in zip(payloads, request["payloads"])],
         "trees": sorted({tree["id"] for payload in payloads for tree in payload["trees"]}),
     }
+    removal = [{"package": payload["package"], "hook": hook} for payload in payloads for hook in payload["hooks"] if hook["at"] == "remove"]
+    manifest.update({"removal": removal} if removal else {})
+    give_shared(root, request.get("user"))
     if stands_already(root, label, manifest):
         return False, None
     new = root.at("versions", ".new-%s-%s" % (label, random_word()))
@@ -38,6 +44,9 @@ def step_stage(root, request):
         for part, interpreter in zip(parts, interpreters):
             part.make(interpreter)
         place_shared(new, payloads)
+        for payload, descriptor in zip(payloads, request["payloads"]):
+            # What the next release's is told against. A package's name has no dot, so it is nothing else's name.
+            write_new(os.path.join(new, payload["package"] + ".json"), pieces_of(root.blobs().path(descriptor["digest"])), 0o444)
         fault("stage", "middle")
         write_new(os.path.join(new, "manifest.json"), [canonical_json(manifest)], 0o444)
         sync_filesystem(new)
@@ -62,18 +71,19 @@ def stands_already(root, label, manifest):
     return found is not None
 
 def place_shared(release, payloads):
-    """The release's own bin/, links into those of its packages; with one Python package also what makes it an environment of its own."""
+    """The release's own bin/, links into those of its packages; with one Python package also what makes it an environment of its own. Turrets stay by themselves: each has the program that starts it, by one name."""
     os.mkdir(os.path.join(release, "bin"))
     owners = {"bin": "the release", "lib": "the release"}
+    shared = [payload for payload in payloads if payload["kind"] != "turret"]
     for package in [payload["package"] for payload in payloads]:
-        names = [package] + ["bin/" + name for name in tried(os.listdir, os.path.join(release, package, "bin"), []) if not re.match(r"python[0-9.]*\Z", name)]
-        for name in names:
+        programs = tried(os.listdir, os.path.join(release, package, "bin"), []) if any(payload["package"] == package for payload in shared) else []
+        for name in [package] + ["bin/" + name for name in programs if not re.match(r"python[0-9.]*\Z", name)]:
             if name in owners:
                 raise Refused("collision", "`%s` and `%s` both have `%s`" % (owners[name], package, portable(name)))
             owners[name] = package
             if name != package:
                 os.symlink("../%s/%s" % (package, name), os.path.join(release, name))
-    pythons = [payload for payload in payloads if "interpreter" in payload]
+    pythons = [payload for payload in shared if "interpreter" in payload]
     if len(pythons) == 1:
         for name in ("python", "python3", "python" + pythons[0]["platform"]["python"]["version"]):
             os.symlink("../%s/bin/python" % pythons[0]["package"], os.path.join(release, "bin", name))
@@ -83,17 +93,24 @@ def place_shared(release, payloads):
 def step_activate(root, request):
     """Let `current` lead to a staged release; until `confirm` it may be taken back at any time, and will be when the controller is lost."""
     label, current, service = checked_label(request["release"]), root.linked("current"), request.get("service")
-    if current == label:
+    values = waiting_environment(root)
+    if current == label and (values is None or root.unsettled() is not None):
         return False, None
     if current != request["saw"] or root.unsettled() is not None:
         raise Refused("host-changed", "`current` leads to %s%s, expected %s" % (current, " and is not confirmed" if root.unsettled() else "", request["saw"]))
     manifest = root.manifest(label)
     if manifest is None or not {digest_hex(tree) for tree in manifest["trees"]} <= set(root.trees()):
         raise Refused("host-unfit", "there is no whole release `%s` here" % label)
-    root.note("switching", current, label, service=service)
+    if request.get("compare"):
+        compare_trees(root, manifest["trees"])
+    more = {"service": service, "environment": values, "irreversible": request.get("irreversible")}
+    root.note("switching", current, label, **more)
     fault("activate", "middle")
-    root.switch(label)
-    root.note("activated", current, label, service=service)
+    if current != label:
+        root.switch(label)
+    if values is not None:
+        turn_environment(root, values["to"])
+    root.note("activated", current, label, **more)
     return True, None
 
 def waiting_switch(root, label, current):
@@ -107,11 +124,12 @@ def waiting_switch(root, label, current):
 
 def step_confirm(root, request):
     label = checked_label(request["release"])
-    entry = waiting_switch(root, label, True)
+    entry = waiting_switch(root, label, True) or root.kept()
     if entry is not None:
         root.note("confirmed", entry["from"], label)
         fault("confirm", "middle")
-        root.keep_previous(entry["from"])
+        root.keep_previous(entry["from"] if entry["from"] != label else None)
+        sweep_environments(root)
     return entry is not None, None
 
 def step_undo(root, request):

@@ -78,6 +78,9 @@ class Blobs:
         self.place = place
         self.wheels = {}
 
+    def has(self, digest):
+        return os.path.isfile(self.place(digest_hex(digest)))
+
     def path(self, digest):
         path = self.place(digest_hex(digest))
         if not os.path.isfile(path):
@@ -105,15 +108,22 @@ def read_tree(document, tree):
             raise Refused("bundle-invalid", "`%s` lies in no area of a tree" % entry["path"])
     return value["entries"]
 
-def make_tree(entries, blobs, directory, python):
-    """Write a tree's files below `directory`, which is new; `python` compiles its modules, None leaves that out."""
+def make_tree(entries, blobs, directory, python, like=None):
+    """Write a tree's files below `directory`, which is new; `python` compiles its modules, None leaves that out. `like`: trees that are here, with files to take."""
     os.mkdir(directory)
-    directories = {"": directory}
+    directories, linked = {"": directory}, set()
     for entry in entries:
         if entry["kind"] == "directory":
             directory_for(native(entry["path"]), directories)
         elif entry["kind"] == "file":
-            written = write_new(place_for(native(entry["path"]), directories), blobs.chunks(entry["source"]), 0o555 if entry["mode"] & 0o100 else 0o444)
+            path, mode = place_for(native(entry["path"]), directories), 0o555 if entry["mode"] & 0o100 else 0o444
+            if like is not None and blobs.has(entry["digest"]):
+                written = write_new(path, pieces_of(blobs.path(entry["digest"])), mode)
+            elif like is not None and like.has(entry["digest"]):
+                written = like.place(entry, path, mode)
+                linked.add(entry["path"])
+            else:
+                written = write_new(path, blobs.chunks(entry["source"]), mode)
             if written != (entry["size"], digest_hex(entry["digest"])):
                 raise Refused("digest-mismatch", "`%s` is not what its tree's document says" % entry["path"])
     # Last, so that nothing is ever written through one.
@@ -125,7 +135,8 @@ def make_tree(entries, blobs, directory, python):
             os.symlink(native(entry["target"]), place_for(native(entry["path"]), directories))
     fault("tree", "middle")
     if python is not None:
-        compile_tree(entries, directory, python)
+        there = set() if like is None else like.place_bytecode([entry for entry in entries if entry["path"] in linked], directory)
+        compile_tree([entry for entry in entries if entry["path"] not in there], directory, python)
 
 def place_for(path, directories):
     """Where a path of the tree lies; the directory that it lies in is there."""

@@ -1,5 +1,5 @@
 import { hostname, userInfo } from "node:os";
-import { CaissonError, failAll, type HostAddress, type Policy, type Problem } from "../model/index.ts";
+import { CaissonError, fail, failAll, type HostAddress, type HostState, type Policy, type Problem } from "../model/index.ts";
 import { mapConcurrently, type Context } from "../system/index.ts";
 import { openAgent, openWays, type Agent } from "../transport/index.ts";
 import { groupProblems } from "./group-problems.ts";
@@ -15,6 +15,8 @@ export interface Contact extends AsyncDisposable {
   readonly asked: readonly HostAddress[];
   /** Hosts that did not answer. */
   readonly missed: readonly { readonly host: HostAddress; readonly problem: Problem }[];
+  /** Ask a host that answered once more, for its trees too. @throws CaissonError `unknown-state` */
+  readonly look: (host: HostAddress) => Promise<HostState>;
   /** The connection that is there, once; a new one after that. */
   readonly open: OpenHost;
 }
@@ -59,6 +61,10 @@ export async function contactHosts(ctx: Context, hosts: readonly HostAddress[], 
     asked: hosts,
     hosts: answers.flatMap(({ host, state, skew = 0 }) => (state === undefined ? [] : [{ host, state, ...(skew === 0 ? {} : { skew }) }])),
     missed: answers.flatMap(({ host, problem }) => (problem === undefined ? [] : [{ host, problem }])),
+    look: async (host) => {
+      const agent = held.get(host) ?? fail({ code: "unknown-state", message: `the connection to \`${host.name}\` is no longer ours` });
+      return await agent.observe({ trees: true });
+    },
     open: async (host) => {
       const [known, agent] = [...held].find(([{ via, address, root }]) => via === host.via && address === host.address && root === host.root) ?? [];
       if (known === undefined || agent === undefined) return await openAgent(calm, host, { by, transport: ways.to(host) });
@@ -69,13 +75,6 @@ export async function contactHosts(ctx: Context, hosts: readonly HostAddress[], 
   };
 }
 
-/** @throws CaissonError with the problem of each host out of reach, where those are more than the policy lets fail */
-export function checkReach(contact: Contact, policy: Policy): void {
-  if (contact.missed.length <= policy.maxFailed && contact.hosts.length > 0) return;
-  // Where there is only one host, nobody asks which.
-  if (contact.asked.length === 1) failAll(contact.missed.map(({ problem }) => problem));
-  failAll(groupProblems(contact.missed.map(({ host, problem }) => ({ host: host.name, problem })), "unnamed").map(({ problem }) => problem));
-}
 /** How far a host's clock, read somewhere between two moments of ours, is ahead of ours (or behind, below 0) at least; in seconds, which is as exact as anybody needs it. */
 function skewOf(clock: number | undefined, before: number, after: number): number {
   if (clock === undefined) return 0;
@@ -83,3 +82,10 @@ function skewOf(clock: number | undefined, before: number, after: number): numbe
   return Math.round(clock > after + 1 ? clock - after - 1 : clock < before ? clock - before : 0);
 }
 
+/** @throws CaissonError with the problem of each host out of reach, where those are more than the policy lets fail */
+export function checkReach(contact: Contact, policy: Policy): void {
+  if (contact.missed.length <= policy.maxFailed && contact.hosts.length > 0) return;
+  // Where there is only one host, nobody asks which.
+  if (contact.asked.length === 1) failAll(contact.missed.map(({ problem }) => problem));
+  failAll(groupProblems(contact.missed.map(({ host, problem }) => ({ host: host.name, problem })), "unnamed").map(({ problem }) => problem));
+}

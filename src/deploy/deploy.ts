@@ -3,31 +3,46 @@ import type { Store } from "../store/index.ts";
 import type { Context } from "../system/index.ts";
 import { createChange, type Change } from "./change.ts";
 import { checkReach, contactHosts } from "./contact.ts";
+import { learnLacking, openKnowledge } from "./known-trees.ts";
 import { findMoves } from "./moved.ts";
 import { readFleetPayloads, readPayloads, readTrees } from "./payloads.ts";
 import { lackingTrees, planDeploy } from "./plan.ts";
+import { readSendings } from "./read-sendings.ts";
+import { readValues } from "./values.ts";
 import { freezeWanted, wantedStack, type Wanted } from "./wanted.ts";
 
 /**
  * Look at the target's hosts and plan a deploy to them. Nothing is changed before `apply`, which freezes the stack first.
- * `starts`: the caller is the service manager.
+ * `starts`: the caller is the service manager. `retry`: only the hosts where the stack is not current yet. `acrossHooks`: also back across irreversible hooks.
  * @throws CaissonError with every reason why some host cannot take it
  */
-export async function prepareDeploy(ctx: Context, store: Store, wanted: Wanted, target: Target, options: { readonly starts?: boolean } = {}): Promise<Change> {
+export async function prepareDeploy(ctx: Context, store: Store, wanted: Wanted, target: Target, options: { readonly starts?: boolean; readonly retry?: boolean; readonly acrossHooks?: boolean } = {}): Promise<Change> {
+  const values = target.environment === undefined ? undefined : await readValues(ctx, target.environment);
   const contact = await contactHosts(ctx, target.hosts);
   try {
     checkReach(contact, target.policy);
     const { stack, digest } = wanted;
     const payloads = await readPayloads(store, stack, target, contact.hosts);
     const payloadsNow = await readFleetPayloads(store, contact.hosts, ({ state }) => (state.current === stack.label ? null : state.current), target);
-    const request = { ref: { name: stack.name, label: stack.label }, stack: digest, target, payloads, hosts: contact.hosts, payloadsNow, ...options };
-    const planned = planDeploy({ ...request, trees: await readTrees(store, lackingTrees(request)) });
+    const knowledge = openKnowledge(store, target);
+    const ref = { name: stack.name, label: stack.label };
+    const hosts = await learnLacking(knowledge, contact, { ref, stack: digest });
+    const request = { ref, stack: digest, target, payloads, hosts, payloadsNow, ...(values === undefined ? {} : { environment: values }), ...(options.starts === undefined ? {} : { starts: options.starts }), ...(options.acrossHooks === undefined ? {} : { acrossHooks: options.acrossHooks }) };
+    const trees = await readTrees(store, lackingTrees(request));
+    const planned = planDeploy({ ...request, trees, sendings: await readSendings(store, knowledge, { ...request, trees }) });
     if ("problems" in planned) return failAll(planned.problems) as never;
-    return createChange(ctx, store, planned.plan, contact, () => freezeAndSay(ctx, store, wanted));
+    const plan = options.retry === true ? whatIsLeft(planned.plan) : planned.plan;
+    return createChange(ctx, store, plan, contact, () => freezeAndSay(ctx, store, wanted), values);
   } catch (error) {
     await contact[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+/** The part of a plan that changes something. Where the stack is current already, it has been tried: no host needs to go first. */
+function whatIsLeft(plan: Plan): Plan {
+  const hosts = plan.hosts.filter(({ steps }) => steps.length > 0);
+  return { ...plan, hosts, policy: hosts.length === plan.hosts.length ? plan.policy : { ...plan.policy, canary: 0 } };
 }
 
 /**

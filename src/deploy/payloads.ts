@@ -56,10 +56,13 @@ export async function readFleetPayloads(store: Store, hosts: readonly ObservedHo
 }
 
 /** What a release on a host is made of, as far as this store knows; empty where its stack was made elsewhere. */
-export async function readReleasePayloads(store: Store, { state, host }: ObservedHost, release: string | null, target: Target): Promise<readonly Payload[]> {
+export async function readReleasePayloads(store: Store, observed: ObservedHost, release: string | null, target: Target): Promise<readonly Payload[]> {
+  return ((await readReleaseDocuments(store, observed, release, target)) ?? []).map(({ payload }) => payload);
+}
+
+/** The same with the addresses of the documents; undefined where its stack was made elsewhere. */
+export async function readReleaseDocuments(store: Store, { state, host }: ObservedHost, release: string | null, target: Target): Promise<readonly PayloadDocument[] | undefined> {
   const digest = state.releases.find(({ label }) => label === release)?.stack;
-  if (digest === undefined || !(await store.has(digest))) return [];
-  const stack = await store.readJson<Stack>(digest);
-  const documents = await readPayloads(store, stack, target, [{ host, state }]);
-  return documents.map(({ payload }) => payload);
+  if (digest === undefined || !(await store.has(digest))) return undefined;
+  return await readPayloads(store, await store.readJson<Stack>(digest), target, [{ host, state }]);
 }

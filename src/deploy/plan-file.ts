@@ -67,17 +67,22 @@ const source = byWord("from", {
   member: object({ from: oneOf("member"), blob: digest, member: text() }),
 });
 
+const user = optional(text("a user's name", (word) => /^[a-z_][a-z0-9_-]{0,31}$/.test(word)));
+const hookOf = { release: label, package: packageName, hook: object({ at: oneOf("stage", "before-activate", "after-activate", "remove"), argv: words, once: oneOf("host", "stack"), reversible: shapes.boolean(), timeout: integer() }) };
+
 const step = byWord("step", {
   receive: object({ step: oneOf("receive"), blob, source: optional(source), packed: optional(object({ size: integer(), base: optional(object({ path: text(), source })) })) }),
   tree: object({ step: oneOf("tree"), id: digest, document: blob, python: optional(text("a Python, `3.11`", (word) => /^3\.\d+$/.test(word))), like: optional(list(digest)) }),
-  stage: object({ step: oneOf("stage"), release: label, stack: object({ name: packageName, digest }), payloads: list(blob) }),
-  activate: object({ step: oneOf("activate"), release: label, saw: orNull(label), undoAfter: integer(), service }),
+  stage: object({ step: oneOf("stage"), release: label, stack: object({ name: packageName, digest }), payloads: list(blob), user }),
+  environment: object({ step: oneOf("environment"), packages: list(packageName), names: list(text("a variable's name", (word) => /^[A-Za-z_][A-Za-z0-9_]*$/.test(word))) }),
+  hook: object({ step: oneOf("hook"), ...hookOf, user }),
+  activate: object({ step: oneOf("activate"), release: label, saw: orNull(label), undoAfter: integer(), service, irreversible: optional(list(text())), compare: optional(shapes.boolean()) }),
   units: object({ step: oneOf("units"), release: label, service, units: optional(units) }),
   restart: object({ step: oneOf("restart"), release: label, service, deadline: optional(integer()) }),
-  check: object({ step: oneOf("check"), release: label, package: packageName, health, minHealthy: integer(), deadline: integer(), service: optional(service) }),
+  check: object({ step: oneOf("check"), release: label, package: packageName, health, minHealthy: integer(), deadline: integer(), service: optional(service), user }),
   confirm: object({ step: oneOf("confirm"), release: label }),
   undo: object({ step: oneOf("undo"), release: label, detail: optional(text()) }),
-  prune: object({ step: oneOf("prune"), keep: integer() }),
+  prune: object({ step: oneOf("prune"), keep: integer(), hooks: optional(list(object(hookOf))), user }),
 });
 
 const hostPlan = object({
@@ -100,6 +105,7 @@ const planShape = object({
   stack: optional(digest),
   ref: optional(object({ name: packageName, label })),
   target: text(),
+  environment: optional(list(text())),
   policy: object({ canary: integer(), maxParallel: integer("a number of hosts, 1 or more", (count) => count >= 1), maxFailed: integer(), minHealthy: integer(), healthyDeadline: integer() }),
   hosts: list(hostPlan),
 });

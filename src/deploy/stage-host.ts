@@ -4,9 +4,10 @@ import type { Agent, Answer } from "../transport/index.ts";
 import { cancelled, orAborted } from "./abort.ts";
 import { refusal } from "./refusal.ts";
 import { askAndTell, describeWork, type Rollout } from "./rollout.ts";
+import { openWire } from "./wire.ts";
 
-/** Requests under way at once; enough to fill a slow line, and few enough to stop soon after one fails. */
-const IN_FLIGHT = 32;
+/** Requests under way at once; enough to fill a slow line with small ones while large trees are made. Their bytes are read one after the other. */
+const IN_FLIGHT = 256;
 
 /**
  * All steps of one host that switch nothing, many under way at once; the agent takes them in order. Returns what prune removed.
@@ -18,16 +19,22 @@ export async function stageHost(rollout: Rollout, agent: Agent, host: HostPlan, 
   const what = describeWork(plan);
   ctx.report({ type: "started", what, host: name });
   let done = 0;
+  await using wire = openWire(store);
   try {
-    const work = mapConcurrently(steps, IN_FLIGHT, async (step) => {
+    const carryOut = async (step: Step): Promise<Answer> => {
       if (signal.aborted) throw cancelled();
-      const [bytes, size] = step.step === "receive" ? [store.read(step.blob.digest), step.blob.size] : [];
+      if (step.step === "hook") ctx.report({ type: "step", host: name, step: step.step, result: "begun" });
+      const [bytes, size] = step.step === "environment" ? [rollout.values ?? new Uint8Array(), undefined] : step.step === "receive" ? [wire.read(step), step.packed?.size ?? step.blob.size] : [];
       const answer = await askAndTell(rollout, host.host, step.step, size, () => agent.ask(step, bytes));
       if (!answer.done) throw new CaissonError([refusal(answer)]);
       ctx.report({ type: "progress", what, done: ++done, total: steps.length, host: name });
       return answer;
-    });
-    return removedBy(await orAborted(signal, work));
+    };
+    const work = mapConcurrently(steps.filter(({ step }) => step !== "hook"), IN_FLIGHT, carryOut);
+    const removed = removedBy(await orAborted(signal, work));
+    // None begins before what stands before it is done.
+    for (const step of steps.filter((each) => each.step === "hook")) await orAborted(signal, carryOut(step));
+    return removed;
   } finally {
     ctx.report({ type: "finished", what, host: name });
   }

@@ -65,7 +65,12 @@ export interface HostState {
   readonly current: Label | null;
   readonly previous: Label | null;
   readonly releases: readonly Release[];
-  readonly trees: readonly Digest[];
+  /** SHA-256 over the hex digits of all trees, sorted, a newline behind each: whoever knows the releases can tell whether those are theirs. */
+  readonly treesDigest: Digest;
+  /** Only when asked for, or known by their digest. */
+  readonly trees?: readonly Digest[];
+  /** Trees from which nothing can be taken; comes with `trees`. */
+  readonly damaged?: readonly Digest[];
   readonly facts: HostFacts;
   /** The values that are in force: the HMAC-SHA256 of their bytes with a key of this host's, both in hex, and whose they are. */
   readonly environment?: { readonly key: string; readonly digest: string; readonly packages: readonly PackageName[] };

@@ -16,6 +16,7 @@ export { printLock } from "./lock/print.ts";
 export { select, type Choice, type SelectOptions } from "./lock/select.ts";
 export { planFiles, planLinks } from "./environment/links.ts";
 export { bytesSource, type ByteSource } from "./zip/source.ts";
+export type { Zip } from "./zip/zip.ts";
 export { ruleSetVersion } from "./wheel/rules.ts";
 export { launcherText } from "./wheel/launcher.ts";
 export { parseWheelFileName } from "./wheel/name.ts";

@@ -150,11 +150,12 @@ class RemoteAgent implements Agent {
   }
 }
 
-/** A step as the agent reads it: where we have the bytes is our own affair. */
+/** Bytes that are there already. */
 async function* inOnePiece(bytes: Uint8Array): Bytes {
   yield bytes;
 }
 
+/** A step as the agent reads it: where we have the bytes is our own affair. */
 function wordsFor(step: Step): Header {
   if (step.step !== "receive") return { ...step };
   const { blob: { digest, size }, packed } = step;

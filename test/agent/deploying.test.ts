@@ -6,7 +6,7 @@ import { activation, install, makeHost, stage, stack } from "./host.ts";
 it("answers for a root that does not exist, and makes nothing", async () => {
   await using host = makeHost();
   await using agent = await host.open();
-  expect(await agent.observe()).toMatchObject({ host: "h1", generation: 0, current: null, previous: null, releases: [], trees: [] });
+  expect(await agent.observe()).toMatchObject({ host: "h1", generation: 0, current: null, previous: null, releases: [] });
   expect(readdirSync(host.directory)).toEqual([]);
 });
 

@@ -99,7 +99,7 @@ describe("deploy", () => {
   it("sends the second time what has changed and no more", async () => {
     await deploy(await makeStack(bench.store, version("1.0")));
     await using change = await prepareDeploy(bench.ctx, bench.store, await makeStack(bench.store, version("1.1")), target());
-    expect(change.plan.hosts[0]?.steps.map(({ step }) => step)).toEqual(["receive", "receive", "receive", "tree", "stage", "activate", "confirm"]);
+    expect(change.plan.hosts[0]?.steps.map(({ step }) => step)).toEqual(["receive", "receive", "tree", "receive", "stage", "activate", "confirm"]);
     expect(change.plan.hosts[0]?.keptBytes).toBeGreaterThan(0);
   });
 
@@ -228,7 +228,7 @@ describe("prune", () => {
     expect(change.plan.hosts[0]?.removes).toEqual(["1.0"]);
     expect(await change.apply()).toMatchObject([{ outcome: "done", removed: ["1.0"] }]);
     expect(readdirSync(join(bench.directory, "app/versions")).toSorted()).toEqual(["1.1", "1.2", "1.3", "current", "previous"]);
-    expect(readdirSync(join(bench.directory, "app/trees")).filter((name) => !name.endsWith(".json"))).toHaveLength(4);
+    expect(readdirSync(join(bench.directory, "app/trees")).filter((name) => !name.includes("."))).toHaveLength(4);
   });
 });
 

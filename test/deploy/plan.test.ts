@@ -3,6 +3,7 @@ import { lackingTrees, planDeploy, type DeployRequest } from "../../src/deploy/p
 import { parsePlan, printPlan } from "../../src/deploy/plan-file.ts";
 import { planPrune } from "../../src/deploy/plan-prune.ts";
 import { planRollback } from "../../src/deploy/plan-rollback.ts";
+import { payloadPath, treePath, type Sending, type Sendings } from "../../src/deploy/sending.ts";
 import type { HostState, Plan, Problem, Release } from "../../src/model/index.ts";
 import { blob, digest, emptyHost, facts, host, label, packageName, payloadOf, target } from "./samples.ts";
 
@@ -87,7 +88,7 @@ describe("a plan in a file", () => {
 });
 
 describe("planDeploy", () => {
-  it("sends an empty host everything, bytes before trees before the release, and then switches", () => {
+  it("sends an empty host everything, each tree behind its bytes and the release behind all of them, and then switches", () => {
     expect(planned(request([emptyHost("h1")]))).toEqual({
       schema: "caisson.plan/1",
       action: "deploy",
@@ -104,11 +105,11 @@ describe("planDeploy", () => {
           steps: [
             { step: "receive", blob: blob("1", 10) },
             { step: "receive", blob: blob("b", 500) },
+            { step: "tree", id: digest("a"), document: blob("1", 10), python: "3.11" },
             { step: "receive", blob: blob("2", 10) },
             { step: "receive", blob: blob("d", 30) },
-            { step: "receive", blob: blob("3", 100) },
-            { step: "tree", id: digest("a"), document: blob("1", 10), python: "3.11" },
             { step: "tree", id: digest("c"), document: blob("2", 10), python: "3.11" },
+            { step: "receive", blob: blob("3", 100) },
             { step: "stage", release: "1.10", stack: { name: "hello", digest: stack }, payloads: [blob("3", 100)] },
             { step: "activate", release: "1.10", saw: null, undoAfter: 20, service: { kind: "none" } },
             { step: "confirm", release: "1.10" },
@@ -127,7 +128,7 @@ describe("planDeploy", () => {
     const state: HostState = { ...emptyHost("h1"), generation: 7, current: label("1.9"), releases: [older], trees: [digest("a")] };
     const [plan] = planned(request([state])).hosts;
     expect(plan?.saw).toEqual({ generation: 7, current: "1.9" });
-    expect(plan?.steps.map((step) => (step.step === "receive" ? `receive ${step.blob.digest.at(-1)}` : step.step === "tree" ? `tree ${step.id.at(-1)}` : step.step))).toEqual(["receive 2", "receive d", "receive 3", "tree c", "stage", "activate", "confirm"]);
+    expect(plan?.steps.map((step) => (step.step === "receive" ? `receive ${step.blob.digest.at(-1)}` : step.step === "tree" ? `tree ${step.id.at(-1)}` : step.step))).toEqual(["receive 2", "receive d", "tree c", "receive 3", "stage", "activate", "confirm"]);
     expect([plan?.sendBytes, plan?.keptBytes]).toEqual([140, 510]);
   });
 
@@ -142,6 +143,30 @@ describe("planDeploy", () => {
       { step: "activate", release: "1.10", saw: "1.9", undoAfter: 20, service: { kind: "none" } },
       { step: "confirm", release: "1.10" },
     ]);
+  });
+
+  describe("with more than one way to send what is lacking", () => {
+    const member: Sending["receives"][number] = { step: "receive", blob: blob("e", 20), source: { from: "member", blob: digest("d"), member: "c.py" }, packed: { size: 8 } };
+    const told: Sending["receives"][number] = { step: "receive", blob: blob("2", 10), packed: { size: 3, base: { path: treePath(digest("9")), source: { from: "blob", blob: digest("8") } } } };
+    const sendings: Sendings = new Map([
+      [digest("c"), [{ like: [], receives: [{ step: "receive", blob: blob("2", 10) }, { step: "receive", blob: blob("d", 30), packed: { size: 25 } }] }, { like: [digest("9")], receives: [told, member] }]],
+      [digest("3"), [{ like: [], beside: { label: label("1.9"), stack: older.stack }, receives: [{ step: "receive", blob: blob("3", 100), packed: { size: 12, base: { path: payloadPath(label("1.9"), "hello"), source: { from: "blob", blob: digest("7") } } } }] }]],
+    ]);
+    const has = (...trees: readonly string[]): HostState => ({ ...emptyHost("h1"), generation: 7, current: label("1.9"), releases: [older], trees: trees.map((tree) => digest(tree)) });
+
+    it("sends the members that have changed to a host with a tree like it", () => {
+      const [plan] = planned(request([has("a", "9")], { sendings })).hosts;
+      expect(plan?.steps.slice(0, 4)).toEqual([told, member, { step: "tree", id: digest("c"), document: blob("2", 10), python: "3.11", like: [digest("9")] }, { step: "receive", blob: blob("3", 100), packed: expect.objectContaining({ size: 12 }) as unknown }]);
+      expect(plan?.sendBytes).toBe(3 + 8 + 12);
+    });
+
+    it("takes nothing from a tree that is not there, or is damaged, and no document of a release that is not there", () => {
+      const without = planned(request([has("a")], { sendings })).hosts[0];
+      const damaged = planned(request([{ ...has("a", "9"), damaged: [digest("9")] }], { sendings })).hosts[0];
+      expect([without?.sendBytes, damaged?.sendBytes]).toEqual([10 + 25 + 12, 10 + 25 + 12]);
+      expect(planned(request([{ ...has("a", "9"), releases: [] }], { sendings })).hosts[0]?.sendBytes).toBe(3 + 8 + 100);
+      expect([...(without?.steps ?? []), ...(damaged?.steps ?? [])].filter((step) => step.step === "tree" && step.like !== undefined)).toEqual([]);
+    });
   });
 
   it("names the trees that some host lacks, each once", () => {
@@ -201,7 +226,7 @@ describe("planDeploy", () => {
   });
 
   it("refuses a package with hooks, since nothing would run them", () => {
-    const payload = { ...hello.document.payload, hooks: [{ at: "stage", argv: ["migrate"], once: "host", reversible: true } as const] };
+    const payload = { ...hello.document.payload, hooks: [{ at: "stage", argv: ["migrate"], once: "host", reversible: true, timeout: 600 } as const] };
     expect(refused(request([emptyHost("h1")], { payloads: [{ ...hello.document, payload }] })).map(({ code }) => code)).toEqual(["hook-failed"]);
   });
 

@@ -28,7 +28,7 @@ export function host(name: string): HostAddress {
 }
 
 export function emptyHost(name: string): HostState {
-  return { host: name, generation: 0, current: null, previous: null, releases: [], trees: [], facts };
+  return { host: name, generation: 0, current: null, previous: null, releases: [], treesDigest: digest("0"), trees: [], facts };
 }
 
 export function target(change: Partial<Target> = {}): Target {
