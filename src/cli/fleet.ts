@@ -23,8 +23,8 @@ export interface Fleet {
 }
 
 /** The words of events and their order on the screen: what has happened last stands first. */
-const STANDINGS: readonly Standing[] = ["unknown", "undone", "not-done", "done", "unchanged", "checking", "switching", "staged", "staging", "waiting"];
-const FAILED: ReadonlySet<Standing> = new Set(["unknown", "undone", "not-done"]);
+const STANDINGS: readonly Standing[] = ["unknown", "undone", "partly-done", "not-done", "done", "unchanged", "checking", "switching", "staged", "staging", "waiting"];
+const FAILED: ReadonlySet<Standing> = new Set(["unknown", "undone", "partly-done", "not-done"]);
 const UNDER_WAY: ReadonlySet<Standing> = new Set(["staging", "switching", "checking"]);
 
 /** A host that has been at something for so many milliseconds is named. */

@@ -5,6 +5,8 @@ import type { Cli, ExitStatus, Input, Option } from "./command.ts";
 export const toOption: Option = { flag: "--to <target>", summary: "a target of caisson.toml, user@host:/root, or local:DIR" };
 export const planOption: Option = { flag: "--plan", summary: "say what would be done, and do nothing" };
 
+export const acrossOption: Option = { flag: "--across-hooks", summary: "also back across irreversible hooks: the older release works with what they have done" };
+
 /** Columns with two spaces between them; the last is as wide as it is. */
 export function alignColumns(rows: readonly (readonly string[])[]): readonly string[] {
   const widths = rows.reduce<readonly number[]>((known, row) => Array.from({ length: Math.max(known.length, row.length) }, (_, at) => Math.max(known[at] ?? 0, row[at]?.length ?? 0)), []);
@@ -22,9 +24,30 @@ export function planLines({ library }: Pick<Cli, "library">, plan: Plan): readon
     const name = host.host.name;
     if (plan.action === "prune") return [name, host.removes.length === 0 ? "remove nothing" : `remove ${host.removes.join(", ")}`];
     if (host.steps.length === 0) return [name, host.to ?? "none", "unchanged"];
-    return [name, `${host.from ?? "none"} -> ${host.to ?? "none"}`, `send ${library.printSize(host.sendBytes)}`, `restart ${host.restarts.length}`, `hooks ${host.hooks}`];
+    const values = host.steps.some(({ step }) => step === "environment") && host.from !== null ? ["environment changed"] : [];
+    return [name, `${host.from ?? "none"} -> ${host.to ?? "none"}`, `send ${library.printSize(host.sendBytes)}`, `restart ${host.restarts.length}`, `hooks ${host.hooks}`, ...values];
   };
-  return [`plan ${what} -> ${plan.target}, ${plan.hosts.length} ${plan.hosts.length === 1 ? "host" : "hosts"}`, ...alignColumns(plan.hosts.map(cells))];
+  return [`plan ${what} -> ${plan.target}, ${plan.hosts.length} ${plan.hosts.length === 1 ? "host" : "hosts"}`, ...alignColumns(plan.hosts.map(cells)), ...hookLines(plan)];
+}
+
+/** Each hook once, in the order in which it is first run: where, when, its words, and what is to be known of it. */
+function hookLines(plan: Plan): readonly string[] {
+  const found = new Map<string, { readonly cells: readonly string[]; readonly hosts: string[] }>();
+  for (const { host, steps } of plan.hosts) {
+    for (const { package: owner, hook } of steps.flatMap((step) => (step.step === "hook" ? [step] : step.step === "prune" ? (step.hooks ?? []) : []))) {
+      const notes = [...(hook.once === "stack" ? ["once"] : []), ...(hook.reversible ? [] : ["irreversible"])];
+      const cells = [`  hook ${owner}`, hook.at, hook.argv.map(printWord).join(" "), ...(notes.length === 0 ? [] : [`(${notes.join(", ")})`])];
+      const known = found.get(cells.join(" "));
+      if (known === undefined) found.set(cells.join(" "), { cells, hosts: [host.name] });
+      else if (!known.hosts.includes(host.name)) known.hosts.push(host.name);
+    }
+  }
+  return alignColumns([...found.values()].map(({ cells: [owner = "", ...rest], hosts }) => [owner, ...(plan.hosts.length === 1 ? [] : [hosts.length === plan.hosts.length ? "all" : hosts.join(",")]), ...rest]));
+}
+
+/** A word as one would write it; one that could be taken for something else, or spoil a terminal, in quotes. */
+function printWord(word: string): string {
+  return /^[\w@%+=:,./$-]+$/.test(word) ? word : JSON.stringify(word);
 }
 
 /** What became of each host. */
@@ -60,7 +83,7 @@ export function noteHints(cli: Cli, results: readonly HostResult[], plan: Pick<P
 function nextHints(results: readonly HostResult[], { target, action, ref, hosts }: Pick<Plan, "target" | "action" | "ref" | "hosts">, typed: string | undefined): readonly string[] {
   const has = (...outcomes: readonly HostResult["outcome"][]): boolean => results.some(({ outcome }) => outcomes.includes(outcome));
   if (has("unknown")) return [`caisson status --to ${target}`];
-  const hints = new Set(results.flatMap(({ outcome, problem }) => (outcome === "not-done" ? (problem?.hint ?? []) : [])));
+  const hints = new Set(results.flatMap(({ outcome, problem }) => (outcome === "not-done" || outcome === "partly-done" ? (problem?.hint?.replace("caisson rollback", `caisson rollback --to ${target}`) ?? []) : [])));
   const undone = results.find(({ outcome }) => outcome === "undone");
   if (undone !== undefined) {
     const [process, ...others] = hosts.find(({ host }) => host.name === undone.host)?.restarts ?? [];
@@ -81,7 +104,7 @@ function again(action: Plan["action"], ref: Plan["ref"], target: string, typed: 
 function noteSummary(cli: Cli, results: readonly HostResult[], change: Change, milliseconds: number): void {
   const { printSize, foldNames } = cli.library;
   if (results.length < 2 || (!cli.terminal && results.length <= FEW)) return;
-  const parts = (["done", "unchanged", "undone", "not-done", "unknown"] as const).flatMap((outcome) => {
+  const parts = (["done", "unchanged", "undone", "partly-done", "not-done", "unknown"] as const).flatMap((outcome) => {
     const hosts = results.filter((result) => result.outcome === outcome).map(({ host }) => host);
     return hosts.length === 0 ? [] : [`${hosts.length} ${outcome}${outcome === "done" || outcome === "unchanged" ? "" : ` (${foldNames(hosts)})`}`];
   });

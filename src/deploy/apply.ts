@@ -11,32 +11,37 @@ import type { HostResult } from "./outcome.ts";
 import { refusal } from "./refusal.ts";
 import { agentOf, askAndTell, describeWork, endHost, endUnchanged, failuresOf, knownOf, problemOf, whyStopped, type Rollout } from "./rollout.ts";
 import { stageHost } from "./stage-host.ts";
+import { carriersOf, runSharedHooks } from "./shared-hooks.ts";
 import type { Starter } from "./starter.ts";
 import { switchHost } from "./switch-host.ts";
+import { readPlannedValues, type Values } from "./values.ts";
 
 export interface ApplyOptions {
   /** Starts processes where no service manager of the host does. */
   readonly starter?: Starter;
+  /** What `environment` steps send; read from the plan's files where absent. */
+  readonly values?: Values;
   /** Hosts that did not answer when they were asked last; each counts as failed. */
   readonly missed?: readonly { readonly host: HostAddress; readonly problem: Problem }[];
 }
 
 /**
  * Do what a plan says and nothing else: take all hosts or none, stage on all, and only then switch, the canaries first, then the others, some at a time, until more have failed than the policy allows.
+ * Hooks that run once for all hosts run between the two, on one of them.
  * Never throws for what happens on a host; each has its own outcome.
  */
 export async function applyPlan(ctx: Context, store: Store, plan: Plan, open: OpenHost, options: ApplyOptions = {}): Promise<readonly HostResult[]> {
   const missed = options.missed ?? [];
   const problemOfMissed = (host: HostPlan): Problem | undefined => missed.find(({ host: { via, address, root } }) => via === host.host.via && address === host.host.address && root === host.host.root)?.problem;
-  const rollout: Rollout = { ctx, store, plan, open, starter: options.starter, agents: new Map(), results: new Map(), missed: missed.filter(({ host }) => !plan.hosts.some((each) => each.host.address === host.address && each.host.root === host.root)).length, taken: false };
+  const rollout: Rollout = { ctx, store, plan, open, starter: options.starter, agents: new Map(), results: new Map(), missed: missed.filter(({ host }) => !plan.hosts.some((each) => each.host.address === host.address && each.host.root === host.root)).length, switching: new Set(), taken: false, values: (options.values ?? (await readPlannedValues(ctx, plan)))?.bytes };
   ctx.report({ type: "rollout", action: plan.action, ...(plan.ref === undefined ? {} : { ref: `${plan.ref.name}@${plan.ref.label}` }), target: plan.target, hosts: plan.hosts.map(({ host }) => host.name), policy: plan.policy });
+  const over = new AbortController();
+  if (options.starter === undefined) ctx.signal.addEventListener("abort", () => sayStopping(rollout), { signal: over.signal });
   try {
     const changing: HostPlan[] = [];
     for (const host of plan.hosts) {
       const problem = problemOfMissed(host);
       if (problem !== undefined) await endHost(rollout, host, { outcome: "not-done", now: undefined, problem });
-  const over = new AbortController();
-  if (options.starter === undefined) ctx.signal.addEventListener("abort", () => sayStopping(rollout), { signal: over.signal });
       else if (host.steps.length === 0) await endHost(rollout, host, { outcome: "unchanged", now: host.from });
       else changing.push(host);
     }
@@ -44,22 +49,22 @@ export async function applyPlan(ctx: Context, store: Store, plan: Plan, open: Op
     await stageAndSwitch(rollout, held);
     for (const host of plan.hosts) if (!rollout.results.has(host)) await endUnchanged(rollout, host, whyStopped(rollout) ?? { code: "cancelled", message: "not begun" });
   } finally {
+    over.abort();
     await Promise.all([...rollout.agents.values()].map((agent) => agent[Symbol.asyncDispose]()));
   }
   return plan.hosts.flatMap((host) => rollout.results.get(host) ?? []);
 }
 
-    over.abort();
-/** Every host's lock, before anything is changed on any. With one host nobody can be in the way of anybody: its first step takes the lock. */
-async function holdHosts(rollout: Rollout, hosts: readonly HostPlan[]): Promise<readonly HostPlan[]> {
-  const { ctx, plan } = rollout;
-  if (hosts.length > 0) ctx.report({ type: "phase", phase: "hold", hosts: namesOf(hosts) });
-  const opened = (await mapConcurrently(hosts, STARTING, async (host) => {
 /** What a first Ctrl-C does, where it does not end everything at once. */
 function sayStopping({ ctx, switching }: Rollout): void {
   if (switching.size > 0) ctx.report({ type: "notice", message: `stopping as soon as ${foldNames([...switching])} ${switching.size === 1 ? "is" : "are"} done; Ctrl-C again undoes ${switching.size === 1 ? "it" : "them"} now` });
 }
 
+/** Every host's lock, before anything is changed on any. With one host nobody can be in the way of anybody: its first step takes the lock. */
+async function holdHosts(rollout: Rollout, hosts: readonly HostPlan[]): Promise<readonly HostPlan[]> {
+  const { ctx, plan } = rollout;
+  if (hosts.length > 0) ctx.report({ type: "phase", phase: "hold", hosts: namesOf(hosts) });
+  const opened = (await mapConcurrently(hosts, STARTING, async (host) => {
     if (ctx.signal.aborted) return [];
     try {
       await agentOf(rollout, host);
@@ -132,6 +137,7 @@ async function stageAndSwitch(rollout: Rollout, hosts: readonly HostPlan[]): Pro
   const isAwaited = (host: HostPlan): boolean => !staged.includes(host) && !rollout.results.has(host);
   while (!over && (carriersOf(rollout).some(isAwaited) || !mayGoAhead(state(), maxFailed))) await Promise.race([staging, sleep(GLANCE, undefined, { ref: false })]);
   const inOrder = (): readonly HostPlan[] => hosts.filter((host) => staged.includes(host) && !rollout.results.has(host));
+  await runSharedHooks(rollout, staged);
   const ready = inOrder();
   await switchAll(rollout, "canary", ready.slice(0, canary), maxParallel);
   await switchAll(rollout, "switch", ready.slice(canary), maxParallel);
@@ -142,10 +148,10 @@ async function stageAndSwitch(rollout: Rollout, hosts: readonly HostPlan[]): Pro
 
 /** True where the host has something left to do: to be switched. */
 async function stageOne(rollout: Rollout, host: HostPlan, signal: AbortSignal): Promise<boolean> {
-  const { staging, switching } = partAtBarrier(host.steps);
+  const { staging, shared, switching } = partAtBarrier(host.steps);
   try {
     const removed = await stageHost(rollout, await agentOf(rollout, host), host, staging, signal);
-    if (switching.length > 0) return true;
+    if (shared.length + switching.length > 0) return true;
     await endHost(rollout, host, { outcome: "done", now: host.from, ...(removed === undefined ? {} : { removed }) });
   } catch (error) {
     const problem = problemOf(error);

@@ -3,16 +3,30 @@ import type { Step } from "../model/index.ts";
 /** A host's steps, parted where all hosts wait for each other: what changes nothing that runs, and what may. */
 export interface Parted {
   readonly staging: readonly Step[];
+  /** Hooks that run once for all hosts: behind the staging of all, and before any is switched. */
+  readonly shared: readonly Step[];
   readonly switching: readonly Step[];
 }
 
 /** Kinds of steps that change nothing that runs; hooks say themselves when they are due. */
 const STAGING: ReadonlySet<string> = new Set(["receive", "tree", "stage", "environment", "prune"]);
 
+/** In a plan's order: what stages, with hooks at `stage`; hooks before the switch that are all hosts' affair; each host's own hooks before it, and the switch. */
 export function partAtBarrier(steps: readonly Step[]): Parted {
-  const found = steps.findIndex((step) => !STAGING.has(step.step) && !("at" in step && step.at === "stage"));
-  const at = found < 0 ? steps.length : found;
-  return { staging: steps.slice(0, at), switching: steps.slice(at) };
+  const isShared = (step: Step): boolean => step.step === "hook" && step.hook.at === "before-activate" && step.hook.once === "stack";
+  const staged = lengthOf(steps, (step) => STAGING.has(step.step) || (step.step === "hook" && step.hook.at === "stage"));
+  const shared = staged + lengthOf(steps.slice(staged), isShared);
+  return { staging: steps.slice(0, staged), shared: steps.slice(staged, shared), switching: steps.slice(shared) };
+}
+
+/** Whether all hosts depend on what this one does: it runs hooks in the name of all. */
+export function runsForAll(steps: readonly Step[]): boolean {
+  return steps.some((step) => step.step === "hook" && step.hook.once === "stack" && step.hook.at !== "after-activate");
+}
+
+function lengthOf(steps: readonly Step[], belongs: (step: Step) => boolean): number {
+  const found = steps.findIndex((step) => !belongs(step));
+  return found < 0 ? steps.length : found;
 }
 
 /** How far the staging of several hosts has come; times in seconds. */

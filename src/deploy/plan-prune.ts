@@ -1,4 +1,5 @@
 import type { HostState, Label, Plan, Target } from "../model/index.ts";
+import { asTarget } from "./hook-steps.ts";
 import type { ObservedHost } from "./plan.ts";
 
 /** Decide which releases each host may lose: all but the current one, the previous one and the newest `keep` of the others. The agent keeps what still runs, too. */
@@ -8,19 +9,24 @@ export function planPrune(target: Target, hosts: readonly ObservedHost[], keep: 
     action: "prune",
     target: target.name,
     policy: target.policy,
-    hosts: hosts.map(({ host, state }) => ({
+    hosts: hosts.map(({ host, state }) => {
+      const removes = spareReleases(state, keep);
+      // Whatever of them is kept there after all, because it runs, keeps its hooks.
+      const hooks = state.releases.filter(({ label }) => removes.includes(label)).flatMap(({ label, removal = [] }) => removal.map((each) => ({ release: label, ...each })));
+      return {
       host,
       saw: { generation: state.generation, current: state.current },
       from: state.current,
       to: null,
       // Also where no release goes: trees that nothing refers to any more take room as well.
-      steps: [{ step: "prune", keep }],
+      steps: asTarget(target, [{ step: "prune", keep, ...(hooks.length === 0 ? {} : { hooks }) }]),
       sendBytes: 0,
       keptBytes: 0,
       restarts: [],
-      hooks: 0,
-      removes: spareReleases(state, keep),
-    })),
+      hooks: hooks.length,
+      removes,
+      };
+    }),
   };
 }
 

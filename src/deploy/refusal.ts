@@ -12,5 +12,7 @@ const HINTS: Readonly<Partial<Record<ErrorCode, string>>> = {
   "disk-full": "make room there (caisson prune removes old releases), then run the same command again",
   "host-busy": "wait until that has ended, then run the same command again",
   "host-changed": "look at what is there now, then run the same command again",
+  "hook-failed": "what it printed is in the target's root there, `hooks/RELEASE.log`; mend it, and run the same command again. What a program writes belongs below CAISSON_STATE",
+  "tree-changed": "let the program write below CAISSON_STATE (Django: DATABASES, MEDIA_ROOT and STATIC_ROOT), or give its package `link = \"copy\"`; then take away what does not belong there: caisson verify names it",
   permission: "check the owner and the mode of the target's root",
 };

@@ -1,19 +1,19 @@
-import { failAll, type Label, type Payload, type Target } from "../model/index.ts";
+import { failAll, type Label, type Target } from "../model/index.ts";
 import type { Store } from "../store/index.ts";
 import type { Context } from "../system/index.ts";
 import { createChange, type Change } from "./change.ts";
 import { checkReach, contactHosts } from "./contact.ts";
-import { readReleasePayloads } from "./payloads.ts";
+import { readFleetPayloads } from "./payloads.ts";
 import { planRollback } from "./plan-rollback.ts";
 
 /** Plan to make an older release current again: each host's previous one, or the one named. */
-export async function prepareRollback(ctx: Context, store: Store, target: Target, to?: Label): Promise<Change> {
+export async function prepareRollback(ctx: Context, store: Store, target: Target, to?: Label, options: { readonly acrossHooks?: boolean } = {}): Promise<Change> {
   const contact = await contactHosts(ctx, target.hosts);
   try {
     checkReach(contact, target.policy);
-    const payloads = new Map<string, readonly Payload[]>();
-    for (const observed of contact.hosts) payloads.set(observed.host.name, await readReleasePayloads(store, observed, to ?? observed.state.previous, target));
-    const planned = planRollback({ target, hosts: contact.hosts, ...(to === undefined ? {} : { to }), payloadsOf: ({ host }) => payloads.get(host.name) ?? [] });
+    const payloadsOf = await readFleetPayloads(store, contact.hosts, ({ state }) => to ?? state.previous, target);
+    const payloadsNow = await readFleetPayloads(store, contact.hosts, ({ state }) => state.current, target);
+    const planned = planRollback({ target, hosts: contact.hosts, ...(to === undefined ? {} : { to }), payloadsOf, payloadsNow, ...options });
     if ("problems" in planned) return failAll(planned.problems) as never;
     return createChange(ctx, store, planned.plan, contact);
   } catch (error) {

@@ -22,6 +22,10 @@ export interface Rollout {
   readonly missed: number;
   /** Somebody else has a host: nothing may be switched any more. */
   taken: boolean;
+  /** Why no host may be switched: a hook that all depend on has not done its work. */
+  barred?: string;
+  /** What `environment` steps send. */
+  readonly values: Uint8Array | undefined;
 }
 
 /** What the rollout does to hosts, in the words of the command: `deploy shop@126`. */
@@ -65,13 +69,14 @@ export function failuresOf({ results }: Rollout): readonly HostResult[] {
 /** Why no further host may be begun: more have failed than the policy allows, one is ill both ways, somebody else is at work, or we were asked to stop. */
 export function whyStopped(rollout: Rollout): Problem | undefined {
   const failed = failuresOf(rollout);
+  if (rollout.barred !== undefined) return { code: "cancelled", message: `not begun: ${rollout.barred}` };
   const ill = failed.some(({ health }) => health === "unhealthy");
   if (rollout.taken || ill || failed.length + rollout.missed > rollout.plan.policy.maxFailed) return { code: "cancelled", message: `not begun: ${describeFailures(rollout, failed)}` };
   return rollout.ctx.signal.aborted ? { code: "cancelled", message: "not begun: stopped on request" } : undefined;
 }
 
 function describeFailures({ missed }: Rollout, failed: readonly HostResult[]): string {
-  const words = (["undone", "not-done", "unknown"] as const).flatMap((outcome) => {
+  const words = (["undone", "partly-done", "not-done", "unknown"] as const).flatMap((outcome) => {
     const hosts = failed.filter((result) => result.outcome === outcome).map(({ host }) => host);
     return hosts.length === 0 ? [] : [`${foldNames(hosts)} ${hosts.length === 1 ? "is" : "are"} ${outcome}`];
   });

@@ -31,14 +31,25 @@ export async function settle(host: HostPlan, problem: Problem, open: OpenHost): 
 async function ask(host: HostPlan, problem: Problem, open: OpenHost, deadline: number): Promise<Ending | undefined> {
   await using agent = await open(host.host);
   for (;;) {
-    const ending = judge(host, problem, await agent.observe());
+    const ending = judge(host, problem, await agent.observe({ journal: 1 }));
     if (ending !== undefined || performance.now() > deadline) return ending;
     await sleep(250);
   }
 }
 
 /** What a host's own words say became of its switch; undefined while that is not settled. */
-function judge({ to }: HostPlan, problem: Problem, state: HostState): Ending | undefined {
+function judge(host: HostPlan, problem: Problem, state: HostState): Ending | undefined {
+  const { to, from } = host;
   if (state.current !== to) return { outcome: "undone", now: state.current, problem };
-  return state.releases.find(({ label }) => label === to)?.state === "active" ? { outcome: "done", now: to } : undefined;
+  const now = state.releases.find(({ label }) => label === to)?.state;
+  if (now === "kept") return { outcome: "partly-done", now: to, problem: keptProblem(host, problem) };
+  if (now !== "active") return undefined;
+  // Where only values of the environment were to change, the journal's last word tells which are in force.
+  const last = state.journal?.at(-1)?.event;
+  return from === to && (last === "undone" || last === "recovered") ? { outcome: "undone", now: to, problem } : { outcome: "done", now: to };
+}
+
+/** Neither well nor taken back: what there is to do. */
+export function keptProblem({ from }: HostPlan, problem: Problem): Problem {
+  return { ...problem, hint: `mend it and deploy again; or go back all the same, where ${from ?? "the release before it"} works with what the hooks have done: caisson rollback --across-hooks` };
 }

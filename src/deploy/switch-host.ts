@@ -5,7 +5,7 @@ import { checkOwn, isForeign } from "./check.ts";
 import type { Ending } from "./outcome.ts";
 import { refusal } from "./refusal.ts";
 import { askAndTell, problemOf, type Rollout } from "./rollout.ts";
-import { settle } from "./settle.ts";
+import { keptProblem, settle } from "./settle.ts";
 
 /** From `activate` to `confirm` on one host; back again when something in between goes wrong. Never throws for what happens there. */
 export async function switchHost(rollout: Rollout, agent: Agent, host: HostPlan, steps: readonly Step[]): Promise<Ending> {
@@ -58,6 +58,7 @@ async function goBack(rollout: Rollout, agent: Agent, host: HostPlan, problem: P
   const { to, from } = host;
   try {
     const answer = to === null ? undefined : await askAndTell(rollout, host.host, "undo", undefined, () => agent.ask({ step: "undo", release: to, detail: problem.message }));
+    if (answer?.done === true && isKept(answer)) return { outcome: "partly-done", now: to, problem: keptProblem(host, { ...problem, message: detailOf(answer) ?? problem.message }) };
     if (answer?.done === true) return { outcome: "undone", now: from, ...(await lookBack(rollout, agent, host, problem, answer)) };
   } catch (error) {
     problemOf(error);
@@ -79,6 +80,11 @@ async function lookBack(rollout: Rollout, agent: Agent, host: HostPlan, problem:
     if (!answer.done) return { health: "unhealthy", problem: { ...problem, message: `${problem.message}; ${host.from ?? ""} is unhealthy as well: ${answer.detail}` } };
   }
   return checks.length === 0 ? { problem } : { health: "healthy", problem };
+}
+
+/** The way back was closed by a hook. */
+function isKept({ facts }: Answer & { readonly done: true }): boolean {
+  return facts !== null && typeof facts === "object" && "kept" in facts && facts["kept"] === true;
 }
 
 function detailOf({ facts }: Answer & { readonly done: true }): string | undefined {

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { launcherLinks, launcherTree } from "../../src/formats/index.ts";
 import { wantedStack, type Wanted } from "../../src/deploy/wanted.ts";
-import { mediaTypes, type Artifact, type Digest, type Event, type Health, type Label, type PackageName, type Payload, type Process, type Tree, type TreeEntry } from "../../src/model/index.ts";
+import { mediaTypes, type Artifact, type Digest, type Event, type Health, type Hook, type Label, type PackageName, type Payload, type Process, type Tree, type TreeEntry } from "../../src/model/index.ts";
 import { addToStack, createStack, freezeStack } from "../../src/stack/index.ts";
 import { openStore, type Store } from "../../src/store/index.ts";
 import { createContext, removeTree, treeId, type Context } from "../../src/system/index.ts";
@@ -36,6 +36,7 @@ export interface HandMade {
   readonly files: Readonly<Record<string, string>>;
   readonly processes?: readonly Process[];
   readonly health?: Health;
+  readonly hooks?: readonly Hook[];
 }
 
 const platform: Payload["platform"] = { label: "debian-12", os: { id: "debian", release: "12" }, arch: "x86_64", libc: { family: "glibc", version: "2.17" }, python: { implementation: "cpython", version: "3.11" }, evidence: "declared" };
@@ -62,7 +63,7 @@ export async function makeArtifact(store: Store, made: HandMade): Promise<Artifa
     blobs: [...new Map(parts.map(({ blob }) => [blob.digest, blob])).values()],
     processes: made.processes ?? [],
     start: [],
-    hooks: [],
+    hooks: made.hooks ?? [],
     ...(made.health === undefined ? {} : { health: made.health }),
   };
   const document = await store.writeJson(payload, mediaTypes.payload);

@@ -1,10 +1,10 @@
 import { jsonOption, yesOption, type Command } from "../command.ts";
-import { carryOut, eventContext, findTarget, planOption, printLines, resultLines, toOption } from "../host-lines.ts";
+import { acrossOption, carryOut, eventContext, findTarget, planOption, printLines, resultLines, toOption } from "../host-lines.ts";
 
 export const rollback: Command = {
   name: "rollback",
   summary: "make an older release active again",
-  options: [toOption, { flag: "--to-release <label>", summary: "that release; each host's previous one where absent" }, planOption, yesOption, { ...jsonOption, summary: "print events and the result as JSON, one per line" }],
+  options: [toOption, { flag: "--to-release <label>", summary: "that release; each host's previous one where absent" }, acrossOption, planOption, yesOption, { ...jsonOption, summary: "print events and the result as JSON, one per line" }],
   examples: [
     ["caisson rollback --to production", "back to what ran before"],
     ["caisson rollback --to production --to-release 122", "back to 122, which must still be there"],
@@ -13,7 +13,7 @@ export const rollback: Command = {
     const { library } = cli;
     const { target } = await findTarget(cli, input);
     const label = input.value("to-release");
-    await using change = await library.prepareRollback(eventContext(cli), await cli.openStore(), target, label === undefined ? undefined : library.parseLabel(label.slice(label.indexOf("@") + 1)));
+    await using change = await library.prepareRollback(eventContext(cli), await cli.openStore(), target, label === undefined ? undefined : library.parseLabel(label.slice(label.indexOf("@") + 1)), { acrossHooks: input.has("across-hooks") });
     return await carryOut(cli, input, change, (results) => printLines(cli, resultLines(results)));
   },
 };
