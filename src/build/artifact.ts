@@ -1,12 +1,12 @@
 import { artifactOf, mediaTypes, type Artifact, type Descriptor, type FormatName, type Payload, type Tree, type TreeEntry } from "../model/index.ts";
-import { artifactFileName, bundleFiles, packBundle } from "../formats/index.ts";
+import { artifactFileName, bundleFiles, packBundle, packTurret } from "../formats/index.ts";
 import type { Store } from "../store/index.ts";
 import { treeId, type Context } from "../system/index.ts";
 import type { Action } from "./action.ts";
 
 /** Pack a payload in one format; its bytes go into the store, and what is handed back says what they are. */
 export async function packArtifact(ctx: Context, store: Store, payload: Payload, format: FormatName, action: Action): Promise<Artifact> {
-  const content = format === "dir" ? await storeDirectory(store, payload) : await store.write(packBundle(ctx, payload, format, store), undefined, CONTENT[format]);
+  const content = await storeContent(ctx, store, payload, format);
   return artifactOf(payload, {
     format,
     fileName: artifactFileName(payload, format),
@@ -16,7 +16,13 @@ export async function packArtifact(ctx: Context, store: Store, payload: Payload,
   });
 }
 
-const CONTENT: Readonly<Record<Exclude<FormatName, "dir">, string>> = {
+async function storeContent(ctx: Context, store: Store, payload: Payload, format: FormatName): Promise<Descriptor> {
+  if (format === "dir") return await storeDirectory(store, payload);
+  if (format === "turret") return await store.write(packTurret(payload, store), undefined, mediaTypes.tar);
+  return await store.write(packBundle(ctx, payload, format, store), undefined, CONTENT[format]);
+}
+
+const CONTENT: Readonly<Record<Exclude<FormatName, "dir" | "turret">, string>> = {
   "tar.gz": mediaTypes.tarGz,
   "tar.bz2": mediaTypes.tarBz2,
   tar: mediaTypes.tar,

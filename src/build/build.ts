@@ -63,11 +63,18 @@ export async function buildPackages(ctx: Context, store: Store, workspace: Works
 
 /** As `buildPackages`, into the store alone: for who deploys them from there. */
 export async function makePackages(ctx: Context, store: Store, workspace: Workspace, request: MakeRequest): Promise<readonly MadePackage[]> {
-  const packages = choosePackages(workspace, request.packages);
+  const packages = choosePackages(workspace, request.packages).filter((pkg) => request.packages !== undefined || formatsOf(pkg, request.formats).length > 0);
+  failAll(packages.filter((pkg) => formatsOf(pkg, request.formats).length === 0).map(({ written }) => ({ code: "format-unknown", message: `\`${written}\` is no turret`, hint: "the format `turret` is for packages of kind \"turret\"" })));
+  if (packages.length === 0) fail({ code: "format-unknown", message: "no package of this workspace is a turret", hint: "`caisson init` writes one for each turret of an OCT project" });
   const needed = workspace.packages.filter((pkg) => packages.some((wanted) => wanted === pkg || siblingsOf(wanted, workspace.packages).includes(pkg)));
   const [session, platforms] = await gather([openSession(ctx, store, workspace, needed, request), choosePlatforms(ctx, workspace, request.platforms)]);
   await using _ = session;
-  return await gather(packages.flatMap((pkg) => platforms.map((platform) => buildPackage(session, pkg, platform, request.formats))));
+  return await gather(packages.flatMap((pkg) => platforms.map((platform) => buildPackage(session, pkg, platform, formatsOf(pkg, request.formats)))));
+}
+
+/** Only turrets have the archive that oct-turrets starts. */
+function formatsOf({ kind }: Package, formats: readonly FormatName[]): readonly FormatName[] {
+  return kind === "turret" ? formats : formats.filter((format) => format !== "turret");
 }
 
 /** The platforms that were asked for, else those of the workspace, else this machine. */

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { CaissonError, fail, failAll, type Descriptor, type Package, type Platform } from "../model/index.ts";
+import { CaissonError, failAll, type Descriptor, type Package, type Platform } from "../model/index.ts";
 import { select, type Choice } from "../python/index.ts";
 import { commitRequirements } from "./commit-requirement.ts";
 import { fetchFiles } from "./fetch.ts";
@@ -12,6 +12,7 @@ import type { Content, InstalledDistribution } from "./payload.ts";
 import { readProject } from "./project.ts";
 import type { Session } from "./session.ts";
 import { readSourceVersion } from "./source-version.ts";
+import { readTurretPackage } from "./turret/package.ts";
 import type { WheelSource } from "./wheel.ts";
 
 /** 1980-01-01, the oldest time a zip can hold. */
@@ -28,9 +29,21 @@ export interface ReadContent {
 export async function readContent(session: Session, pkg: Package, platform: Platform): Promise<ReadContent> {
   const { kind } = pkg;
   if (kind === "files") return await readFiles(session, pkg);
-  if (kind === "python") return await readPython(session, pkg, platform);
-  kind satisfies "turret";
-  return fail({ code: "config-invalid", message: `\`${pkg.written}\` is a turret, and only packages of kind \`python\` and \`files\` are built here` });
+  if (kind === "turret") return await readTurret(session, pkg, platform);
+  kind satisfies "python";
+  return await readPython(session, pkg, platform);
+}
+
+async function readTurret(session: Session, pkg: Package, platform: Platform): Promise<ReadContent> {
+  const source = session.source(pkg);
+  const version = await readSourceVersion(pkg, source);
+  const { turret, ...files } = await readTurretPackage(session, pkg, source, version.version);
+  const content = { kind: "turret", files: { kind: "files", ...files }, command: turret.command ?? [] } as const;
+  if (!turret.python) return { content, ...version };
+  const siblings = siblingsOf(pkg, session.workspace.packages).filter(({ kind }) => kind === "python");
+  const [theirs, dependencies] = await gather([gather(siblings.map((sibling) => buildSibling(session, pkg, sibling, platform))), readDependencies(session, pkg, siblings, platform)]);
+  const python = { kind: "python", dependencies, siblings: theirs.flatMap((sibling) => sibling.installed ?? []) } as const;
+  return { content: { ...content, python }, ...version, dependsOnCommit: version.dependsOnCommit || theirs.some(({ dependsOnCommit }) => dependsOnCommit) };
 }
 
 async function readFiles(session: Session, pkg: Package): Promise<ReadContent> {
@@ -97,7 +110,7 @@ async function buildSibling(session: Session, pkg: Package, sibling: Package, pl
 export async function readDependencies(session: Session, pkg: Package, siblings: readonly Package[], platform: Platform): Promise<readonly InstalledDistribution[]> {
   const { lock, directory } = await lockPackage(session.ctx, session.store, lockRequest(session, pkg, platform));
   const commits = commitRequirements(session, lock, platform, directory);
-  const own = (await readProject(session.source(pkg))) === undefined ? [] : [pkg.name];
+  const own = pkg.kind === "turret" || (await readProject(session.source(pkg))) === undefined ? [] : [pkg.name];
   const selected = select(lock, platform, { extras: pkg.extras, provided: [...own, ...siblings.map(({ name }) => name), ...commits.map(({ name }) => name)] });
   if ("problems" in selected) {
     failAll(selected.problems);

@@ -33,7 +33,7 @@ export async function readInputs(session: Session, pkg: Package, platform: Platf
       package: settings as unknown as Json,
       platform: platform as unknown as Json,
       trees: members.map(({ name, kind }, at) => ({ name, kind, tree: sources[at]?.treeKey ?? "" })),
-      lock: pkg.kind === "python" ? await lockKey(session.ctx, lockRequest(session, pkg, platform)) : "",
+      lock: pkg.kind === "files" ? "" : await lockKey(session.ctx, lockRequest(session, pkg, platform)),
       rules: `${ruleSetVersion} ${await session.ownDigest()}`,
     },
     commits: () => Promise.all(sources.map(async (source) => ({ commit: source.revision.id, describe: (await source.describe()) ?? "" }))),

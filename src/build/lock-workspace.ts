@@ -56,7 +56,7 @@ export async function lockWorkspace(ctx: Context, store: Store, workspace: Works
 /** A lock stands beside its package, so that package must be a directory of this workspace. */
 function isOurs(pkg: Package, named: boolean): boolean {
   if (pkg.kind === "python" && "path" in pkg.source) return true;
-  if (named) fail({ code: "usage", message: pkg.kind === "python" ? `\`${pkg.written}\` is in another repository, and its lock belongs there` : `\`${pkg.written}\` is a package of files, which needs no lock` });
+  if (named) fail({ code: "usage", message: pkg.kind === "python" ? `\`${pkg.written}\` is in another repository, and its lock belongs there` : pkg.kind === "turret" ? `the lock of the turret \`${pkg.written}\` is kept in the store` : `\`${pkg.written}\` is a package of files, which needs no lock` });
   return false;
 }
 

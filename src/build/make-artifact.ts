@@ -9,6 +9,7 @@ import { lastChange } from "./last-change.ts";
 import { assemblePayload, type Launchers } from "./payload.ts";
 import type { Session } from "./session.ts";
 import type { Source } from "./source.ts";
+import { withCommand } from "./turret/package.ts";
 
 /** What all formats of a package are made of. */
 export interface MadePayload {
@@ -24,7 +25,8 @@ export async function makePayload(session: Session, pkg: Package, platform: Plat
   try {
     const [source] = sources as readonly [Source];
     const revision = dependsOnCommit ? source.revision : await lastChange(session.ctx, session.workspace.directory, source.revision, members);
-    const assembled = assemblePayload(pkg, version, revision, platform, content, await writeLaunchers(session.store, pkg));
+    const started = content.kind === "turret" ? { ...pkg, processes: withCommand(pkg.processes, content.command) } : pkg;
+    const assembled = assemblePayload(started, version, revision, platform, content, await writeLaunchers(session.store, started));
     if ("problems" in assembled) throw new CaissonError(assembled.problems as readonly [Problem, ...Problem[]]);
     return { payload: assembled.payload, dependsOnCommit };
   } finally {

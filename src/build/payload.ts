@@ -18,7 +18,16 @@ export type Content =
       /** Absent where a package is nothing but its requirements. */
       readonly own?: InstalledDistribution;
     }
-  | { readonly kind: "files"; readonly tree: Tree; readonly document: Descriptor; readonly blobs: readonly Descriptor[] };
+  | { readonly kind: "files"; readonly tree: Tree; readonly document: Descriptor; readonly blobs: readonly Descriptor[] }
+  | {
+      readonly kind: "turret";
+      /** Its own files, and what starts it. */
+      readonly files: Extract<Content, { readonly kind: "files" }>;
+      /** The environment it runs in; absent where it is no Python. */
+      readonly python?: Extract<Content, { readonly kind: "python" }>;
+      /** Words of its own command. */
+      readonly command: readonly string[];
+    };
 
 /** The programs that start a package's processes, with the blob that their tree's document is. */
 export interface Launchers {
@@ -28,7 +37,7 @@ export interface Launchers {
 
 /** Put a payload together, or say everything that is wrong with it. */
 export function assemblePayload(pkg: Package, version: string, revision: Revision, platform: Platform, content: Content, launchers?: Launchers): { readonly payload: Payload } | { readonly problems: readonly Problem[] } {
-  const own = content.kind === "files" ? filesParts(content) : pythonParts(pkg, platform, content);
+  const own = partsOf(pkg, platform, content);
   if ("problems" in own) return own;
   const parts = withLaunchers(pkg, own, launchers);
   if ("problems" in parts) return parts;
@@ -55,23 +64,29 @@ export function assemblePayload(pkg: Package, version: string, revision: Revisio
 
 type Parts = Pick<Payload, "trees" | "links" | "interpreter" | "distributions" | "blobs">;
 
+function partsOf(pkg: Package, platform: Platform, content: Content): Parts | { readonly problems: readonly Problem[] } {
+  if (content.kind === "files") return filesParts(content);
+  if (content.kind === "python") return pythonParts(pkg, platform, content);
+  return content.python === undefined ? filesParts(content.files) : pythonParts(pkg, platform, content.python, content.files);
+}
+
 function filesParts({ tree, document, blobs }: Extract<Content, { kind: "files" }>): Parts {
   return { trees: [{ id: tree.id, document }], links: planFiles(tree), distributions: [], blobs: uniqueByDigest(blobs) };
 }
 
-function pythonParts(pkg: Package, platform: Platform, { dependencies, siblings, own }: Extract<Content, { kind: "python" }>): Parts | { readonly problems: readonly Problem[] } {
+function pythonParts(pkg: Package, platform: Platform, { dependencies, siblings, own }: Extract<Content, { kind: "python" }>, turret?: Extract<Content, { kind: "files" }>): Parts | { readonly problems: readonly Problem[] } {
   // Rarest change first: what others release, what the workspace shares, what is being worked on.
   const installed = [...byName(dependencies), ...byName(siblings), ...(own === undefined ? [] : [own])];
   const distributions = installed.map(({ distribution }) => distribution);
-  const planned = planLinks(distributions, platform, pkg.link);
+  const planned = planLinks(distributions, platform, pkg.link, turret === undefined ? undefined : { fileName: pkg.written, tree: turret.tree });
   const problems = [...distributions.flatMap((each) => checkElf(each, platform)), ...checkRequirements(distributions, platform), ...planned.problems];
   if (problems.length > 0) return { problems };
   return {
-    trees: installed.map(({ distribution, document }): TreeRef => ({ id: distribution.tree.id, document })),
+    trees: [...installed.map(({ distribution, document }): TreeRef => ({ id: distribution.tree.id, document })), ...(turret === undefined ? [] : [{ id: turret.tree.id, document: turret.document }])],
     links: planned.links,
     interpreter: hostInterpreter(platform, distributions),
     distributions: distributions.map(({ name, version, tree, fileName, wheel }) => ({ name, version, tree: tree.id, fileName, wheel })),
-    blobs: uniqueByDigest(distributions.map(({ wheel }) => wheel)),
+    blobs: uniqueByDigest([...distributions.map(({ wheel }) => wheel), ...(turret?.blobs ?? [])]),
   };
 }
 

@@ -94,7 +94,7 @@ export async function openSession(ctx: Context, store: Store, workspace: Workspa
 
 /** The agent and install.sh go into every bundle; the version stands for the code that writes it. */
 async function hashOwnFiles(): Promise<Digest> {
-  const files = await Promise.all(["dist/agent.py", "agent/install.sh", "package.json"].map((name) => hashFile(ownPath(name))));
+  const files = await Promise.all(["dist/agent.py", "agent/install.sh", "agent/turret/start.py", "agent/turret/start.sh", "package.json"].map((name) => hashFile(ownPath(name))));
   return hashJson(files.map(({ digest }) => digest));
 }
 

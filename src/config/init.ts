@@ -1,12 +1,13 @@
 import { readdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { compareBytewise, fail, printKeyPath, type Package } from "../model/index.ts";
+import { compareBytewise, fail, parsePackageName, printKeyPath, type Package } from "../model/index.ts";
 import { platformPreset } from "../python/index.ts";
 import { writeDurably, type Context } from "../system/index.ts";
 import { connect, packageOfProject, type Draft } from "./packages.ts";
 import { readProject, tableIn } from "./project.ts";
 import { discoverPackages, nameOfDirectory } from "./read.ts";
 import { readTomlFile } from "./toml-file.ts";
+import { packagesOfTurrets } from "./turrets.ts";
 
 /** A caisson.toml to begin with, from what is in a directory. */
 export interface InitPlan {
@@ -21,7 +22,7 @@ export interface InitPlan {
 }
 
 /**
- * What `caisson init` writes: the directory's own project, the members of its uv workspace, or the projects in directories below.
+ * What `caisson init` writes: the directory's own project, the members of its uv workspace, the turrets of its OCT project; or the projects in directories below.
  * `platform` is this machine's label.
  * @throws CaissonError `ref-exists` where something is written already · `config-invalid` where there is no project
  */
@@ -31,9 +32,9 @@ export async function planInit(ctx: Context, directory: string, platform: string
   if ((await readTomlFile(ctx, path)) !== undefined) exists("`caisson.toml` exists already");
   const pyproject = await readTomlFile(ctx, join(root, "pyproject.toml"));
   if (tableIn(tableIn(pyproject?.value, "tool"), "caisson") !== undefined) exists("`pyproject.toml` has a `[tool.caisson]` already");
-  const here = await discoverPackages(ctx, root);
-  const packages = connect(here.length > 0 ? here : await findBelow(ctx, root));
-  if (packages.length === 0) fail({ code: "config-invalid", message: "there is no Python project here, and none in the directories below", hint: "run this where pyproject.toml or setup.py is, or write caisson.toml by hand" });
+  const here = apart([...(await discoverPackages(ctx, root)), ...(await packagesOfTurrets(ctx, root, root))]);
+  const packages = connect(here.length > 0 ? here : apart(await findBelow(ctx, root)));
+  if (packages.length === 0) fail({ code: "config-invalid", message: "there is no Python project here, and none in the directories below", hint: "run this where pyproject.toml, setup.py or an OCT config.json is, or write caisson.toml by hand" });
   const workspace = packages.length === 1 ? (packages[0]?.name ?? "") : nameOfDirectory(root);
   return { path, text: printInit(workspace, packages, platform), workspace, packages, platform };
 }
@@ -57,16 +58,38 @@ async function findBelow(ctx: Context, root: string, at: string = root, depth = 
   const found = await Promise.all(names.map(async (name) => {
     const directory = join(at, name);
     const project = await readProject(ctx, directory);
-    if (project !== undefined) return [packageOfProject(root, directory, project, nameOfDirectory(directory))];
+    const own = [...(project === undefined ? [] : [packageOfProject(root, directory, project, nameOfDirectory(directory))]), ...(await packagesOfTurrets(ctx, root, directory))];
+    if (own.length > 0) return own;
     return depth < DEEPEST ? await findBelow(ctx, root, directory, depth + 1) : [];
   }));
   return found.flat();
 }
 
+/** Two of one name: whoever comes later is called otherwise. */
+function apart(drafts: readonly Draft[]): readonly Draft[] {
+  return drafts.map((draft, at) => {
+    const { pkg } = draft;
+    const twins = drafts.slice(0, at).filter((other) => other.pkg.name === pkg.name).length;
+    if (twins === 0 || pkg.kind !== "turret") return draft;
+    const written = `${pkg.written}-turret${twins === 1 ? "" : twins}`;
+    return { ...draft, pkg: { ...pkg, written, name: parsePackageName(written) } };
+  });
+}
+
+function printPackage({ written, kind, source, turret }: Package): string {
+  const lines = [
+    `[${printKeyPath(["packages", written])}]`,
+    ...(kind === "python" ? [] : [`kind = "${kind}"`]),
+    `path = ${JSON.stringify("path" in source ? source.path : ".")}`,
+    ...(turret === undefined || turret === written ? [] : [`turret = ${JSON.stringify(turret)}`]),
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
 function printInit(workspace: string, packages: readonly Package[], platform: string): string {
   // A system we have no name for is built for all the same, as this machine's own.
   const platforms = platformPreset(platform) === undefined ? `# platforms = ["debian-12"]  # this machine's own where nothing is said` : `platforms = ["${platform}"]`;
-  const sections = packages.map((pkg) => `[${printKeyPath(["packages", pkg.written])}]\npath = ${JSON.stringify("path" in pkg.source ? pkg.source.path : ".")}\n`);
+  const sections = packages.map(printPackage);
   return `# What is built here, for which platforms, and where it goes.
 # \`caisson config show\` tells every value, and where it comes from.
 

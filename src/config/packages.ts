@@ -4,6 +4,7 @@ import { normalizeName, parsePackageName, printKeyPath, type Health, type Hook, 
 import type { Context } from "../system/index.ts";
 import { readProject, readRequirements, type Project } from "./project.ts";
 import { parseDuration, type HookConfig, type PackageConfig, type ProcessConfig } from "./schema.ts";
+import { readNamedTurrets, turretProcess } from "./turrets.ts";
 import { splitWords } from "./words.ts";
 
 /** A package that still says by names alone what it requires, in this workspace or not. */
@@ -17,10 +18,11 @@ type Report = (mismatch: Mismatch) => void;
 /** The package that a table of caisson.toml describes, with what its own directory says; mistakes go to `report`, by their place in the table. */
 export async function readPackage(ctx: Context, workspace: string, key: string, config: PackageConfig, report: Report): Promise<Draft> {
   const kind = config.kind ?? "python";
-  const project = await readSource(ctx, workspace, config, kind, report);
+  const project = await readSource(ctx, workspace, key, config, report);
   checkKind(config, kind, report);
   if (project?.name !== undefined && normalizeName(project.name) !== normalizeName(key)) report({ at: [], message: `\`${key}\` is called \`${project.name}\` in its ${project.file}`, hint: `write [${printKeyPath(["packages", project.name])}]` });
-  const processes = Object.entries(config.processes ?? {}).map(([name, process]) => readProcess(name, typeof process === "string" ? { command: process } : process, report));
+  const declared = Object.entries(config.processes ?? {}).map(([name, process]) => readProcess(name, typeof process === "string" ? { command: process } : process, report));
+  const processes = kind === "turret" && !declared.some(({ name }) => name === turretProcess.name) ? [turretProcess, ...declared] : declared;
   const start = config.start ?? [];
   for (const [at, { process }] of start.entries()) {
     if (!processes.some(({ name }) => name === process)) report({ at: ["start", at, "process"], message: `there is no process \`${process}\``, hint: processes.length === 0 ? "the package has none" : `processes: ${processes.map(({ name }) => name).join(", ")}` });
@@ -35,6 +37,7 @@ export async function readPackage(ctx: Context, workspace: string, key: string, 
       source: config.git === undefined ? { path: plainPath(workspace, config.path ?? ".") } : { git: config.git, ref: config.ref ?? "HEAD", ...(config.path === undefined ? {} : { path: config.path }) },
       needs: [],
       extras: config.extras ?? [],
+      ...(kind === "turret" ? { turret: config.turret ?? key } : {}),
       prefix: config.prefix ?? "",
       link: config.link ?? "auto",
       processes,
@@ -64,7 +67,7 @@ function plainPath(workspace: string, path: string): string {
 }
 
 /** Check where a package's source is, and read the project there. One that comes from another repository is not read before it is built. */
-async function readSource(ctx: Context, workspace: string, config: PackageConfig, kind: Package["kind"], report: Report): Promise<Project | undefined> {
+async function readSource(ctx: Context, workspace: string, key: string, config: PackageConfig, report: Report): Promise<Pick<Project, "file" | "name" | "requires"> | undefined> {
   const path = config.path ?? ".";
   if (config.git !== undefined) {
     if (leaves(join("/", "repository"), path)) report({ at: ["path"], message: `\`${path}\` is outside the repository` });
@@ -82,10 +85,24 @@ async function readSource(ctx: Context, workspace: string, config: PackageConfig
     return undefined;
   }
   if (leaves(await realpath(workspace), await realpath(directory))) report({ at: ["path"], message: `\`${path}\` is a link to outside the workspace` });
-  if (kind !== "python") return undefined;
+  if (config.kind === "files") return undefined;
+  if (config.kind === "turret") return await readTurret(ctx, directory, path, config.turret ?? key, config, report);
   const project = (await readProject(ctx, directory)) ?? (await readRequirements(ctx, directory));
   if (project === undefined) report({ at: ["path"], message: `\`${path}\` has neither pyproject.toml, setup.py nor requirements.txt`, hint: "for files that are installed as they are: kind = \"files\"" });
   return project;
+}
+
+/** The entry of an OCT project; whether all of it is right is told when it is built. */
+async function readTurret(ctx: Context, directory: string, path: string, name: string, config: PackageConfig, report: Report): Promise<Pick<Project, "file" | "requires"> | undefined> {
+  const turrets = await readNamedTurrets(ctx, directory);
+  if (turrets === undefined) {
+    report({ at: ["path"], message: `\`${path}\` is no OCT project: it has no \`config.json\` with \`turrets\`` });
+    return undefined;
+  }
+  const turret = turrets.find((each) => each.name === name);
+  const names = turrets.map((each) => each.name);
+  if (turret === undefined) report({ at: config.turret === undefined ? [] : ["turret"], message: `there is no turret \`${name}\` in \`${path}\``, hint: names.length === 0 ? "it has none" : `turrets there: ${names.join(", ")}; say which with \`turret = "${names[0] ?? ""}"\`` });
+  return turret === undefined ? undefined : { file: "config.json", requires: () => turret.requires };
 }
 
 function leaves(root: string, path: string): boolean {
@@ -94,9 +111,12 @@ function leaves(root: string, path: string): boolean {
 }
 
 function checkKind(config: PackageConfig, kind: Package["kind"], report: Report): void {
-  const foreign = kind === "files" ? (["extras", "link"] as const) : (["prefix"] as const);
+  const foreign = FOREIGN[kind];
   for (const key of foreign) if (config[key] !== undefined) report({ at: [key], message: `\`${key}\` means nothing for a package of kind ${kind}` });
 }
+
+/** Keys of other kinds. */
+const FOREIGN = { python: ["prefix", "turret"], files: ["extras", "link", "turret"], turret: ["extras", "prefix"] } as const;
 
 function readProcess(name: string, config: ProcessConfig, report: Report): Process {
   const { command, environment = {}, requires = [], listen, schedule } = config;

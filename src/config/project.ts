@@ -6,7 +6,7 @@ import { readText, readTomlFile, type TomlFile } from "./toml-file.ts";
 /** What a directory says of the Python project in it, as far as that can be read without running anything. */
 export interface Project {
   /** The file that says so, relative to its directory. */
-  readonly file: "pyproject.toml" | "setup.cfg" | "setup.py" | "requirements.txt";
+  readonly file: "pyproject.toml" | "setup.cfg" | "setup.py" | "requirements.txt" | "config.json";
   /** As its author wrote it. */
   readonly name?: string;
   /** What it and the named extras require, names only. */
@@ -73,7 +73,7 @@ function readSetupPy(text: string | undefined): Project | undefined {
 }
 
 /** The names that PEP 508 requirements begin with. */
-function requiredNames(requirements: readonly string[]): readonly PackageName[] {
+export function requiredNames(requirements: readonly string[]): readonly PackageName[] {
   return [...new Set(requirements.flatMap((text) => /^\s*([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)/.exec(text)?.[1] ?? []).map(normalizeName))];
 }
 

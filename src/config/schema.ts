@@ -10,7 +10,8 @@ export interface Config {
 }
 
 export interface PackageConfig {
-  readonly kind?: "python" | "files";
+  readonly kind?: "python" | "files" | "turret";
+  readonly turret?: string;
   readonly path?: string;
   readonly git?: string;
   readonly ref?: string;
@@ -121,7 +122,8 @@ const hookTable = object({
 }, "a table with `at` and `command`");
 
 const packageTable = object({
-  kind: documented(optional(oneOf("python", "files")), "What it is: a Python project, or files that are installed as they are.", "\"python\""),
+  kind: documented(optional(oneOf("python", "files", "turret")), "What it is: a Python project, files that are installed as they are, or a load-test worker of an OCT project.", "\"python\""),
+  turret: documented(optional(filled("a turret's name")), "Kind `turret`: the `name` of its entry in the project's `config.json`.", "the package's name"),
   path: documented(optional(filled("a directory")), "Its directory, in the workspace; with `git`, in that repository.", "\".\""),
   git: documented(optional(filled("an address")), "Address of the repository that it comes from, instead of this workspace."),
   ref: documented(optional(filled("a branch, tag or commit")), "With `git`: branch, tag or commit; its HEAD where left out."),

@@ -79,4 +79,4 @@ async function takeBundle(ctx: Context, store: Store, path: string): Promise<Art
   });
 }
 
-const MEDIA: Readonly<Record<FormatName, MediaTypeName>> = { "tar.gz": "tarGz", "tar.bz2": "tarBz2", tar: "tar", zip: "zip", dir: "tree" };
+const MEDIA: Readonly<Record<FormatName, MediaTypeName>> = { "tar.gz": "tarGz", "tar.bz2": "tarBz2", tar: "tar", zip: "zip", dir: "tree", turret: "tar" };

@@ -14,6 +14,7 @@ export const formats: readonly Format[] = [
   { name: "tar", suffix: ".tar" },
   { name: "zip", suffix: ".zip" },
   { name: "dir", suffix: "" },
+  { name: "turret", suffix: ".tar" },
 ];
 
 /** @throws CaissonError `format-unknown` */
@@ -21,8 +22,9 @@ export function parseFormat(text: string): Format {
   return formats.find(({ name }) => name === text) ?? fail({ code: "format-unknown", message: `unknown format \`${text}\``, hint: `one of ${formats.map(({ name }) => name).join(", ")}` });
 }
 
-/** `hello-1.0-debian-12.tar.gz`; the directory of that format has no suffix. */
+/** `hello-1.0-debian-12.tar.gz`; the directory of that format has no suffix. A turret's archive is the same on every platform, and called so. */
 export function artifactFileName(payload: Payload, format: FormatName): string {
+  if (format === "turret") return `${payload.written}-${payload.version}${parseFormat(format).suffix}`;
   return `${topFolder(payload)}${parseFormat(format).suffix}`;
 }
 

@@ -13,7 +13,7 @@ import { topFolder } from "./format.ts";
  * A directory is no file: it is made of `bundleFiles`.
  * @throws CaissonError `blob-missing` · `digest-mismatch` · `tool-missing` for tar.bz2 without bzip2 · `format-unknown` for a zip over 4 GiB
  */
-export function packBundle(ctx: Context, payload: Payload, format: Exclude<FormatName, "dir">, read: BlobReader): Bytes {
+export function packBundle(ctx: Context, payload: Payload, format: Exclude<FormatName, "dir" | "turret">, read: BlobReader): Bytes {
   const { time } = payload.revision;
   const members = inFolder(ctx, payload, read);
   if (format === "zip") return writeZip(members, time);

@@ -3,8 +3,8 @@ import type { PackageName } from "./name.ts";
 import type { Revision } from "./package.ts";
 import type { Payload } from "./payload.ts";
 
-/** The words of `--format`. All five are the bundle: one writer, five containers. */
-export type FormatName = "tar.gz" | "tar.bz2" | "tar" | "zip" | "dir";
+/** The words of `--format`. The first five are the bundle: one writer, five containers. */
+export type FormatName = "tar.gz" | "tar.bz2" | "tar" | "zip" | "dir" | "turret";
 
 /** One immutable thing we made. */
 export interface Artifact {

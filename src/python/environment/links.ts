@@ -5,8 +5,9 @@ import { compareBytewise, type Distribution, type Link, type Platform, type Prob
  * Same bytes under one path are shared; anything else under one path is a problem (`collision`), told once for each pair of wheels.
  * In mode `copy`, and for wheels whose ELF files look outside their wheel with those they look for, everything is a hard link, so that its real path lies in the release.
  * The links are sorted bytewise by path and do not depend on the order of `distributions`.
+ * `own` is a tree that is no wheel's, with files of any area: what lies in its `root/` comes to lie at the top.
  */
-export function planLinks(distributions: readonly Distribution[], platform: Platform, mode: "auto" | "copy"): { readonly links: readonly Link[]; readonly problems: readonly Problem[] } {
+export function planLinks(distributions: readonly Distribution[], platform: Platform, mode: "auto" | "copy", own?: Pick<Distribution, "fileName" | "tree">): { readonly links: readonly Link[]; readonly problems: readonly Problem[] } {
   const lib = `lib/python${platform.python.version}`;
   const inOrder = distributions.toSorted((a, b) => compareBytewise(a.name, b.name) || compareBytewise(a.tree.id, b.tree.id));
   const hard = mode === "copy" ? new Set(inOrder) : findHardLinked(inOrder);
@@ -16,7 +17,8 @@ export function planLinks(distributions: readonly Distribution[], platform: Plat
   });
   plan.links.push({ how: "render", path: "pyvenv.cfg", template: "pyvenv.cfg", mode: 0o644 });
   const places = { site: `${lib}/site-packages`.split("/"), bin: ["bin"], include: ["include"], data: [] };
-  mergeDirectory("", inOrder.filter(({ tree }, at) => inOrder[at - 1]?.tree.id !== tree.id).flatMap((distribution) => partsOf({ ...distribution, hard: hard.has(distribution) }, places)), plan);
+  const parts = inOrder.filter(({ tree }, at) => inOrder[at - 1]?.tree.id !== tree.id).flatMap((distribution) => partsOf({ ...distribution, hard: hard.has(distribution) }, places));
+  mergeDirectory("", [...parts, ...(own === undefined ? [] : partsOf({ ...own, hard: mode === "copy" }, { ...places, root: [] }))], plan);
   return finish(plan);
 }
 
