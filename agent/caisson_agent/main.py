@@ -8,10 +8,10 @@ from .session import Session
 
 
 def main(words):
-    os.umask(0o022)
+    umask = os.umask(0o022)
     if words[:1] == ["install"]:
         return install(words[1:])
-    Session(Root(os.path.normpath(os.path.join("/", words[0]))), "--no-bytecode" not in words).run(words[words.index("--marker") + 1])
+    Session(Root(os.path.normpath(os.path.join("/", words[0])), umask), "--no-bytecode" not in words).run(words[words.index("--marker") + 1])
     return 0
 
 if __name__ == "__main__":

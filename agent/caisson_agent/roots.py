@@ -33,8 +33,9 @@ def described_holder(holder):
 class Root:
     """The directory of a target: its trees, its releases, which of them is current, and the journal of its changes."""
 
-    def __init__(self, path):
+    def __init__(self, path, umask=None):
         self.path = path
+        self.umask = umask  # as it was before we set ours
         self.generation = None  # of this run, once the lock is held
         self.by = None
         self.doing = None  # in the words of whoever asked: `deploy shop@126`

@@ -9,6 +9,7 @@ import type * as TurretArchive from "./turret/read-archive.ts";
 export { buildPackages, makePackages, type BuildRequest, type BuildResult, type BuiltArtifact } from "./build.ts";
 export { machinePlatform } from "./machine.ts";
 export { orderPackages } from "./order.ts";
+export { findUv } from "./tools.ts";
 export type { StartConfig } from "./turret/start-config.ts";
 export type { DevEnvironment, DevRequest } from "./dev.ts";
 export type { ChangedInput, Why, WhyRequest } from "./why.ts";

@@ -45,8 +45,19 @@ export async function openWays(ctx: Context, hosts: readonly HostAddress[]): Pro
   };
 }
 
-/** What the user's own configuration says of a host, as far as it changes the way there. */
+/** The way to a host as the user's own ssh configuration has it, for people: `deploy@10.0.0.7:22 through bastion`. */
+export async function describeWay(ctx: Context, address: string): Promise<string> {
+  const { user = "", host = "", port = "", jump, known } = await readSettings(ctx, address);
+  return `${user}@${host}:${port}${jump === undefined ? "" : ` through ${jump}`}${known === undefined ? "" : `, known in ${known}`}`;
+}
+
+/** What the user's own configuration says of a host. */
 interface Settings {
+  readonly user?: string;
+  readonly host?: string;
+  readonly port?: string;
+  /** Files of known hosts. */
+  readonly known?: string;
   readonly jump?: string;
   readonly controlPath?: string;
 }
@@ -55,8 +66,12 @@ interface Settings {
 async function readSettings(ctx: Context, address: string): Promise<Settings> {
   const { stdout } = await ctx.run(["ssh", "-G", "-T", "--", address], { cwd: "/", env: ctx.env, signal: ctx.signal }).catch(unlessMissing);
   const lines = new Map(Buffer.from(stdout).toString("utf8").split("\n").map((line) => [line.split(" ", 1)[0] ?? "", line.slice(line.indexOf(" ") + 1)] as const));
-  const [jump, controlPath] = [lines.get("proxyjump"), lines.get("controlpath")].map((value) => (value === "none" ? undefined : value));
-  return { ...(jump === undefined ? {} : { jump }), ...(controlPath === undefined ? {} : { controlPath }) };
+  const words = { user: "user", host: "hostname", port: "port", known: "userknownhostsfile", jump: "proxyjump", controlPath: "controlpath" };
+  const found = Object.entries(words).flatMap(([name, word]) => {
+    const value = lines.get(word);
+    return value === undefined || value === "none" ? [] : [[name, value] as const];
+  });
+  return Object.fromEntries(found);
 }
 
 /** The connection itself says it better. */

@@ -32,7 +32,7 @@ export const commands: readonly Command[] = [
   stackCreate, stackAdd, stackShow, stackList, stackDiff, stackFreeze,
   turretPack, turretStart,
   deploy, rollback, status, logs, history, verify, prune, run,
-  storeVerify, storeGc,
+  doctor, storeVerify, storeGc,
 ];
 
 /** What the first word of two-word commands stands for. */

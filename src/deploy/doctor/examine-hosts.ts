@@ -1,0 +1,56 @@
+import { printSudoers, unitsOf } from "../../formats/index.ts";
+import type { HostAddress, Platform, Target, Workspace } from "../../model/index.ts";
+import type { Context } from "../../system/index.ts";
+import { describeWay } from "../../transport/index.ts";
+import { chooseProcesses } from "../choose-processes.ts";
+import { contactHosts, type Contact } from "../contact.ts";
+import type { ObservedHost } from "../plan.ts";
+import { findingsOf, type Finding, type Wishes } from "./findings.ts";
+
+/** One machine, and all that was found there. */
+export interface Examination {
+  /** What people call it. */
+  readonly host: string;
+  readonly findings: readonly Finding[];
+}
+
+/** Look on every host of a target for everything that a deploy needs there. Tries things on a small scale, and changes nothing. */
+export async function examineHosts(ctx: Context, target: Target, workspace: Workspace | undefined): Promise<readonly Examination[]> {
+  await using contact = await contactHosts(ctx, target.hosts);
+  const found = await Promise.all(contact.hosts.map((observed) => examineHost(ctx, contact, observed, target, workspace)));
+  const missed = await Promise.all(contact.missed.map(async ({ host, problem }): Promise<Examination> => {
+    const mend = problem.hint === undefined ? {} : { mend: problem.hint };
+    return { host: host.name, findings: [{ what: "ssh", well: false, says: `${await wayTo(ctx, host)}: ${problem.message}`, ...mend }] };
+  }));
+  const all = [...found, ...missed];
+  return target.hosts.flatMap(({ name }) => all.filter(({ host }) => host === name));
+}
+
+async function examineHost(ctx: Context, contact: Contact, { host, state, skew }: ObservedHost, target: Target, workspace: Workspace | undefined): Promise<Examination> {
+  const wishes = wishesFor(host, target, workspace);
+  await using agent = await contact.open(host);
+  const examined = await agent.examine({ commands: wishes.sudoers?.commands ?? [], ...(target.user === undefined ? {} : { user: target.user }) });
+  const way: readonly Finding[] = host.via === "ssh" ? [{ what: "ssh", well: true, says: await wayTo(ctx, host) }] : [];
+  return { host: host.name, findings: [...way, ...findingsOf({ host: host.name, state, examined, ...(skew === undefined ? {} : { skew }) }, wishes)] };
+}
+
+async function wayTo(ctx: Context, host: HostAddress): Promise<string> {
+  return host.via === "ssh" ? await describeWay(ctx, host.address) : "this machine";
+}
+
+/** What the workspace says of a host: for which platform it builds, and what is started there. */
+function wishesFor(host: HostAddress, target: Target, workspace: Workspace | undefined): Wishes {
+  const platform = platformOf(target, workspace);
+  const { service, user } = target;
+  const base = { target: { service, ...(user === undefined ? {} : { user }) }, root: host.root, ...(platform === undefined ? {} : { platform }) };
+  if (service.kind !== "systemd" || service.scope === "user" || workspace === undefined) return base;
+  const packages = workspace.packages.map((pkg) => ({ package: pkg.name, processes: [...chooseProcesses(pkg, {}), ...pkg.processes.filter(({ schedule }) => schedule !== undefined)] }));
+  const units = unitsOf({ stack: workspace.name, root: host.root, scope: service.scope, packages, ...(user === undefined ? {} : { user }) });
+  const { restart, stop, reset, logs } = units.commands;
+  return { ...base, sudoers: { commands: [restart, stop, reset, logs], print: (deployer) => printSudoers({ deployer, units }) } };
+}
+
+function platformOf({ platform }: Target, workspace: Workspace | undefined): Platform | undefined {
+  const platforms = workspace?.platforms ?? [];
+  return platform === undefined ? (platforms.length === 1 ? platforms[0] : undefined) : platforms.find(({ label }) => label === platform);
+}

@@ -1,0 +1,39 @@
+/** What is asked of a host besides what it is: argument lists that sudo should allow, and who is to run processes. */
+export interface ExamineRequest {
+  readonly commands: readonly (readonly string[])[];
+  readonly user?: string;
+}
+
+/** Something that was tried and did not work: a code and a sentence. */
+export interface Trouble {
+  readonly code: string;
+  readonly detail: string;
+}
+
+/** What a host needs before a deploy, as its agent found it by trying. PROTOCOL.md has the words. */
+export interface HostExamination {
+  /** Who deploys. */
+  readonly user: string;
+  /** As it was before the agent set its own. */
+  readonly umask: number | null;
+  /** The directory that is there, of the root and those above it. */
+  readonly place: string;
+  /** What stands there and is none of ours. */
+  readonly root: Trouble | null;
+  readonly writing: Trouble | null;
+  readonly linking: Trouble | null;
+  /** Whether two links can change places in one step. */
+  readonly exchange: boolean;
+  /** `ext4` */
+  readonly filesystem: string;
+  readonly noexec: boolean;
+  /** Who changes the host at this moment. */
+  readonly lock: { readonly by?: string; readonly since?: number } | null;
+  readonly selinux: "enforcing" | "permissive" | null;
+  /** systemd, where it runs the host. */
+  readonly manager: { readonly version: number | null; readonly lingers: boolean } | null;
+  /** In the order in which they were asked. */
+  readonly sudo: readonly { readonly allowed: boolean; readonly detail?: string }[];
+  /** Whether who is to run processes is there; null where nobody in particular is. */
+  readonly wantedUser: boolean | null;
+}
