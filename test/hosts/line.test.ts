@@ -1,6 +1,9 @@
 import { expect, it } from "vitest";
+import type { CaissonError } from "../../src/model/index.ts";
+import { planFrameCut, type FrameCut } from "../support/frame-cut.ts";
 import { lacking, startHosts } from "../support/hosts.ts";
 import { openLine } from "../support/line.ts";
+import { open } from "../transport/over-ssh.ts";
 
 it("is as long as it is told to be, and counts what it carries", { timeout: 30_000 }, async ({ skip }) => {
   skip(lacking() !== undefined, lacking());
@@ -69,4 +72,30 @@ it("inverts one bit, which ssh notices", { timeout: 30_000 }, async ({ skip }) =
   const { status } = await hosts.get("h1").run("cat >/dev/null", { input: Buffer.alloc(100_000) });
   expect(status).toBe(255);
   expect(hosts.get("h1").log()).toMatch(/[Cc]orrupted MAC|message authentication code incorrect/);
+});
+
+it("breaks at a frame of a conversation with the agent: the planned one arrives, and nothing after it", { timeout: 60_000 }, async ({ skip }) => {
+  skip(lacking() !== undefined, lacking());
+  await using hosts = await startHosts();
+  await using line = await openLine(hosts, "h1");
+  const converse = async (cut: FrameCut): Promise<string> => {
+    try {
+      await using agent = await open(hosts, hosts.get("h1"), { env: cut.env });
+      await agent.observe({ journal: 3 });
+      await agent.verify();
+      return "to its end";
+    } catch (problem) {
+      return (problem as CaissonError).code;
+    }
+  };
+  const counted = planFrameCut(hosts, "h1", line);
+  expect(await converse(counted)).toBe("to its end");
+  expect(counted.seen()).toMatchObject({ broken: false, kinds: { toHost: expect.arrayContaining(["observe", "verify"]) as string[], fromHost: expect.arrayContaining(["answer"]) as string[] } });
+  const { toHost, fromHost } = counted.seen();
+  const places = [...Array.from({ length: toHost }, (_, at) => ({ direction: "toHost", frame: at + 1 }) as const), ...Array.from({ length: fromHost - 1 }, (_, at) => ({ direction: "fromHost", frame: at + 1 }) as const)];
+  for (const place of places) {
+    const cut = planFrameCut(hosts, "h1", line, { ...place, half: true });
+    expect([place, await converse(cut)]).not.toEqual([place, "to its end"]);
+    expect(cut.seen()).toMatchObject({ broken: true, [place.direction]: place.frame });
+  }
 });

@@ -1,7 +1,8 @@
 import { once } from "node:events";
 import { spawn } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
 import { text } from "node:stream/consumers";
-import { writeSshConfig, type SshFiles, type Way } from "../../scripts/hosts/ssh-files.mjs";
+import type { SshFiles, Way } from "../../scripts/hosts/ssh-files.mjs";
 
 /** What a command on a host came to. */
 export interface Outcome {
@@ -70,21 +71,18 @@ export function countConnections(log: string): number {
   return log.split("\n").filter((line) => line.includes("Connection from ")).length;
 }
 
-/** Write the configuration, and what changes it later. */
-export function routeHosts(files: SshFiles, ways: readonly Way[]): Pick<Hosts, "way" | "reroute"> {
-  const others = new Map<string, { readonly address: string; readonly port: number }>();
-  const write = (): void => writeSshConfig(files, ways.map((way) => ({ ...way, ...others.get(way.name) })));
+/** Ways to hosts, written already, and what changes them; lines that a test has added stay. */
+export function routesOf(files: SshFiles, ways: readonly Way[]): Pick<Hosts, "way" | "reroute"> {
   const find = (name: string): Way => {
     const found = ways.find((way) => way.name === name);
     if (found === undefined || found.lines !== undefined) throw new Error(`there is no direct way to \`${name}\``);
     return found;
   };
-  write();
   return {
     way: find,
     reroute: (name, to = find(name)) => {
-      others.set(name, { address: to.address, port: to.port });
-      write();
+      const config = readFileSync(files.config, "utf8");
+      writeFileSync(files.config, config.replace(new RegExp(`^Host ${name}\\n  HostName .*\\n  Port .*$`, "m"), `Host ${name}\n  HostName ${to.address}\n  Port ${to.port}`));
     },
   };
 }

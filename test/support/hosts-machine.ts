@@ -1,7 +1,7 @@
 import { openGroup, type GroupHost, type GroupKind, type HostSpecial } from "../../scripts/hosts/group.mjs";
 import { processWord } from "../../scripts/hosts/processes.mjs";
 import { sshEnvironment } from "../../scripts/hosts/ssh-files.mjs";
-import { countConnections, hostOf, routeHosts, runOverSsh, type Host, type Hosts } from "./host.ts";
+import { countConnections, hostOf, routesOf, runOverSsh, type Host, type Hosts } from "./host.ts";
 
 /** A host with a Debian, an address and processes of its own. */
 export interface Machine extends Host {
@@ -20,7 +20,7 @@ export async function startMachines(options: { readonly kind: GroupKind; readonl
   const group = await openGroup({ ...options, owner: processWord(), say: (line) => process.stderr.write(`${line}\n`) });
   const env = sshEnvironment(group.files);
   const all = group.hosts.map((host) => asMachine(host, env));
-  return { all, get: hostOf(all), env, files: group.files, ...routeHosts(group.files, group.ways), [Symbol.asyncDispose]: group.close };
+  return { all, get: hostOf(all), env, files: group.files, ...routesOf(group.files, group.ways), [Symbol.asyncDispose]: group.close };
 }
 
 function asMachine(host: GroupHost, env: Hosts["env"]): Machine {

@@ -6,8 +6,8 @@ import { userInfo } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { descendants, signalAll } from "../../scripts/hosts/processes.mjs";
-import { findProgram, makeKey, makeSshFiles, sshEnvironment, writeKnownHosts, type SshFiles } from "../../scripts/hosts/ssh-files.mjs";
-import { countConnections, hostOf, routeHosts, runOverSsh, type Host, type Hosts, type RestartOptions } from "./host.ts";
+import { findProgram, makeKey, makeSshFiles, sshEnvironment, writeKnownHosts, writeSshConfig, type SshFiles } from "../../scripts/hosts/ssh-files.mjs";
+import { countConnections, hostOf, routesOf, runOverSsh, type Host, type Hosts, type RestartOptions } from "./host.ts";
 import { makeHostsDirectory, markVariable, removeHostsDirectory } from "./hosts-directory.ts";
 
 /** Hosts of kind `sshd`: this machine, once per sshd, each on a high port of 127.0.0.1 with a host key, a home and a disk of its own. */
@@ -18,9 +18,10 @@ export async function startSshdHosts(names: readonly string[], sshd: readonly st
   keys.forEach(makeKey);
   writeKnownHosts(files, keys);
   const parts = await Promise.all(names.map((name) => startSshdHost(name, files, env, sshd)));
-  const routes = routeHosts(files, parts.map(({ host, port }) => ({ name: host.name, user: userInfo().username, address: "127.0.0.1", port })));
+  const ways = parts.map(({ host, port }) => ({ name: host.name, user: userInfo().username, address: "127.0.0.1", port }));
+  writeSshConfig(files, ways);
   const all = parts.map(({ host }) => host);
-  return { all, get: hostOf(all), env, files, ...routes, [Symbol.asyncDispose]: async () => removeHostsDirectory(files.directory) };
+  return { all, get: hostOf(all), env, files, ...routesOf(files, ways), [Symbol.asyncDispose]: async () => removeHostsDirectory(files.directory) };
 }
 
 /** What is missing for this kind. */
