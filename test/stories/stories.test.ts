@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import { lacking, startHosts } from "../support/hosts.ts";
 import { defaultPythonMinor, findPythons, has, makeHome, type Home } from "../support/machine.ts";
 import { parseStory, playScene, stable } from "../support/story.ts";
 
@@ -54,11 +55,11 @@ function repository(home: Home): { commit(files: Readonly<Record<string, string>
 }
 
 /** Play a transcript in a fresh HOME; what each command prints must be what stands there. */
-function play(name: string, prepare: (home: Home) => string): void {
+function play(name: string, prepare: (home: Home) => string, around: { readonly path?: string; readonly words?: (text: string) => string } = {}): void {
   const home = makeHome();
   homes.push(home);
-  const shell = { cwd: prepare(home), env: home.env };
-  const text = readFileSync(join(import.meta.dirname, `${name}.txt`), "utf8");
+  const shell = { cwd: prepare(home), env: around.path === undefined ? home.env : { ...home.env, PATH: `${around.path}:${home.env["PATH"] ?? ""}` } };
+  const text = (around.words ?? String)(readFileSync(join(import.meta.dirname, `${name}.txt`), "utf8"));
   const local = text.replaceAll("debian-12", label).replaceAll("CPython 3.11", `CPython ${minor}`).replaceAll("python3.9", other?.path ?? "python3.9").replaceAll("is 3.9", `is ${other?.minor ?? "3.9"}`).replaceAll("$TMP", home.directory);
   for (const scene of parseStory(local)) {
     const played = playScene(scene, shell, stable);
@@ -92,6 +93,19 @@ describe("stories", () => {
       work.commit({ "pyproject.toml": hello("1.10") }, "1.10");
       return work.directory;
     });
+  });
+
+  it.skipIf(lacking() !== undefined)("S4 over ssh: two hosts, three deploys, back, prune (rows P9 to P13) (needs sshd)", async () => {
+    await using hosts = await startHosts({ count: 2 });
+    const [one, two] = ["h1", "h2"].map((name) => hosts.get(name));
+    const words = (text: string): string => text.replaceAll("deploy@h1", one?.address ?? "").replaceAll("/srv/hello", `"'${one?.root("hello") ?? ""}'"`).replace(/access '"'(.*)'"'/, "access '$1'").replaceAll(/"'(.*?)'"\/versions\/current/g, `"'$1/versions/current'"`);
+    play("s4-ssh", (home) => {
+      const work = repository(home);
+      const production = `[targets.production]\nhosts = ${JSON.stringify([one, two].map((host) => `${host?.address ?? ""}:${host?.root("hello") ?? ""}`))}\nrollout = { min_healthy = "1s" }\n`;
+      work.commit({ "caisson.toml": `[workspace]\nname = "hello"\nplatforms = ["${label}"]\n\n[packages.hello]\npath = "."\nhealth = { command = "hello" }\n\n${production}`, ".gitignore": "dist\n", "pyproject.toml": hello("1.9"), "src/hello/__init__.py": greeting }, "1.9");
+      work.commit({ "pyproject.toml": hello("1.10") }, "1.10");
+      return work.directory;
+    }, { path: hosts.files.bin, words });
   });
 
   it.skipIf(!has("jq"))("S5: stacks (rows G1 to G3, G7, G11, G13) (needs jq)", () => {
