@@ -9,7 +9,7 @@ import { foldNames } from "./fold.ts";
 import { holdAll } from "./hold.ts";
 import type { HostResult } from "./outcome.ts";
 import { refusal } from "./refusal.ts";
-import { agentOf, askAndTell, describeWork, endHost, endUnchanged, failuresOf, knownOf, problemOf, whyStopped, type Rollout } from "./rollout.ts";
+import { agentOf, askAndTell, describeWork, endHost, endUnchanged, failuresOf, problemOf, whyStopped, type Rollout } from "./rollout.ts";
 import { stageHost } from "./stage-host.ts";
 import { carriersOf, runSharedHooks } from "./shared-hooks.ts";
 import type { Starter } from "./starter.ts";
@@ -117,7 +117,7 @@ async function stageAndSwitch(rollout: Rollout, hosts: readonly HostPlan[]): Pro
   const halt = new AbortController();
   const signal = AbortSignal.any([ctx.signal, halt.signal]);
   ctx.report({ type: "phase", phase: "stage", hosts: namesOf(hosts) });
-  let over = false;
+  const part = { isOver: false };
   const staging = mapConcurrently(hosts, maxParallel, async (host) => {
     if (whyStopped(rollout) !== undefined) return;
     began.set(host, performance.now());
@@ -126,7 +126,7 @@ async function stageAndSwitch(rollout: Rollout, hosts: readonly HostPlan[]): Pro
     if (isStaged) staged.push(host);
     if (whyStopped(rollout) !== undefined) halt.abort();
   }).finally(() => {
-    over = true;
+    part.isOver = true;
   });
   const staged: HostPlan[] = [];
   const state = (): Parameters<typeof mayGoAhead>[0] => {
@@ -135,7 +135,7 @@ async function stageAndSwitch(rollout: Rollout, hosts: readonly HostPlan[]): Pro
     return { staged: staged.length, failed: failuresOf(rollout).length + rollout.missed, underWay: underWay.length, waiting: hosts.length - began.size, elapsed, slowest: Math.max(0, ...staged.map((host) => took.get(host) ?? 0)) / 1000 };
   };
   const isAwaited = (host: HostPlan): boolean => !staged.includes(host) && !rollout.results.has(host);
-  while (!over && (carriersOf(rollout).some(isAwaited) || !mayGoAhead(state(), maxFailed))) await Promise.race([staging, sleep(GLANCE, undefined, { ref: false })]);
+  while (!part.isOver && (carriersOf(rollout).some(isAwaited) || !mayGoAhead(state(), maxFailed))) await Promise.race([staging, sleep(GLANCE, undefined, { ref: false })]);
   const inOrder = (): readonly HostPlan[] => hosts.filter((host) => staged.includes(host) && !rollout.results.has(host));
   await runSharedHooks(rollout, staged);
   const ready = inOrder();
