@@ -1,4 +1,4 @@
-import { fail, parseDigest, printCanonicalJson, shapes, type Digest, type Label, type Mismatch, type PackageName, type Plan, type Shape } from "../model/index.ts";
+import { fail, isAddress, parseDigest, printCanonicalJson, rootTrouble, shapes, type Digest, type Label, type Mismatch, type PackageName, type Plan, type Shape } from "../model/index.ts";
 
 const { integer, list, object, oneOf, optional, text } = shapes;
 
@@ -86,7 +86,10 @@ const step = byWord("step", {
 });
 
 const hostPlan = object({
-  host: object({ name: text(), via: oneOf("ssh", "local"), address: text(), root: text() }),
+  host: byWord("via", {
+    local: object({ name: text(), via: oneOf("local"), address: text("nothing", (word) => word === ""), root: text() }),
+    ssh: object({ name: text(), via: oneOf("ssh"), address: text("a host", isAddress), root: text("a directory on that host", (word) => rootTrouble(word) === undefined) }),
+  }),
   saw: object({ generation: integer(), current: orNull(label) }),
   from: orNull(label),
   to: orNull(label),
