@@ -119,7 +119,7 @@ it("row P12: prunes the oldest, and never what is current, previous or running",
     facts: { removed: ["3", "1"], kept: [{ label: "5", reason: "current" }, { label: "4", reason: "previous" }, { label: "2", reason: expect.stringMatching(/^in use by process \d+$/) as string }], trees: 2 },
   });
   expect(readdirSync(join(host.root, "versions")).toSorted()).toEqual(["2", "4", "5", "current", "previous"]);
-  expect(readdirSync(join(host.root, "trees")).length).toBe(6);
+  expect(readdirSync(join(host.root, "trees")).filter((name) => !name.includes("."))).toHaveLength(3);
   expect(await agent.ask({ step: "prune", keep: 0 })).toMatchObject({ changed: false });
 });
 
