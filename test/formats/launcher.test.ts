@@ -54,6 +54,7 @@ describe.each(shells.map((shell) => ({ name: shell.join(" "), shell })))("a proc
     expect(launch(["say", "$PORT"], { shell })).toMatchObject({ status: 64, stderr: "error: set PORT (process `web` uses it)\n" });
     expect(launch(["say", "$PORT"], { shell, env: { PORT: "" } })).toMatchObject({ status: 0 });
     expect(launch(["say", "$PORT"], { shell, environment: { PORT: "80" } }).lines[0]).toBe("<80>");
+    expect(launch(["say", "$CAISSON_STATE/x"], { shell }).lines[0]).toBe(`<${join(top, "shared")}/x>`);
   });
 
   it("takes a program that the package has not from PATH, and keeps the state it is given", () => {

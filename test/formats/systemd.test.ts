@@ -31,7 +31,7 @@ describe("units of a stack", () => {
       ["caisson-shop.target", undefined],
     ]);
     expect(files.map(({ text }) => text.split("\n")[0])).toEqual(files.map(() => "# Made by Caisson for /srv/shop ;"));
-    expect(files.at(-1)?.text.split("\n").filter((line) => line.startsWith("Wants="))).toEqual(["Wants=caisson-shop-shop-web-engine.service", "Wants=caisson-shop-shop-web-nightly.timer", "Wants=caisson-shop-shop-web-web.service", "Wants=caisson-shop-shop-web-web.socket"].toSorted((a, b) => order(a) - order(b)));
+    expect(files.at(-1)?.text.split("\n").filter((line) => line.startsWith("Wants="))).toEqual(["Wants=caisson-shop-shop-web-engine.service", "Wants=caisson-shop-shop-web-nightly.timer", "Wants=caisson-shop-shop-web-web.service", "Wants=caisson-shop-shop-web-web.socket"]);
   });
 
   it("start a process through `current`, as another user, with releases that it cannot write", () => {
@@ -80,11 +80,6 @@ ReadOnlyPaths="-/srv/shop/trees" "-/srv/shop/versions"
     expect(streams).toEqual(["127.0.0.1:8000", "8000", "8000", "[::1]:8000", "0.0.0.0:80"]);
   });
 });
-
-/** As they stand in the target: in the order of the process table. */
-function order(line: string): number {
-  return ["web.service", "web.socket", "engine.service", "nightly.timer"].findIndex((end) => line.endsWith(end));
-}
 
 describe("to systemd itself", () => {
   const directory = realpathSync(mkdtempSync(join(tmpdir(), "caisson units 100% $HOME ")));

@@ -22,7 +22,7 @@ export interface UnitsRequest {
  */
 export function unitsOf(request: UnitsRequest): Units {
   const { user } = request;
-  const parts = request.packages.flatMap((pkg) => pkg.processes.flatMap((process) => unitsOfProcess(request, pkg.package, process)));
+  const parts = request.packages.flatMap((pkg) => pkg.processes.flatMap((process) => unitsOfProcess(request, pkg.package, process))).toSorted((a, b) => compareBytewise(a.unit.name, b.unit.name));
   const target = groupName(request.stack);
   const files = [{ name: target, text: targetText(request, parts) }, ...parts.map(({ unit }) => unit)].toSorted((a, b) => compareBytewise(a.name, b.name));
   const names = files.map(({ name }) => name);

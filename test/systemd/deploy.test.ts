@@ -1,0 +1,111 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { readLogs } from "../../src/deploy/logs.ts";
+import { lacking } from "../support/hosts.ts";
+import { openGround, web, type Ground } from "./ground.ts";
+
+const missing = lacking("systemd");
+
+describe.skipIf(missing !== undefined)(`a host run by systemd${missing === undefined ? "" : ` (${missing})`}`, () => {
+  let ground: Ground;
+  beforeAll(async () => {
+    ground = await openGround();
+  }, 300_000);
+  afterAll(async () => {
+    await ground[Symbol.asyncDispose]();
+  });
+
+  const served = (port: number) => ground.sh(`python3 -c 'import urllib.request as u; print(u.urlopen("http://127.0.0.1:${port}/", timeout=5).read().decode())' 2>&1 | tail -1`);
+
+  it("rows P9, P11: deploys a first release, a change, goes back, and prunes; the administrator's drop-in stays", async () => {
+    const target = ground.target("a");
+    const made = (version: string) => web({ stack: "a", port: 8101, version, others: [{ name: "worker", argv: ["sleep", "1000"], environment: {}, requires: [] }] });
+    expect(await ground.deploy(target, made("1"))).toMatchObject({ outcome: "done", now: "1" });
+    expect(await served(8101)).toBe("1");
+    expect(await ground.sh("systemctl is-enabled caisson-a.target; systemctl show -p User --value caisson-a-a-web.service; ps -o user= -p $(systemctl show -p MainPID --value caisson-a-a-web.service)")).toBe("enabled\napp\napp");
+
+    await ground.sh("mkdir -p /etc/systemd/system/caisson-a-a-web.service.d && printf '[Service]\\nEnvironment=MINE=yes\\n' > /etc/systemd/system/caisson-a-a-web.service.d/mine.conf && systemctl daemon-reload");
+    const before = await ground.sh("stat -c '%i %Y' /etc/systemd/system/caisson-a-a-web.service; systemctl show -p MainPID --value caisson-a-a-worker.service");
+    expect(await ground.deploy(target, made("2"))).toMatchObject({ outcome: "done", from: "1", now: "2" });
+    expect(await served(8101)).toBe("2");
+    const [file, worker] = (await ground.sh("stat -c '%i %Y' /etc/systemd/system/caisson-a-a-web.service; systemctl show -p MainPID --value caisson-a-a-worker.service")).split("\n");
+    expect(before).toContain(file);
+    expect(before.split("\n")[1]).not.toBe(worker);
+    expect(await ground.sh("tr '\\0' '\\n' < /proc/$(systemctl show -p MainPID --value caisson-a-a-web.service)/environ | grep -E '^(MINE|CAISSON_)' | sort")).toBe("CAISSON_RELEASE=/srv/a/versions/2\nCAISSON_STATE=/srv/a/shared\nMINE=yes");
+
+    expect(await ground.status(target)).toMatchObject({ current: { label: "2" }, previous: "1", wanted: "2", health: "healthy", running: [{ process: "web", release: "2", state: "active" }, { process: "worker", state: "active" }] });
+    expect(await ground.rollback(target)).toMatchObject({ outcome: "done", from: "2", now: "1" });
+    expect(await served(8101)).toBe("1");
+    expect(await ground.deploy(target, made("3"))).toMatchObject({ outcome: "done", now: "3" });
+    expect(await ground.prune(target, 0)).toMatchObject({ removed: ["2"] });
+    expect(await ground.sh("ls /srv/a/units")).toBe("1.json\n3.json");
+  }, 60_000);
+
+  it("takes units away with their processes, and brings them back with the release that has them", async () => {
+    const target = ground.target("b");
+    const worker = { name: "worker", argv: ["sleep", "1000"], environment: {}, requires: [] };
+    const units = () => ground.sh("cd /etc/systemd/system && ls -d caisson-b* | tr '\\n' ' '; systemctl list-units --plain --no-legend 'caisson-b*' | awk '{print $1, $3}' | sort | tr '\\n' ' '");
+    expect(await ground.deploy(target, web({ stack: "b", port: 8102, version: "1", others: [worker] }))).toMatchObject({ outcome: "done" });
+    expect(await ground.deploy(target, web({ stack: "b", port: 8102, version: "2" }))).toMatchObject({ outcome: "done" });
+    expect(await units()).toBe("caisson-b-b-web.service caisson-b.target caisson-b-b-web.service active caisson-b.target active");
+    expect(await ground.rollback(target)).toMatchObject({ outcome: "done", now: "1" });
+    expect(await units()).toBe("caisson-b-b-web.service caisson-b-b-worker.service caisson-b.target caisson-b-b-web.service active caisson-b-b-worker.service active caisson-b.target active");
+    // One that fails takes its own units with it, and leaves those of the release before.
+    const failing = web({ stack: "b", port: 8102, version: "3", body: "exit 3", others: [{ ...worker, name: "other" }] });
+    expect(await ground.deploy(target, failing)).toMatchObject({ outcome: "undone", now: "1", health: "healthy" });
+    expect(await units()).toBe("caisson-b-b-web.service caisson-b-b-worker.service caisson-b.target caisson-b-b-web.service active caisson-b-b-worker.service active caisson-b.target active");
+  }, 60_000);
+
+  it("leaves nothing of a first release that fails", async () => {
+    const target = ground.target("c", { patience: { healthyDeadline: 2 } });
+    expect(await ground.deploy(target, web({ stack: "c", port: 8103, version: "1", body: "echo no >&2; exit 3" }))).toMatchObject({ outcome: "undone", now: null, problem: { code: "unhealthy" } });
+    expect(await ground.sh("ls -d /etc/systemd/system/caisson-c* /etc/systemd/system/*/caisson-c* 2>/dev/null; systemctl list-units --all --plain --no-legend 'caisson-c-*' caisson-c.target")).toBe("");
+  }, 30_000);
+
+  it("keeps a port open across restarts where a process takes its socket over", async () => {
+    const target = ground.target("d");
+    const made = (version: string) => web({ stack: "d", port: 8104, version, process: { socket: true, notify: true } });
+    expect(await ground.deploy(target, made("1"))).toMatchObject({ outcome: "done" });
+    await ground.sh("cat > /root/ask.py <<'E'\nimport urllib.request, time, collections\nseen = collections.Counter()\nend = time.time() + 8\nwhile time.time() < end:\n    try: seen[urllib.request.urlopen('http://127.0.0.1:8104/', timeout=8).read().decode()] += 1\n    except OSError as error: seen['failed %s' % error] += 1\n    time.sleep(0.005)\nprint(dict(seen))\nE");
+    const asking = ground.sh("python3 /root/ask.py");
+    await sleep(500);
+    expect(await ground.deploy(target, made("2"))).toMatchObject({ outcome: "done" });
+    const seen = JSON.parse((await asking).replaceAll("'", '"')) as Record<string, number>;
+    expect(Object.keys(seen)).toEqual(["1", "2"]);
+    expect(await ground.sh("systemctl show -p NAccepted,ActiveState --value caisson-d-d-web.socket")).toContain("active");
+  }, 60_000);
+
+  it("lets a timer start what has a schedule, and nothing else", async () => {
+    const target = ground.target("e");
+    const beat = { name: "beat", argv: ["sh", "-c", "echo beat >> \"$CAISSON_STATE/beats\""], environment: {}, requires: [], schedule: "*:*:0/2" };
+    expect(await ground.deploy(target, web({ stack: "e", port: 8105, version: "1", others: [beat] }))).toMatchObject({ outcome: "done" });
+    await sleep(4500);
+    expect((await ground.sh("cat /srv/e/shared/beats")).split("\n").length).toBeGreaterThan(1);
+    expect(await ground.sh("systemctl is-active caisson-e-e-beat.timer")).toBe("active");
+  }, 30_000);
+
+  it("refuses units that are another root's, and processes of a user who is not there", async () => {
+    const [place] = ground.target("elsewhere").hosts;
+    expect(await ground.deploy(ground.target("a", { hosts: [place!] }), web({ stack: "a", port: 8106, version: "9" }))).toMatchObject({ outcome: "not-done", problem: { code: "host-unfit", message: expect.stringMatching(/^`\/etc\/systemd\/system\/caisson-a-a-web.service` is there already, and not of this directory/) as string } });
+    expect(await ground.deploy(ground.target("f", { user: "nobody-here" }), web({ stack: "f", port: 8106, version: "1" }))).toMatchObject({ outcome: "not-done", problem: { code: "host-unfit", message: expect.stringContaining("there is no user `nobody-here`") as string } });
+    expect(await served(8101)).toBe("3");
+  }, 30_000);
+
+  it("tells what processes have said, by host and process, and goes on as they say more", async () => {
+    const target = ground.target("g");
+    const talk = { name: "talk", argv: ["sh", "-c", "while :; do echo tick; sleep 0.3; done"], environment: {}, requires: [] };
+    expect(await ground.deploy(target, web({ stack: "g", port: 8107, version: "1", others: [talk] }))).toMatchObject({ outcome: "done" });
+    const lines: string[] = [];
+    const uid = await ground.sh("id -u app");
+    expect(await readLogs(ground.bench.ctx, target, { lines: 100, process: "web" }, (host, { process, text }) => void lines.push(`${host} ${process} ${text}`))).toEqual([]);
+    expect(lines).toContain(`h1 web serving 1 as ${uid}`);
+    expect(lines.filter((line) => line.includes("tick"))).toEqual([]);
+    const controller = new AbortController();
+    const ticks: string[] = [];
+    const following = readLogs({ ...ground.bench.ctx, signal: controller.signal }, target, { lines: 1, process: "g:talk", follow: true }, (_, { text }) => void ticks.push(text));
+    await sleep(3500);
+    controller.abort();
+    await following;
+    expect(ticks.length).toBeGreaterThan(3);
+  }, 30_000);
+});
