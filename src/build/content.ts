@@ -4,6 +4,7 @@ import { select, type Choice } from "../python/index.ts";
 import { commitRequirements } from "./commit-requirement.ts";
 import { fetchFiles } from "./fetch.ts";
 import { readFilesPackage } from "./files.ts";
+import { readFolder } from "./folder.ts";
 import { gather } from "./gather.ts";
 import { lockPackage } from "./lock.ts";
 import { lockRequest } from "./lock-request.ts";
@@ -60,7 +61,8 @@ async function readPython(session: Session, pkg: Package, platform: Platform): P
     gather(siblings.map((sibling) => buildSibling(session, pkg, sibling, platform))),
     readDependencies(session, pkg, siblings, platform),
   ]);
-  const installed = own.installed === undefined ? {} : { own: own.installed };
+  const files = own.installed === undefined ? await readFolder(session.store, pkg, await session.source(pkg).checkout()) : undefined;
+  const installed = { ...(own.installed === undefined ? {} : { own: own.installed }), ...(files === undefined ? {} : { files }) };
   const version = own.installed?.distribution.version ?? (await readSourceVersion(pkg, session.source(pkg))).version;
   return {
     version,

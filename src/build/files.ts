@@ -11,7 +11,7 @@ import type { Content } from "./payload.ts";
  * Only `.git` is left out. Empty directories are not kept, since git keeps none.
  * @throws CaissonError `build-failed` for a link that leaves the directory, or for what is neither file nor link
  */
-export async function readFilesPackage(store: Store, pkg: Package, directory: string): Promise<Content> {
+export async function readFilesPackage(store: Store, pkg: Package, directory: string): Promise<Extract<Content, { readonly kind: "files" }>> {
   const found: WalkEntry[] = [];
   for await (const entry of walk(directory, (path) => !isGit(path))) if (entry.kind !== "directory" && !isGit(entry.path)) found.push(entry);
   const blobs: Descriptor[] = [];

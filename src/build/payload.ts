@@ -15,8 +15,10 @@ export type Content =
       readonly dependencies: readonly InstalledDistribution[];
       /** Packages of the same workspace. */
       readonly siblings: readonly InstalledDistribution[];
-      /** Absent where a package is nothing but its requirements. */
+      /** Absent where a package is no distribution, but a folder with requirements. */
       readonly own?: InstalledDistribution;
+      /** Files that are installed as they are. */
+      readonly files?: Extract<Content, { readonly kind: "files" }>;
     }
   | { readonly kind: "files"; readonly tree: Tree; readonly document: Descriptor; readonly blobs: readonly Descriptor[] }
   | {
@@ -66,7 +68,7 @@ type Parts = Pick<Payload, "trees" | "links" | "interpreter" | "distributions" |
 
 function partsOf(pkg: Package, platform: Platform, content: Content): Parts | { readonly problems: readonly Problem[] } {
   if (content.kind === "files") return filesParts(content);
-  if (content.kind === "python") return pythonParts(pkg, platform, content);
+  if (content.kind === "python") return pythonParts(pkg, platform, content, content.files);
   return content.python === undefined ? filesParts(content.files) : pythonParts(pkg, platform, content.python, content.files);
 }
 
@@ -74,19 +76,19 @@ function filesParts({ tree, document, blobs }: Extract<Content, { kind: "files" 
   return { trees: [{ id: tree.id, document }], links: planFiles(tree), distributions: [], blobs: uniqueByDigest(blobs) };
 }
 
-function pythonParts(pkg: Package, platform: Platform, { dependencies, siblings, own }: Extract<Content, { kind: "python" }>, turret?: Extract<Content, { kind: "files" }>): Parts | { readonly problems: readonly Problem[] } {
+function pythonParts(pkg: Package, platform: Platform, { dependencies, siblings, own }: Extract<Content, { kind: "python" }>, files?: Extract<Content, { kind: "files" }>): Parts | { readonly problems: readonly Problem[] } {
   // Rarest change first: what others release, what the workspace shares, what is being worked on.
   const installed = [...byName(dependencies), ...byName(siblings), ...(own === undefined ? [] : [own])];
   const distributions = installed.map(({ distribution }) => distribution);
-  const planned = planLinks(distributions, platform, pkg.link, turret === undefined ? undefined : { fileName: pkg.written, tree: turret.tree });
+  const planned = planLinks(distributions, platform, pkg.link, files === undefined ? undefined : { fileName: pkg.written, tree: files.tree });
   const problems = [...distributions.flatMap((each) => checkElf(each, platform)), ...checkRequirements(distributions, platform), ...planned.problems];
   if (problems.length > 0) return { problems };
   return {
-    trees: [...installed.map(({ distribution, document }): TreeRef => ({ id: distribution.tree.id, document })), ...(turret === undefined ? [] : [{ id: turret.tree.id, document: turret.document }])],
+    trees: [...installed.map(({ distribution, document }): TreeRef => ({ id: distribution.tree.id, document })), ...(files === undefined ? [] : [{ id: files.tree.id, document: files.document }])],
     links: planned.links,
     interpreter: hostInterpreter(platform, distributions),
     distributions: distributions.map(({ name, version, tree, fileName, wheel }) => ({ name, version, tree: tree.id, fileName, wheel })),
-    blobs: uniqueByDigest([...distributions.map(({ wheel }) => wheel), ...(turret?.blobs ?? [])]),
+    blobs: uniqueByDigest([...distributions.map(({ wheel }) => wheel), ...(files?.blobs ?? [])]),
   };
 }
 
