@@ -39,7 +39,6 @@ describe.skipIf(lacking() !== undefined)("caisson over ssh (needs sshd)", () => 
   function caisson(...words: readonly string[]): Said {
     const env = { ...home.env, PATH: `${hosts.files.bin}:${home.env["PATH"] ?? ""}` };
     const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...words], { cwd: work, env, encoding: "utf8" });
-    const lines = (text: string): readonly string[] => text.split("\n").filter((line) => line !== "" && !/^ {2}\S/.test(line));
     return { status, stdout: lines(stdout), stderr: lines(stderr) };
   }
 
@@ -47,10 +46,6 @@ describe.skipIf(lacking() !== undefined)("caisson over ssh (needs sshd)", () => 
     writeFileSync(join(work, "config/VERSION"), `${version}\n`);
     writeFileSync(join(work, "config/state"), `${state} ${version}\n`);
     expect(caisson("build")).toMatchObject({ status: 0 });
-  }
-
-  function current(host: Host): string {
-    return readlinkSync(join(host.outside(host.root("app")), "versions/current"));
   }
 
   it.each([1, 3])("rows P9, P10, P11: deploys to %i, deploys again, goes back, and says how it is; fault 31: over one connection each", async (count) => {
@@ -122,3 +117,13 @@ describe.skipIf(lacking() !== undefined)("caisson over ssh (needs sshd)", () => 
     expect(readdirSync(hosts.get("h1").outside(hosts.get("h1").root("")))).toEqual([]);
   });
 });
+
+/** Without progress, which depends on how fast a machine is. */
+function lines(text: string): readonly string[] {
+  return text.split("\n").filter((line) => line !== "" && !/^ {2}\S/.test(line));
+}
+
+/** The release that a host's link leads to. */
+function current(host: Host): string {
+  return readlinkSync(join(host.outside(host.root("app")), "versions/current"));
+}
