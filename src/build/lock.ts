@@ -173,7 +173,7 @@ async function resolveAnew(ctx: Context, store: Store, request: LockRequest, ind
       : await (await import("./resolve.ts")).resolve(ctx, { written: pkg.written, needs: needs.needs, members: await memberNames(request), platform, index, settings: workspace.index, offline, ...how });
   const lock = pins === undefined ? resolved : keepPinned(resolved, pins);
   const text = printLock(lock);
-  if (lock.packages.length > 0) ctx.report({ type: "notice", message: `chose ${lock.packages.length} ${lock.packages.length === 1 ? "distribution" : "distributions"} for \`${pkg.written}\` on ${platform.label}${pkg.kind === "turret" ? "" : "; \`caisson lock\` writes them down"}` });
+  if (lock.packages.length > 0) ctx.report({ type: "notice", message: `chose ${lock.packages.length} ${lock.packages.length === 1 ? "distribution" : "distributions"} for \`${pkg.written}\` on ${platform.label}${pkg.kind === "turret" ? "" : "; `caisson lock` writes them down"}` });
   await remember(store, await inputsKey(ctx, request, index, { ...needs, computed: [] }), text);
   return { lock, text, digest: sha256(text), origin: "resolved", directory: () => Promise.resolve("/") };
 }
