@@ -41,7 +41,10 @@ def home_of(record):
 
 def give_shared(root, user):
     """`shared/` belongs to whoever runs the processes, who must be able to reach releases. Refused before anything is made."""
-    record, shared = find_user(user), root.at("shared")
+    shared = root.at("shared")
+    if user is not None and os.geteuid() != 0 and owner_of(shared) == user:
+        return  # as root has made it for us
+    record = find_user(user)
     if record is None:
         return
     blocked = blocked_at(root.at("versions"), record)
@@ -49,6 +52,13 @@ def give_shared(root, user):
         raise Refused("permission", "`%s` cannot enter `%s`; chmod o+x %s" % (user, blocked, blocked))
     if os.stat(shared).st_uid != record.pw_uid:
         os.chown(shared, record.pw_uid, record.pw_gid)
+
+def owner_of(path):
+    """The name of a file's owner; None where it has none, or is not there."""
+    try:
+        return pwd.getpwuid(os.stat(path).st_uid).pw_name
+    except (KeyError, OSError):
+        return None
 
 def blocked_at(path, record):
     """The first directory on the way to `path` that a user may not enter."""
