@@ -31,7 +31,38 @@ export interface GroupHost {
   readonly halt: () => Promise<void>;
   readonly boot: () => Promise<void>;
 }
+/** What the wire of a group does to every frame; TCP itself meets it. */
+export interface WireState {
+  /** Milliseconds there and back. */
+  readonly roundTrip?: number;
+  /** Bytes per second in each direction; 0: as fast as it goes. What waits too long in front of it is dropped, as in a router. */
+  readonly rate?: number;
+  /** The part of frames that is lost, 0 to 1; the same ones in every run, as far as the same are sent. */
+  readonly loss?: number;
+  /** Nothing arrives, and nobody is told. */
+  readonly silent?: boolean;
+}
+/** Bytes are of IP packets, headers included. */
+export interface WireCount {
+  readonly toHost: number;
+  readonly fromHost: number;
+  readonly packetsToHost: number;
+  readonly packetsFromHost: number;
+  readonly dropped: number;
+  readonly connections: number;
+  /** How often something was said to the host after it had spoken, and the first time: round trips, TCP's own opening included. */
+  readonly turns: number;
+}
+export interface Wire {
+  /** For one host or all; what is not named stays. */
+  readonly set: (state: WireState, host?: string) => Promise<void>;
+  readonly count: { (): Promise<Readonly<Record<string, WireCount>>>; (host: string): Promise<WireCount> };
+  /** Count from 0 again. */
+  readonly reset: () => Promise<void>;
+}
 export interface Group {
+  /** Where `wire` was asked for. */
+  readonly wire: Wire | undefined;
   readonly number: number;
   readonly files: SshFiles;
   readonly ways: readonly Way[];
@@ -45,6 +76,8 @@ export interface GroupOptions {
   readonly owner: string;
   readonly sshd?: readonly string[];
   readonly hosts?: Readonly<Record<string, HostSpecial>>;
+  /** Put a wire between this machine and the hosts. */
+  readonly wire?: WireState;
   readonly say?: (line: string) => void;
 }
 export function openGroup(options: GroupOptions): Promise<Group>;

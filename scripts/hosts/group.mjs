@@ -7,6 +7,7 @@ import { connectHosts } from "./network.mjs";
 import { makeOverlay, writeSshdConfig } from "./overlay.mjs";
 import { claimNumber, removeGroup } from "./place.mjs";
 import { findProgram, makeKey, makeSshFiles, writeKnownHosts, writeSshConfig } from "./ssh-files.mjs";
+import { startWire } from "./wire.mjs";
 
 /** What this machine lacks for hosts of this kind, or undefined. */
 export function lackingForGroup(kind) {
@@ -24,9 +25,9 @@ export function lackingForGroup(kind) {
 
 /**
  * Bring hosts up. `hosts` says by name what is special about one: `python: false`, `behind: "h1"` (its bastion), `binds` (path on the host: path here), `sshd` (lines).
- * @param {{ kind: string, names: readonly string[], owner: string, sshd?: readonly string[], hosts?: Record<string, object>, say?: (line: string) => void }} options
+ * group.d.mts has the options and the group.
  */
-export async function openGroup({ kind, names, owner, sshd = [], hosts: special = {}, say }) {
+export async function openGroup({ kind, names, owner, sshd = [], hosts: special = {}, wire: state, say }) {
   const base = await debianRoot(say);
   const { number, directory } = await claimNumber(owner);
   try {
@@ -43,10 +44,11 @@ export async function openGroup({ kind, names, owner, sshd = [], hosts: special 
       giveSrv(host);
       host.net = await holdNetwork(host.directory);
     }));
-    await connectHosts(number, hosts);
+    const wire = state && await startWire({ number, directory, hosts: hosts.filter(({ behind }) => behind === undefined), state });
+    await connectHosts(number, hosts, state !== undefined);
     await Promise.all(hosts.map(boot));
     writeFileSync(join(directory, "group.json"), `${JSON.stringify({ number, owner, kind, hosts: hosts.map(({ name, address, root, leader }) => ({ name, address, root, leader })), files }, undefined, 1)}\n`);
-    return { number, files, ways, hosts: hosts.map((host) => openedHost(host, files)), close: () => removeGroup(number) };
+    return { number, files, ways, wire, hosts: hosts.map((host) => openedHost(host, files)), close: () => removeGroup(number) };
   } catch (problem) {
     await removeGroup(number);
     throw problem;

@@ -1,11 +1,11 @@
 /** A bridge for each group: 198.18.<group>.0/24 (a range for tests of networks, RFC 2544), where this machine is .254; hosts behind a bastion are on 198.19.<group>.0/24, which this machine cannot reach. */
 import { run } from "./commands.mjs";
 
-/** Give each host its links. `net` is a process in the host's network namespace. */
-export async function connectHosts(number, hosts) {
+/** Give each host its links. `net` is a process in the host's network namespace; with a wire, eth0 is there already. */
+export async function connectHosts(number, hosts, wired) {
   const inner = hosts.some(({ behind }) => behind !== undefined);
   const links = hosts.flatMap(({ place, net, behind, bastion }) => [
-    ...behind === undefined ? linkLines(`cs${number}`, `cs${number}-${place}`, net, "eth0") : [],
+    ...behind === undefined ? linkLines(`cs${number}`, `cs${number}-${place}`, net, "eth0", wired) : [],
     ...behind !== undefined || bastion ? linkLines(`ci${number}`, `ci${number}-${place}`, net, "eth1") : [],
   ]);
   await batch([], [
@@ -25,8 +25,8 @@ export async function switchLinks(net, direction) {
   for (const link of ["eth0", "eth1"]) await run(["nsenter", `--net=/proc/${net}/ns/net`, "ip", "link", "set", link, direction]).catch(() => undefined);
 }
 
-function linkLines(bridge, link, net, peer) {
-  return [`link add ${link} type veth peer name ${peer} netns ${net}`, `link set ${link} master ${bridge} up`];
+function linkLines(bridge, link, net, peer, isThere = false) {
+  return [...isThere ? [] : [`link add ${link} type veth peer name ${peer} netns ${net}`], `link set ${link} master ${bridge} up`];
 }
 
 function batch(before, lines) {

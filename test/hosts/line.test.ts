@@ -2,6 +2,7 @@ import { expect, it } from "vitest";
 import type { CaissonError } from "../../src/model/index.ts";
 import { planFrameCut, type FrameCut } from "../support/frame-cut.ts";
 import { lacking, startHosts } from "../support/hosts.ts";
+import { runToEnd } from "../support/host.ts";
 import { openLine } from "../support/line.ts";
 import { open } from "../transport/over-ssh.ts";
 
@@ -98,4 +99,23 @@ it("breaks at a frame of a conversation with the agent: the planned one arrives,
     expect([place, await converse(cut)]).not.toEqual([place, "to its end"]);
     expect(cut.seen()).toMatchObject({ broken: true, [place.direction]: place.frame });
   }
+});
+
+it("as a wire: TCP itself meets its length, and what travels is counted in packets", { timeout: 300_000 }, async ({ skip }) => {
+  skip(lacking("wire") !== undefined, lacking("wire"));
+  await using hosts = await startHosts({ kind: "namespace", count: 2, wire: { roundTrip: 100 } });
+  const h1 = hosts.get("h1");
+  const start = performance.now();
+  expect((await h1.run("true")).status).toBe(0);
+  const took = performance.now() - start;
+  const { turns, toHost, fromHost, connections } = await hosts.wire!.count("h1");
+  expect(connections).toBe(1);
+  expect(turns).toBeGreaterThan(7);
+  expect(took).toBeGreaterThan((turns - 2) * 100);
+  expect([toHost > 3000, fromHost > 3000]).toEqual([true, true]);
+  await hosts.wire!.set({ roundTrip: 0, silent: true }, "h2");
+  expect((await runToEnd(["ssh", "-o", "BatchMode=yes", "-o", "ConnectTimeout=1", "deploy@h2", "true"], { env: hosts.env })).stderr).toContain("timed out");
+  await hosts.wire!.set({ silent: false, loss: 0.05 }, "h2");
+  expect((await hosts.get("h2").run("wc -c", { input: Buffer.alloc(300_000) })).stdout).toBe("300000\n");
+  expect((await hosts.wire!.count("h2")).dropped).toBeGreaterThan(3);
 });

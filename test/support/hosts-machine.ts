@@ -1,4 +1,4 @@
-import { openGroup, type GroupHost, type GroupKind, type HostSpecial } from "../../scripts/hosts/group.mjs";
+import { openGroup, type GroupHost, type GroupOptions, type Wire } from "../../scripts/hosts/group.mjs";
 import { processWord } from "../../scripts/hosts/processes.mjs";
 import { sshEnvironment } from "../../scripts/hosts/ssh-files.mjs";
 import { countConnections, hostOf, routesOf, runOverSsh, type Host, type Hosts } from "./host.ts";
@@ -16,11 +16,16 @@ export interface Machine extends Host {
 }
 
 /** Hosts of kind `namespace` or `systemd`. */
-export async function startMachines(options: { readonly kind: GroupKind; readonly names: readonly string[]; readonly sshd: readonly string[]; readonly hosts: Readonly<Record<string, HostSpecial>> }): Promise<Hosts<Machine>> {
+export interface Machines extends Hosts<Machine> {
+  /** Where it was asked for: delay, rate and loss as TCP itself meets them, and counts of what was sent. */
+  readonly wire: Wire | undefined;
+}
+
+export async function startMachines(options: Omit<GroupOptions, "owner" | "say">): Promise<Machines> {
   const group = await openGroup({ ...options, owner: processWord(), say: (line) => process.stderr.write(`${line}\n`) });
   const env = sshEnvironment(group.files);
   const all = group.hosts.map((host) => asMachine(host, env));
-  return { all, get: hostOf(all), env, files: group.files, ...routesOf(group.files, group.ways), [Symbol.asyncDispose]: group.close };
+  return { all, get: hostOf(all), env, wire: group.wire, files: group.files, ...routesOf(group.files, group.ways), [Symbol.asyncDispose]: group.close };
 }
 
 function asMachine(host: GroupHost, env: Hosts["env"]): Machine {

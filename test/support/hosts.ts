@@ -18,17 +18,22 @@
  * (`writeFile(host.outside("/etc/sudoers.d/x"), "deploy ALL=(root) NOPASSWD: /usr/bin/systemctl daemon-reload\n", { mode: 0o440 })`).
  * The Debian under the last two is made once per checkout (1 to 2 minutes, 300 MB in .cache/hosts): the first test to ask waits.
  *
+ * Lines that break: `openLine` (line.ts, a relay for all kinds) and `planFrameCut` (frame-cut.ts). Lines to measure on: `startHosts({ kind: "namespace", wire: { roundTrip: 50 } })`,
+ * then `hosts.wire.count("h1")`: packets pass a program (scripts/hosts/wire.py), so that TCP's own windows meet the delay. Disks: `mountDisk` (disks.ts).
+ * Benches have all of it without TypeScript from scripts/hosts/group.mjs.
+ *
  * What a kind lacks here is said by `lacking(kind)`; a test then skips with that sentence:
  *
  *     it("deploys", async ({ skip }) => { skip(lacking("systemd") !== undefined, lacking("systemd")); ... });
  */
-import { lackingForGroup, type HostSpecial } from "../../scripts/hosts/group.mjs";
+import { existsSync } from "node:fs";
+import { lackingForGroup, type HostSpecial, type WireState } from "../../scripts/hosts/group.mjs";
 import type { Hosts } from "./host.ts";
-import { startMachines, type Machine } from "./hosts-machine.ts";
+import { startMachines, type Machines } from "./hosts-machine.ts";
 import { lackingSshd, startSshdHosts } from "./hosts-sshd.ts";
 
 export type { Host, Hosts, Outcome } from "./host.ts";
-export type { Machine } from "./hosts-machine.ts";
+export type { Machine, Machines } from "./hosts-machine.ts";
 
 export type HostKind = "sshd" | "namespace" | "systemd";
 
@@ -41,18 +46,22 @@ export interface HostsOptions<Kind extends HostKind = HostKind> {
   readonly sshd?: readonly string[];
   /** What is special about one of them; not for kind `sshd`. */
   readonly hosts?: Readonly<Record<string, HostSpecial>>;
+  /** A wire of this length, rate and loss before them; not for kind `sshd`. */
+  readonly wire?: WireState;
 }
 
-/** What hosts of this kind need that is not here, as a sentence; undefined when they can be had. */
-export function lacking(kind: HostKind = "sshd"): string | undefined {
-  return kind === "sshd" ? lackingSshd() : lackingForGroup(kind);
+/** What hosts of this kind, or a wire before them, need that is not here, as a sentence; undefined when they can be had. */
+export function lacking(kind: HostKind | "wire" = "sshd"): string | undefined {
+  if (kind === "sshd") return lackingSshd();
+  if (kind === "wire") return lackingForGroup("namespace") ?? (existsSync("/dev/net/tun") ? undefined : "needs /dev/net/tun");
+  return lackingForGroup(kind);
 }
 
 /** Start hosts. They are gone with all that runs on them when the value is disposed of, and at the next start when this process was killed. */
 export function startHosts(options?: HostsOptions<"sshd">): Promise<Hosts>;
-export function startHosts(options: HostsOptions<"namespace" | "systemd">): Promise<Hosts<Machine>>;
+export function startHosts(options: HostsOptions<"namespace" | "systemd">): Promise<Machines>;
 export function startHosts(options: HostsOptions = {}): Promise<Hosts> {
-  const { kind = "sshd", count = 1, sshd = [], hosts = {} } = options;
+  const { kind = "sshd", count = 1, sshd = [], hosts = {}, wire } = options;
   const names = Array.from({ length: count }, (_, at) => `h${at + 1}`);
-  return kind === "sshd" ? startSshdHosts(names, sshd) : startMachines({ kind, names, sshd, hosts });
+  return kind === "sshd" ? startSshdHosts(names, sshd) : startMachines({ kind, names, sshd, hosts, ...wire && { wire } });
 }
