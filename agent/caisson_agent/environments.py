@@ -84,12 +84,13 @@ def parse_values(data):
         raise Refused("name-invalid", "the environment that was sent is not made of assignments in double quotes")
     return pairs
 
-def values_of(root, package=None):
-    """The variables in force for a package; for None those of all."""
+def values_of(root, package=None, upcoming=False):
+    """The variables in force for a package; for None those of all. `upcoming`: those that the next switch brings into force, where it brings any."""
+    place = WAITING if upcoming and os.path.lexists(root.at(WAITING)) else IN_FORCE
     names = [package] if package is not None else packages_of(root)
     pairs = {}
     for name in names:
-        pairs.update(parse_values(tried(read_bytes, root.at(IN_FORCE, name), b"")))
+        pairs.update(parse_values(tried(read_bytes, root.at(place, name), b"")))
     return pairs
 
 def packages_of(root):

@@ -48,7 +48,8 @@ def prepare_hook(root, label, package, hook, user):
     """Who runs it, in which environment, and its words. Whatever is missing is missed before anything is written."""
     release = os.path.realpath(root.at("versions", label))
     programs = [os.path.join(release, package, "bin"), os.path.join(release, "bin")]
-    environment = dict(service_environment(root, release, package), PYTHONDONTWRITEBYTECODE="1", PYTHONUNBUFFERED="1")
+    # Before a switch they work for what will be; behind it that is in force already.
+    environment = dict(service_environment(root, release, package, root.unsettled() is None), PYTHONDONTWRITEBYTECODE="1", PYTHONUNBUFFERED="1")
     environment["PATH"] = os.pathsep.join(programs + [environment.get("PATH") or os.defpath])
     argv = [expanded(word, environment, hook_name(package, hook)) for word in hook["argv"]]
     own = os.path.join(programs[0], argv[0])

@@ -24,9 +24,9 @@ def return_service(root, service, old, new):
     if command:
         run_service(root, new if old is None else old, command)
 
-def service_environment(root, release, package=None):
+def service_environment(root, release, package=None, upcoming=False):
     """What programs of a release find around them: the values of their package, of all packages for None."""
-    return dict(os.environ, **dict(values_of(root, package), CAISSON_RELEASE=release, CAISSON_STATE=os.path.realpath(root.at("shared"))))
+    return dict(os.environ, **dict(values_of(root, package, upcoming), CAISSON_RELEASE=release, CAISSON_STATE=os.path.realpath(root.at("shared"))))
 
 def end_of_log(root, count):
     """The last lines of what the owner's command and what it started have said, without what nobody may see."""
