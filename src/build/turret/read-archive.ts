@@ -1,9 +1,10 @@
 import { createReadStream } from "node:fs";
 import { link, open, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
-import { fail, type Bytes } from "../../model/index.ts";
+import { fail, failAll, type Bytes, type Problem } from "../../model/index.ts";
 import { readGzip, readTarEntries, type Refuse } from "../../formats/index.ts";
 import { errorCode, makeDirectory, type Context } from "../../system/index.ts";
+import { turretKeys } from "./keys.ts";
 import { judgeMembers, type Member } from "./members.ts";
 import { readInstallRequires } from "./setup-text.ts";
 import { readStartConfig, type StartConfig } from "./start-config.ts";
@@ -96,8 +97,13 @@ async function readText(path: string, bytes: Bytes, refuse: Refuse): Promise<str
  * @throws CaissonError `config-invalid` where only running it would tell
  */
 function requirementsOf(given: string, setup: string | undefined): readonly string[] {
-  if (setup === undefined) return [];
-  return readInstallRequires(setup) ?? fail({ code: "config-invalid", file: `${given}/setup.py`, message: "`install_requires` is not a plain list of texts, and it is not run to find out", hint: "write the requirements into `turrets_requirements` of the project's config.json, and pack it with `caisson turret pack`" });
+  const file = `${given}/setup.py`;
+  const found = setup === undefined ? [] : readInstallRequires(setup);
+  if (found === undefined) return fail({ code: "config-invalid", file, message: "`install_requires` is not a plain list of texts, and it is not run to find out", hint: "write the requirements into `turrets_requirements` of the project's config.json, and pack it with `caisson turret pack`" });
+  const problems: Problem[] = [];
+  turretKeys["turrets_requirements"]?.read(found, ["install_requires"], ({ at: _at, ...mismatch }) => void problems.push({ code: "config-invalid", file, ...mismatch }));
+  failAll(problems);
+  return found;
 }
 
 async function extractMember(directory: string, member: Member, bytes: Bytes): Promise<void> {

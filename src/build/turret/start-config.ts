@@ -1,4 +1,5 @@
 import { fail, failAll, type Mismatch, type Problem } from "../../model/index.ts";
+import { turretFormatNumber } from "../../formats/index.ts";
 import { readJson } from "./json.ts";
 import { anyTable, turretKeys } from "./keys.ts";
 import { readLayer } from "./layer.ts";
@@ -19,9 +20,6 @@ export interface StartConfig {
   /** The spellings of the number of cannons that the file itself has: `canons`, `cannons` or both. */
   readonly spellings: readonly string[];
 }
-
-/** The highest number of an archive's format that is read here. */
-export const turretFormatNumber = 1;
 
 /**
  * Read a turret's `config.json`; `file` is its path as people see it.
@@ -56,7 +54,7 @@ export function readStartConfig(file: string, text: string): StartConfig {
 /** What an archive of ours says of itself; `{ requirements: undefined }` for any other. */
 function readOwn(file: string, top: Readonly<Record<string, unknown>>, report: (mismatch: Mismatch) => void): { readonly requirements: readonly string[] | undefined } {
   if (!Object.hasOwn(top, "caisson")) return { requirements: undefined };
-  const { format, tool, requirements } = anyTable.read(top["caisson"], ["caisson"], report) ?? {};
-  if (typeof format === "number" && format > turretFormatNumber) fail({ code: "archive-invalid", file, message: `this turret is of format ${format}, and the newest that is read here is ${turretFormatNumber}`, hint: typeof tool === "string" ? `start it with the Caisson that packed it (${tool}), or a newer one` : "start it with a newer Caisson" });
+  const { format, version, requirements } = anyTable.read(top["caisson"], ["caisson"], report) ?? {};
+  if (typeof format === "number" && format > turretFormatNumber) fail({ code: "archive-invalid", file, message: `this turret is of format ${format}, and the newest that is read here is ${turretFormatNumber}`, hint: typeof version === "string" ? `start it with the Caisson that packed it (${version}), or a newer one` : "start it with a newer Caisson" });
   return { requirements: requirements === undefined ? undefined : (turretKeys["turrets_requirements"]?.read(requirements, ["caisson", "requirements"], report) as readonly string[] | undefined) };
 }

@@ -1,0 +1,27 @@
+"""The HQ's side of a load test: publishes each word that it reads as a command, and prints what turrets send, one JSON text a line.
+
+Its first line names its ports. The worker takes what is published whole as JSON, so that only the empty channel works.
+"""
+import json
+import sys
+
+import zmq
+
+context = zmq.Context()
+publisher = context.socket(zmq.PUB)
+publisher.linger = 1000
+collector = context.socket(zmq.PULL)
+ports = {"hq_publisher": publisher.bind_to_random_port("tcp://127.0.0.1"), "hq_rc": collector.bind_to_random_port("tcp://127.0.0.1")}
+print(json.dumps(ports), flush=True)
+poller = zmq.Poller()
+poller.register(collector, zmq.POLLIN)
+poller.register(sys.stdin, zmq.POLLIN)
+while True:
+    ready = dict(poller.poll())
+    if collector in ready:
+        print(json.dumps(collector.recv_json()), flush=True)
+    if sys.stdin.fileno() in ready:
+        word = sys.stdin.readline().strip()
+        if not word:
+            break
+        publisher.send_string("%s %s" % ("", json.dumps({"command": word, "msg": word})))

@@ -1,0 +1,52 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
+import { oraclePython } from "./python-oracle.ts";
+
+/** What a turret sends: its status, or the result of one transaction. */
+export interface TurretMessage {
+  readonly turret?: string;
+  readonly turret_name?: string;
+  readonly status?: string;
+  readonly uuid?: string;
+  readonly scriptrun_time?: number;
+  readonly error?: string;
+}
+
+/** An HQ with sockets of its own: PUB for commands, PULL for what turrets send. */
+export interface Hq extends AsyncDisposable {
+  /** What a turret's config.json says of it. */
+  readonly config: { readonly hq_address: string; readonly hq_publisher: number; readonly hq_rc: number };
+  /** Everything that came so far, in order. */
+  readonly messages: readonly TurretMessage[];
+  publish(command: "start" | "stop" | "kill" | "status_request"): void;
+  /** The first message from the `after`th on that is so, which may be still to come; an error after half a minute. */
+  until(wanted: (message: TurretMessage) => boolean, after?: number): Promise<TurretMessage>;
+}
+
+export async function startHq(): Promise<Hq> {
+  const child = spawn(oraclePython("zmq", ["pyzmq==27.3.0"]), ["-I", join(import.meta.dirname, "oct-hq.py")], { stdio: ["pipe", "pipe", "inherit"] });
+  const lines = createInterface({ input: child.stdout });
+  const [first] = (await once(lines, "line")) as [string];
+  const messages: TurretMessage[] = [];
+  lines.on("line", (line) => messages.push(JSON.parse(line) as TurretMessage));
+  return {
+    config: { hq_address: "127.0.0.1", ...(JSON.parse(first) as { readonly hq_publisher: number; readonly hq_rc: number }) },
+    messages,
+    publish: (command) => void child.stdin.write(`${command}\n`),
+    until: async (wanted, after = 0) => {
+      for (const end = Date.now() + 30_000; Date.now() < end; await sleep(20)) {
+        const found = messages.slice(after).find(wanted);
+        if (found !== undefined) return found;
+      }
+      throw new Error(`no such message; these came: ${JSON.stringify(messages)}`);
+    },
+    [Symbol.asyncDispose]: async () => {
+      const ended = once(child, "exit");
+      child.stdin.end();
+      await ended;
+    },
+  };
+}
