@@ -7,6 +7,7 @@ if sys.version_info < (3, 6):
     sys.exit(3)
 import hashlib
 import json
+import marshal
 import os
 import struct
 import zlib
@@ -20,14 +21,17 @@ def take(size):
             sys.exit(1)
         data += piece
     return data
+def kept(name):
+    try:
+        with open(os.path.join(root, ".agent", name), "rb") as file:
+            return file.read()
+    except OSError:
+        return b""
 def is_it(text):
     return hashlib.sha256(text).hexdigest() == digest
-try:
-    with open(os.path.join(root, ".agent", digest), "rb") as file:
-        text = file.read()
-except OSError:
-    text = b""
 PENDING = b""
+NEWS = {}
+text = kept(digest)
 if not is_it(text):
     os.write(1, (marker + " want" + chr(10)).encode())
     while True:
@@ -40,6 +44,15 @@ if not is_it(text):
     text = zlib.decompress(take(said["size"]))
     if not is_it(text):
         sys.exit("caisson: the agent did not arrive whole")
+    NEWS[digest] = text
 PROGRAM = text.decode()
+name = "%s.%x" % (digest, sys.hexversion)
+code = kept(name)
+if hashlib.sha256(code[32:]).digest() == code[:32]:
+    code = marshal.loads(code[32:])
+else:
+    code = compile(PROGRAM, "agent.py", "exec")
+    text = marshal.dumps(code)
+    NEWS[name] = hashlib.sha256(text).digest() + text
 sys.argv[1:] = [root, "--marker", marker]
-exec(compile(PROGRAM, "agent.py", "exec"))
+exec(code)

@@ -18,11 +18,12 @@ from .files import (
     write_all,
 )
 from .hooks import closed_by
+from .keeping import keep_program
 from .services import return_service
 from .trees import Blobs
 from .values import JOURNAL_RESERVE, LABEL, Refused, explained, random_word
 
-UNPUBLISHED = (("trees", r"\.(new|trash)-"), ("versions", r"\.(new|trash)-"), ("units", r"\.new-"), ("", r"\.(incoming|env-next)\Z"), (".env", r"\.new-"))
+UNPUBLISHED = (("trees", r"\.(new|trash)-"), ("versions", r"\.(new|trash)-"), ("units", r"\.new-"), ("", r"\.(incoming|env-next)\Z"), (".env", r"\.new-"), (".agent", r"\.new-"))
 
 def described_holder(holder):
     """Who holds a host, since when, and for what, in a sentence."""
@@ -197,6 +198,7 @@ class Root:
             os.close(number)
             os.close(journal)
         sync_path(self.path)
+        keep_program(self)
 
     # The switch
     def switch(self, label):
