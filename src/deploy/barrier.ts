@@ -13,10 +13,13 @@ const STAGING: ReadonlySet<string> = new Set(["receive", "tree", "stage", "envir
 
 /** In a plan's order: what stages, with hooks at `stage`; hooks before the switch that are all hosts' affair; each host's own hooks before it, and the switch. */
 export function partAtBarrier(steps: readonly Step[]): Parted {
-  const isShared = (step: Step): boolean => step.step === "hook" && step.hook.at === "before-activate" && step.hook.once === "stack";
   const staged = lengthOf(steps, (step) => STAGING.has(step.step) || (step.step === "hook" && step.hook.at === "stage"));
   const shared = staged + lengthOf(steps.slice(staged), isShared);
   return { staging: steps.slice(0, staged), shared: steps.slice(staged, shared), switching: steps.slice(shared) };
+}
+
+function isShared(step: Step): boolean {
+  return step.step === "hook" && step.hook.at === "before-activate" && step.hook.once === "stack";
 }
 
 /** Whether all hosts depend on what this one does: it runs hooks in the name of all. */

@@ -44,6 +44,12 @@ async function deploy(wanted: Wanted, to: Target = target()): Promise<readonly H
   return await change.apply();
 }
 
+async function prune(keep: number): Promise<readonly HostResult[]> {
+  await using change = await preparePrune(bench.ctx, bench.store, target(), keep);
+  expect(change.plan.hosts[0]?.hooks).toBe(change.plan.hosts[0]?.removes.length);
+  return await change.apply();
+}
+
 function notes(root = "app"): readonly string[] {
   const path = join(bench.directory, root, "shared/notes");
   return existsSync(path) ? readFileSync(path, "utf8").trim().split("\n") : [];
@@ -235,12 +241,6 @@ describe("irreversible hooks", () => {
 });
 
 describe("hooks at removal", () => {
-  async function prune(keep: number): Promise<readonly HostResult[]> {
-    await using change = await preparePrune(bench.ctx, bench.store, target(), keep);
-    expect(change.plan.hosts[0]?.hooks).toBe(change.plan.hosts[0]?.removes.length);
-    return await change.apply();
-  }
-
   it("run before their release is removed; one that fails keeps it", async () => {
     for (const number of ["1.0", "1.1", "1.2", "1.3"]) await deploy(await makeStack(bench.store, version(number, [{ at: "remove" }])));
     expect(await prune(1)).toMatchObject([{ outcome: "done", removed: ["1.0"] }]);
