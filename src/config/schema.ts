@@ -123,11 +123,11 @@ const hookTable = object({
 
 const packageTable = object({
   kind: documented(optional(oneOf("python", "files", "turret")), "What it is: a Python project, files that are installed as they are, or a load-test worker of an OCT project.", "\"python\""),
-  turret: documented(optional(filled("a turret's name")), "Kind `turret`: the `name` of its entry in the project's `config.json`.", "the package's name"),
   path: documented(optional(filled("a directory")), "Its directory, in the workspace; with `git`, in that repository.", "\".\""),
   git: documented(optional(filled("an address")), "Address of the repository that it comes from, instead of this workspace."),
   ref: documented(optional(filled("a branch, tag or commit")), "With `git`: branch, tag or commit; its HEAD where left out."),
   prefix: documented(optional(text("a relative path", (word) => /^[^/\0]+(\/[^/\0]+)*$/.test(word) && !word.split("/").some((part) => part === ".." || part === "."))), "Kind `files`: the directory of a release that they are put in, `etc/shop`; its top where left out."),
+  turret: documented(optional(filled("a turret's name")), "Kind `turret`: the `name` of its entry in the project's `config.json`; left out, the package's name."),
   extras: documented(optional(list(text("an extra's name", (word) => NAME.test(word)))), "Kind `python`: extras that are installed with it."),
   link: documented(optional(oneOf("auto", "copy")), "Whether a release links to installed wheels, or copies them where programs write beside their own code.", "\"auto\""),
   processes: documented(optional(record(either(command, processTable), "a table of processes", (name) => PROCESS.test(name))), "Programs of it that run, by name."),

@@ -157,7 +157,7 @@ root = "/srv"
     "caisson.toml:10 there is no directory `gone`",
     "caisson.toml:11 a quote is left open in `say 'hi`",
     "caisson.toml:12 there is no process `wbe`; processes: web",
-    "caisson.toml:15 packages.files.kind is `file`; expected one of `python`, `files`",
+    "caisson.toml:15 packages.files.kind is `file`; expected one of `python`, `files`, `turret`",
     "caisson.toml:16 packages.files.health is `127.0.0.1:8000`; expected an address that begins with http://, https:// or tcp://, or a table with `url` or `command`",
     "caisson.toml:18 targets is a list; expected a table of targets",
   ]);
@@ -179,7 +179,7 @@ it("refuses two packages of one name, and a name that is not the project's own",
 it("refuses what this version does not do, rather than pass over it", async () => {
   const files = { "caisson.toml": "[packages.a]\nextend = 'core'\n", "pyproject.toml": pyproject("a") };
   expect(await problemsOf(files)).toEqual([
-    "caisson.toml:2 unknown key `packages.a.extend`; known here: kind, path, git, ref, prefix, extras, link, processes, start, health, hooks",
+    "caisson.toml:2 unknown key `packages.a.extend`; known here: kind, path, git, ref, prefix, turret, extras, link, processes, start, health, hooks",
   ]);
 });
 

@@ -14,7 +14,11 @@ export function readLayer(value: unknown, at: KeyPath, report: (mismatch: Mismat
     const key = Object.hasOwn(SPELLINGS, written) ? (SPELLINGS[written] ?? written) : written;
     if (key === "caisson") continue;
     const shape = Object.hasOwn(turretKeys, key) ? turretKeys[key] : undefined;
-    const checked = shape === undefined ? member : shape.read(member, [...at, written], report);
+    const mistakes: Mismatch[] = [];
+    const read = shape === undefined ? member : shape.read(member, [...at, written], (mistake) => mistakes.push(mistake));
+    mistakes.forEach(report);
+    // Of a list with one wrong item nothing is left either.
+    const checked = mistakes.length === 0 ? read : undefined;
     const other = found.get(key);
     if (other !== undefined && other.value !== checked) report({ at: [...at, written], message: `\`${other.written}\` and \`${written}\` mean the same, and say different things`, hint: "leave one of them out" });
     found.set(key, { written, value: checked });

@@ -56,7 +56,7 @@ export async function packTurrets(ctx: Context, request: PackTurretsRequest): Pr
     } catch (error) {
       const known = explainFileError(error, path);
       if (!(known instanceof CaissonError)) throw error;
-      const stale = (await lstat(resolve(ctx.cwd, path)).catch(() => undefined)) !== undefined;
+      const stale = (await lstat(resolve(ctx.cwd, path)).catch(() => undefined))?.isFile() === true;
       return { turret: turret.name, state: "failed", problem: { ...known.problems[0], ...(stale ? { hint: [...(known.hint === undefined ? [] : [known.hint]), `\`${path}\` is from an earlier time`].join("; ") } : {}) } };
     }
   });

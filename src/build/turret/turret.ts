@@ -34,7 +34,7 @@ const NEEDED = ["name", "script", "cannons", "rampup"] as const;
 export function makeTurret(said: Layer, at: KeyPath, place: Turret["place"], report: Report): Turret | undefined {
   const { turrets_requirements: requirements = [], command } = said as { readonly turrets_requirements?: readonly string[]; readonly command?: readonly string[] };
   const named = typeof said["name"] === "string" ? ` of \`${said["name"]}\`` : "";
-  const missing = NEEDED.filter((key) => !Object.hasOwn(said, key) && !(key === "script" && command !== undefined));
+  const missing = NEEDED.filter((key) => !Object.hasOwn(said, key) && !(key === "script" && Object.hasOwn(said, "command")));
   for (const key of missing) report({ at: [...at, key], message: `\`${key}\`${key === "cannons" ? " (or `canons`)" : ""}${named === "" ? " of a turret" : named} is missing` });
   if (missing.length > 0 || NEEDED.some((key) => Object.hasOwn(said, key) && said[key] === undefined)) return undefined;
   const written = said["script"] as string | undefined;
