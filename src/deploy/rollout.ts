@@ -84,8 +84,9 @@ function describeFailures({ missed }: Rollout, failed: readonly HostResult[]): s
 }
 
 /** Ask a host for something, and tell whoever looks on how it began and ended. */
-export async function askAndTell(rollout: Rollout, { name }: HostAddress, step: HostStep, bytes: number | undefined, ask: () => Promise<Answer>): Promise<Answer> {
-  const about = { type: "step", host: name, step, ...(bytes === undefined ? {} : { bytes }) } as const;
+export async function askAndTell(rollout: Rollout, host: HostAddress, step: HostStep, bytes: number | undefined, ask: () => Promise<Answer>): Promise<Answer> {
+  const saw = rollout.plan.hosts.find((planned) => planned.host === host)?.saw.generation;
+  const about = { type: "step", host: host.name, step, ...(saw === undefined ? {} : { generation: saw + 1 }), ...(bytes === undefined ? {} : { bytes }) } as const;
   const { report } = rollout.ctx;
   try {
     const answer = await ask();
