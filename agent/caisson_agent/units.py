@@ -6,7 +6,7 @@ import re
 import signal
 import time
 
-from .files import read_bytes, read_json, sync_path, tried, write_new
+from .files import read_json, sync_path, tried, write_new
 from .systemd import OWN_UNIT, Systemd, first_line, message_of
 from .values import Refused, canonical_json, checked, checked_label, random_word
 
@@ -79,7 +79,7 @@ def restart_units(root, label, scope, deadline):
     if manager.installs:
         manager.install(wanted["files"])
     manager.run(manager.allowed(wanted["commands"]["reset"]))  # a process that was started too often must not keep another release from being started
-    since = time.monotonic()
+    since, began = time.time(), time.monotonic()
     manager.must(wanted["commands"]["restart"])
     files = started_files(wanted)
     while True:
@@ -87,7 +87,7 @@ def restart_units(root, label, scope, deadline):
         waiting = [file for file in files if states.get(file["name"], {}).get("Job", "0") not in ("", "0")]
         if not waiting:
             break
-        if time.monotonic() - since > deadline:
+        if time.monotonic() - began > deadline:
             raise Refused("unhealthy", "process `%s` was not up %g s after it was to start%s" % (waiting[0]["process"], deadline, last_words(manager, wanted, waiting, since)))
         time.sleep(0.1)
     for file in files:
@@ -122,7 +122,7 @@ class Watch:
     def __init__(self, root, label, package, scope):
         self.manager, self.wanted = Systemd(scope), units_of(root, label) or {"files": []}
         self.files = started_files(self.wanted, package)
-        self.since = time.monotonic() - 1
+        self.since = os.lstat(root.at("versions", "current")).st_ctime if root.linked("current") == label else 0  # a link is made anew by the switch
         self.seen = None
 
     def problem(self):
@@ -139,7 +139,7 @@ class Watch:
         return ended[0] if ended else "a process was started again" if changed else None
 
     def last_words(self):
-        return last_words(self.manager, self.wanted, self.files, self.since - 60) if self.files else ""
+        return last_words(self.manager, self.wanted, self.files, self.since) if self.files else ""
 
 def refuse_failed(manager, wanted, file, state, since):
     if state.get("ActiveState") == "failed":
@@ -155,14 +155,15 @@ def how_ended(state):
     return "was ended by %s" % (names[0] if names else "signal %s" % status)
 
 def last_words(manager, wanted, files, since):
-    """What processes said last, as the end of a sentence: an error's own line where there is one among the last; nothing where nothing is known."""
+    """What processes that were started `since` said last, as the end of a sentence: an error's own line where there is one among the last; nothing where nothing is known."""
     try:
         entries = manager.journal(wanted["commands"]["logs"])
     except Refused:
         return ""
-    boot = tried(read_bytes, "/proc/sys/kernel/random/boot_id", b"").decode("ascii").strip().replace("-", "")
     names = {file["name"] for file in files}
-    mine = [entry for entry in entries if unit_of_entry(entry) in names and not is_systemd(entry) and entry.get("_BOOT_ID") == boot and int(entry.get("__MONOTONIC_TIMESTAMP", 0)) >= since * 1e6]
+    mine = [entry for entry in entries if unit_of_entry(entry) in names and not is_systemd(entry)]
+    before = {entry.get("_SYSTEMD_INVOCATION_ID") for entry in mine if int(entry.get("__REALTIME_TIMESTAMP", 0)) < since * 1e6}
+    mine = [entry for entry in mine if entry.get("_SYSTEMD_INVOCATION_ID") not in before]
     said = [line for entry in mine for line in message_of(entry).splitlines() if line.strip()][-60:]
     errors = [line for line in said if re.match(r"(\w+\.)*\w*(Error|Exception)\b", line)]
     return "; last log: %s" % (errors or said)[-1].strip() if said else ""
