@@ -5,6 +5,7 @@ import sys
 
 if sys.version_info < (3, 6):
     sys.exit(3)
+import binascii
 import hashlib
 import json
 import marshal
@@ -12,7 +13,7 @@ import os
 import struct
 import zlib
 
-root, marker, digest = sys.argv[2:5]
+root, marker, digest, first = sys.argv[2:6]
 def take(size):
     data = b""
     while len(data) < size:
@@ -29,7 +30,7 @@ def kept(name):
         return b""
 def is_it(text):
     return hashlib.sha256(text).hexdigest() == digest
-PENDING = b""
+PENDING = binascii.a2b_base64(first)
 NEWS = {}
 text = kept(digest)
 if not is_it(text):

@@ -8,8 +8,8 @@ import { quoteForAnyShell } from "./quote.ts";
 
 /** The agent as it travels to a host that is not this machine: a command for its login shell, and the program for where that has none. PROTOCOL.md has the words. */
 export interface Traveller {
-  /** For one host and one conversation; any login shell reads it. `root` is absolute, and has passed `rootTrouble`. */
-  command(root: string, marker: string): string;
+  /** For one host and one conversation; any login shell reads it. `root` is absolute, and has passed `rootTrouble`. `first` are frames that the agent finds there when it begins. */
+  command(root: string, marker: string, first: Uint8Array): string;
   /** The agent itself, for a host that says `want`. */
   program(): Promise<Uint8Array>;
 }
@@ -20,7 +20,7 @@ export async function readTraveller(): Promise<Traveller> {
   const script = shell.map((line) => line.trim()).join(" ");
   let program: Promise<Uint8Array> | undefined;
   return {
-    command: (root, marker) => `exec ${quoteForAnyShell(["sh", "-c", script, "caisson", python.join("^"), root, marker, digest])}`,
+    command: (root, marker, first) => `exec ${quoteForAnyShell(["sh", "-c", script, "caisson", python.join("^"), root, marker, digest, Buffer.from(first).toString("base64")])}`,
     program: () => (program ??= pack(agent, digest)),
   };
 }

@@ -23,8 +23,8 @@ async function connect(ctx: Context, host: HostAddress, marker: string, first: U
   const trouble = rootTrouble(host.root);
   if (trouble !== undefined) fail({ code: "name-invalid", message: `the directory \`${host.root}\` ${trouble}`, hint: "a directory on the host, from the top: /srv/shop" });
   for (let attempt = 0; ; attempt++) {
-    const line = await startSsh(ctx, ["-T", ...(await way()), "--", host.address, traveller.command(host.root, marker)]);
-    const begun = await begin(line, marker, first, traveller);
+    const line = await startSsh(ctx, ["-T", ...(await way()), "--", host.address, traveller.command(host.root, marker, first)]);
+    const begun = await begin(line, marker, traveller);
     if ("output" in begun) return channelOf(line, begun.output);
     await line.end();
     const failure: Failure = { address: host.address, host: host.name, said: line.said(), admitted: line.admitted() };
@@ -42,9 +42,8 @@ interface NotBegun {
   readonly noise: string;
 }
 
-/** From the first word from the host to an agent that listens. `first` is sent at once: on a long way every answer that is waited for counts. */
-async function begin(line: Line, marker: string, first: Uint8Array, traveller: Traveller): Promise<NotBegun | { readonly output: Bytes }> {
-  line.input.write(first);
+/** From the first word from the host to an agent that listens. */
+async function begin(line: Line, marker: string, traveller: Traveller): Promise<NotBegun | { readonly output: Bytes }> {
   let silent = false;
   const timer = setTimeout(() => {
     silent = true;
