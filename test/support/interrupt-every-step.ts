@@ -18,6 +18,10 @@ export interface Interruptible {
   readonly template: string;
   readonly from: string;
   readonly to: string;
+  /** It has run an irreversible hook: whatever ends it behind its switch leaves the new release. */
+  readonly keeps?: true;
+  /** What else is not as it must be where a release is current and nothing is under way. */
+  look?(root: string, current: string): readonly string[];
   target(root: string): Target;
   prepare(target: Target, env: Readonly<Record<string, string>>): Promise<Change>;
 }
@@ -29,7 +33,7 @@ export interface Swept {
 }
 
 /** Kinds of steps in which more than one thing becomes durable. */
-const HAVE_MIDDLE: ReadonlySet<string> = new Set(["receive", "tree", "stage", "activate", "confirm", "prune"]);
+const HAVE_MIDDLE: ReadonlySet<string> = new Set(["receive", "tree", "stage", "activate", "confirm", "prune", "environment", "hook"]);
 
 /** `kill -9` of the agent before, in the middle of and after each kind of step of a change; then the same change again. */
 export async function killAgentAtEveryStep(bench: Workbench, change: Interruptible): Promise<Swept> {
@@ -37,7 +41,7 @@ export async function killAgentAtEveryStep(bench: Workbench, change: Interruptib
   const points = [...new Set(steps)].flatMap((step) => ["before", "middle", "after"].flatMap((moment) => (moment === "middle" && !HAVE_MIDDLE.has(step) ? [] : [{ step, moment }])));
   return await sweep(points, async ({ step, moment }) => await onCopy(bench, change, async (root) => {
     const [result] = await carryOut(change, root, { CAISSON_FAULT: `${step}:${moment}` });
-    const wanted = outcomeOf(step, moment, steps);
+    const wanted = outcomeOf(change, step, moment, steps);
     const said = result?.outcome === wanted ? [] : [`said ${result?.outcome}, not ${wanted}`];
     return [...said, ...(await findUntruth(bench, change, root, result)), ...(await findDivergence(bench, change, root))].map((fault) => `agent killed ${moment} ${step}: ${fault}`);
   }));
@@ -60,8 +64,9 @@ async function sweep<Point>(points: readonly Point[], interrupt: (point: Point) 
 }
 
 /** What a killed agent leaves: nothing before the switch, the old release after it, the new one only where its confirmation was durable already. */
-function outcomeOf(step: Step["step"], moment: string, steps: readonly Step["step"][]): HostOutcome {
+function outcomeOf({ keeps }: Interruptible, step: Step["step"], moment: string, steps: readonly Step["step"][]): HostOutcome {
   if (step === "confirm" && moment !== "before") return "done";
+  if (keeps === true && (steps.indexOf(step) > steps.indexOf("activate") || (step === "activate" && moment === "after"))) return "partly-done";
   return steps.indexOf(step) < steps.indexOf("activate") ? "not-done" : "undone";
 }
 
@@ -106,7 +111,7 @@ async function findUntruth(bench: Workbench, change: Interruptible, root: string
   await using agent = await openAgent(bench.ctx, { name: "local", via: "local", address: "", root }, { by: "tester" });
   const state = await agent.observe();
   const { problems } = await agent.verify();
-  const wanted = result === undefined ? state.current : result.outcome === "done" ? change.to : change.from;
+  const wanted = result === undefined ? state.current : ["done", "partly-done"].includes(result.outcome) ? change.to : change.from;
   return [
     ...([change.from, change.to].includes(current) ? [] : [`current is ${current}`]),
     ...(Buffer.from(said.stdout).toString() === `hello ${current}\n` ? [] : [`the program of ${current} fails: ${said.stderr}`]),
@@ -114,6 +119,7 @@ async function findUntruth(bench: Workbench, change: Interruptible, root: string
     ...(state.current === wanted && (result?.now === undefined || result.now === state.current) ? [] : [`said ${result?.outcome} (now: ${result?.now}), and current is ${state.current}`]),
     ...state.releases.filter((release) => release.state === "unconfirmed").map(({ label }) => `${label} is unconfirmed`),
     ...problems.map(({ path, problem }) => `${path} is ${problem}`),
+    ...(change.look?.(root, state.current ?? "") ?? []),
   ];
 }
 
@@ -123,12 +129,13 @@ async function findDivergence(bench: Workbench, change: Interruptible, root: str
   const current = readlinkSync(join(root, "versions/current"));
   await using agent = await openAgent(bench.ctx, { name: "local", via: "local", address: "", root }, { by: "tester" });
   const { problems } = await agent.verify();
-  const rubbish = readdirSync(root, { recursive: true, encoding: "utf8" }).filter((path) => /(?:^|\/)\.(?:new|trash|tmp|current|part)-?/.test(path));
+  const rubbish = readdirSync(root, { recursive: true, encoding: "utf8" }).filter((path) => /(?:^|\/)\.(?:new|trash|tmp|current|part|env-next)-?/.test(path));
   const incoming = existsSync(join(root, ".incoming")) ? readdirSync(join(root, ".incoming")) : [];
   return [
     ...(result !== undefined && ["done", "unchanged"].includes(result.outcome) ? [] : [`again: ${result?.outcome}, ${result?.problem?.message}`]),
     ...(current === change.to ? [] : [`again: current is ${current}`]),
     ...problems.map(({ path, problem }) => `again: ${path} is ${problem}`),
+    ...(change.look?.(root, current) ?? []).map((fault) => `again: ${fault}`),
     ...[...rubbish, ...incoming].map((path) => `again: ${path} is left`),
   ];
 }
