@@ -26,7 +26,7 @@ const checks = [
   ["unused code", [bin("knip")]],
   ["package", [bin("publint"), "--strict"]],
   ["package types", [bin("attw"), "--pack", ".", "--profile", "esm-only"]],
-  ["agent style", [python("ruff"), "check", "--no-cache", ...agent]],
+  ["style of Python", [python("ruff"), "check", "--no-cache", ...agent, "scripts/hosts/wire.py"]],
   ["agent syntax", [python("vermin"), "--target=3.4-", "--violations", "--no-tips", "dist/agent.py"]],
   ["shell", ["shellcheck", "--shell=sh", ...shell]],
   ["generated pages", [process.execPath, "scripts/generate.mjs", "--check"]],

@@ -34,4 +34,5 @@ done
 hostname "$name"
 pivot_root . mnt
 umount -l mnt
+# shellcheck disable=SC2016
 exec env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin chroot . perl -e '$SIG{CHLD} = "IGNORE"; sleep while 1'

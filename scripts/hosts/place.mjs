@@ -11,8 +11,7 @@ const place = "/var/tmp/caisson-hosts";
 const hierarchies = ["/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified", "/sys/fs/cgroup"].filter((path) => existsSync(join(path, "cgroup.procs")));
 
 /**
- * Take a free number; an owner is a process's word, or a name for hosts that stay until they are taken down.
- * Removes first what owners left behind that are gone.
+ * Take a free number, after a sweep; an owner is a process's word, or a name for hosts that stay until they are taken down.
  */
 export async function claimNumber(owner) {
   mkdirSync(place, { recursive: true });
@@ -38,10 +37,13 @@ export function readPlace() {
   return numbers.map((name) => ({ number: Number(name), directory: join(place, name), owner: readWord(join(place, name, "owner")) })).filter(({ owner }) => owner !== "");
 }
 
-async function sweep() {
+/** Remove what owners left behind that are gone. */
+export async function sweep() {
   for (const { number, owner } of readPlace()) {
     if (/^\d+-\d+/.test(owner) && !isRunning(owner)) await removeGroup(number);
   }
+  const halves = existsSync(place) ? readdirSync(place).filter((name) => name.startsWith("gone-")) : [];
+  for (const name of halves) rmSync(join(place, name), { recursive: true, force: true, maxRetries: 5 });
 }
 
 /** Take a group down: its processes, mounts, links, control groups and files, whatever of them there is. */

@@ -32,8 +32,8 @@ def main():
     for word in words:
         name, rest = word.split("=")
         place, pid = rest.split(":")
-        near = make_tap("cs%s-%s" % (number, place))
-        enter(os.open("/proc/%s/ns/net" % pid, os.O_RDONLY))
+        near = make_tap(f"cs{number}-{place}")
+        enter(os.open(f"/proc/{pid}/ns/net", os.O_RDONLY))
         far = make_tap("eth0")
         enter(home)
         hosts[name] = Host(near, far)

@@ -1,0 +1,2 @@
+/** Remove the groups whose owners are gone. */
+export function sweep(): Promise<void>;
