@@ -25,6 +25,8 @@ export type Action =
       /** Name and tree of the package itself and of each workspace package it needs. */
       readonly trees: Json;
       readonly revision?: Json;
+      /** The tree of the interpreter that goes along. */
+      readonly interpreter?: Digest;
       /** What decides which distributions are chosen. */
       readonly lock: string;
       readonly format: string;

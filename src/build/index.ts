@@ -1,5 +1,6 @@
 /** Makes payloads and artifacts from packages at a revision and puts them in the store. */
 import type * as Dev from "./dev.ts";
+import type * as InterpreterImport from "./interpreter-tree/import.ts";
 import type * as LockWorkspace from "./lock-workspace.ts";
 import type * as WhyBuild from "./why.ts";
 import type * as TurretPack from "./turret/pack.ts";
@@ -13,6 +14,8 @@ export { findUv } from "./tools.ts";
 export type { StartConfig } from "./turret/start-config.ts";
 export type { DevEnvironment, DevRequest } from "./dev.ts";
 export type { ChangedInput, Why, WhyRequest } from "./why.ts";
+export { listInterpreters } from "./interpreter-tree/kept.ts";
+export type { ImportedInterpreter } from "./interpreter-tree/import.ts";
 export type { LockWorkspaceRequest, WrittenLock } from "./lock-workspace.ts";
 export { parseTurretVersion } from "./turret/setup.ts";
 export type { PackedTurret, PackedTurrets, PackTurretsRequest } from "./turret/pack.ts";
@@ -20,6 +23,7 @@ export type { PackedTurret, PackedTurrets, PackTurretsRequest } from "./turret/p
 // Loaded when it is first called, as all that a build with nothing to do has no need of.
 export const makeDevEnvironment: typeof Dev.makeDevEnvironment = async (...words) => (await import("./dev.ts")).makeDevEnvironment(...words);
 export const explainBuild: typeof WhyBuild.explainBuild = async (...words) => (await import("./why.ts")).explainBuild(...words);
+export const importInterpreter: typeof InterpreterImport.importInterpreter = async (...words) => (await import("./interpreter-tree/import.ts")).importInterpreter(...words);
 export const lockWorkspace: typeof LockWorkspace.lockWorkspace = async (...words) => (await import("./lock-workspace.ts")).lockWorkspace(...words);
 export const readTurretArchive: typeof TurretArchive.readTurretArchive = async (...words) => (await import("./turret/read-archive.ts")).readTurretArchive(...words);
 export const readTurretFolder: typeof TurretArchive.readTurretFolder = async (...words) => (await import("./turret/read-archive.ts")).readTurretFolder(...words);

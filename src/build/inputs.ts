@@ -24,6 +24,7 @@ export async function readInputs(session: Session, pkg: Package, platform: Platf
   const members = [pkg, ...siblingsOf(pkg, session.workspace.packages)];
   const sources = members.map((member) => session.source(member));
   const { name: _, source: __, needs: ___, ...settings } = pkg;
+  const interpreter = pkg.kind === "files" ? undefined : await session.interpreter(platform);
   return {
     members,
     sources,
@@ -34,6 +35,7 @@ export async function readInputs(session: Session, pkg: Package, platform: Platf
       platform: platform as unknown as Json,
       trees: members.map(({ name, kind }, at) => ({ name, kind, tree: sources[at]?.treeKey ?? "" })),
       lock: pkg.kind === "files" ? "" : await lockKey(session.ctx, lockRequest(session, pkg, platform)),
+      ...(interpreter === undefined ? {} : { interpreter: interpreter.tree.id }),
       rules: `${ruleSetVersion} ${await session.ownDigest()}`,
     },
     commits: () => Promise.all(sources.map(async (source) => ({ commit: source.revision.id, describe: (await source.describe()) ?? "" }))),

@@ -26,7 +26,7 @@ export async function makePayload(session: Session, pkg: Package, platform: Plat
     const [source] = sources as readonly [Source];
     const revision = dependsOnCommit ? source.revision : await lastChange(session.ctx, session.workspace.directory, source.revision, members);
     const started = content.kind === "turret" ? { ...pkg, processes: withCommand(pkg.processes, content.command) } : pkg;
-    const assembled = assemblePayload(started, version, revision, platform, content, await writeLaunchers(session.store, started));
+    const assembled = assemblePayload(started, version, revision, platform, content, { launchers: await writeLaunchers(session.store, started), interpreter: await session.interpreter(platform) });
     if ("problems" in assembled) throw new CaissonError(assembled.problems as readonly [Problem, ...Problem[]]);
     return { payload: assembled.payload, dependsOnCommit };
   } finally {

@@ -1,4 +1,4 @@
-import { compareBytewise, type Descriptor, type Distribution, type Interpreter, type Package, type Payload, type Platform, type Problem, type Revision, type Tree, type TreeRef } from "../model/index.ts";
+import { compareBytewise, type Descriptor, type Distribution, type Interpreter, type InterpreterTree, type Package, type Payload, type Platform, type Problem, type Revision, type Tree, type TreeRef } from "../model/index.ts";
 import { launcherLinks } from "../formats/index.ts";
 import { checkElf, checkRequirements, planFiles, planLinks } from "../python/index.ts";
 
@@ -37,15 +37,22 @@ export interface Launchers {
   readonly document: Descriptor;
 }
 
+/** What goes into a payload that is not the package's own. */
+interface Besides {
+  readonly launchers?: Launchers | undefined;
+  /** The one that goes along, where the host's own is none. */
+  readonly interpreter?: InterpreterTree | undefined;
+}
+
 /** Put a payload together, or say everything that is wrong with it. */
-export function assemblePayload(pkg: Package, version: string, revision: Revision, platform: Platform, content: Content, launchers?: Launchers): { readonly payload: Payload } | { readonly problems: readonly Problem[] } {
-  const own = partsOf(pkg, platform, content);
+export function assemblePayload(pkg: Package, version: string, revision: Revision, platform: Platform, content: Content, besides: Besides = {}): { readonly payload: Payload } | { readonly problems: readonly Problem[] } {
+  const own = partsOf(pkg, platform, content, besides.interpreter);
   if ("problems" in own) return own;
-  const parts = withLaunchers(pkg, own, launchers);
+  const parts = withLaunchers(pkg, own, besides.launchers);
   if ("problems" in parts) return parts;
   // The word by which a commit was asked for is no part of what was built from it.
   const { ref: _, ...source } = revision;
-  const { markers: __, tags: ___, ...where } = platform;
+  const { markers: __, tags: ___, ...where } = parts.interpreter?.from === "tree" && besides.interpreter !== undefined ? { ...platform, python: { ...platform.python, full: besides.interpreter.version } } : platform;
   return {
     payload: {
       schema: "caisson.payload/1",
@@ -66,10 +73,10 @@ export function assemblePayload(pkg: Package, version: string, revision: Revisio
 
 type Parts = Pick<Payload, "trees" | "links" | "interpreter" | "distributions" | "blobs">;
 
-function partsOf(pkg: Package, platform: Platform, content: Content): Parts | { readonly problems: readonly Problem[] } {
+function partsOf(pkg: Package, platform: Platform, content: Content, interpreter: InterpreterTree | undefined): Parts | { readonly problems: readonly Problem[] } {
   if (content.kind === "files") return filesParts(content);
-  if (content.kind === "python") return pythonParts(pkg, platform, content, content.files);
-  return content.python === undefined ? filesParts(content.files) : pythonParts(pkg, platform, content.python, content.files);
+  const python = content.kind === "python" ? pythonParts(pkg, platform, content, content.files) : content.python === undefined ? filesParts(content.files) : pythonParts(pkg, platform, content.python, content.files);
+  return "problems" in python || python.interpreter === undefined || interpreter === undefined ? python : withInterpreter(python, interpreter);
 }
 
 function filesParts({ tree, document, blobs }: Extract<Content, { kind: "files" }>): Parts {
@@ -90,6 +97,11 @@ function pythonParts(pkg: Package, platform: Platform, { dependencies, siblings,
     distributions: distributions.map(({ name, version, tree, fileName, wheel }) => ({ name, version, tree: tree.id, fileName, wheel })),
     blobs: uniqueByDigest([...distributions.map(({ wheel }) => wheel), ...(files?.blobs ?? [])]),
   };
+}
+
+/** It changes more rarely than all else. */
+function withInterpreter(parts: Parts, { tree, blob, executable }: InterpreterTree): Parts {
+  return { ...parts, trees: [tree, ...parts.trees], interpreter: { from: "tree", tree: tree.id, executable }, blobs: uniqueByDigest([...parts.blobs, blob]) };
 }
 
 /** They are the rarest to change, and stand first. */

@@ -1,5 +1,5 @@
 import { availableParallelism } from "node:os";
-import type { Descriptor, Digest, Package, Platform, Workspace } from "../model/index.ts";
+import type { Descriptor, Digest, InterpreterTree, Package, Platform, Workspace } from "../model/index.ts";
 import type { Store } from "../store/index.ts";
 import { hashFile, hashJson, ownPath, type Context } from "../system/index.ts";
 import { readDistribution } from "./distributions.ts";
@@ -27,6 +27,8 @@ export interface Session extends AsyncDisposable {
   /** A package's source at the revision that is being built. */
   readonly source: (pkg: Package) => Source;
   readonly index: () => Promise<PackageIndex>;
+  /** The interpreter that releases for a platform bring along; undefined where they run on the host's own. */
+  readonly interpreter: (platform: Platform) => Promise<InterpreterTree | undefined>;
   /** What a wheel in the store is. */
   readonly read: (fileName: string, wheel: Descriptor) => Promise<InstalledDistribution>;
   /** The wheel of a source for a platform, built or remembered, and read. */
@@ -58,6 +60,7 @@ export async function openSession(ctx: Context, store: Store, workspace: Workspa
   const read = (fileName: string, wheel: Descriptor): Promise<InstalledDistribution> => wheels(`${wheel.digest} ${fileName}`, () => enqueueRead(() => readDistribution(store, fileName, wheel)));
   const interpreters = once<InterpreterFacts | undefined>();
   const machines = once<Platform>();
+  const trees = once<InterpreterTree | undefined>();
   const machine = (): Promise<Platform> => machines("", () => machinePlatform(ctx));
   const index = lazily(() => indexSettings(ctx, workspace.index));
   const workshop = {
@@ -79,6 +82,7 @@ export async function openSession(ctx: Context, store: Store, workspace: Workspa
     index,
     ownDigest: lazily(hashOwnFiles),
     read,
+    interpreter: (platform) => trees(platform.label, async () => (await import("./interpreter-tree/choose.ts")).chooseInterpreter(store, workspace, platform)),
     source: ({ name }) => byName.get(name) as Source,
     wheel: (source, platform) =>
       wheels(JSON.stringify([source.key, source.name, platform.label]), async () => {

@@ -1,11 +1,12 @@
 import { nearestWord, type Mismatch, type Platform } from "../model/index.ts";
+import type { PlatformConfig } from "./schema.ts";
 import { platformFromFacts, platformPreset, platformPresets } from "../python/index.ts";
 
 /**
  * The platforms of a workspace by the labels they were written with, in that order. Another Python than the system's own gives a platform
  * another label (`debian-12-py313`), so that no two artifacts of different content have one name.
  */
-export function readPlatforms(labels: readonly string[], overrides: readonly (readonly [string, { readonly python: string }])[], report: (mismatch: Mismatch) => void): ReadonlyMap<string, Platform> {
+export function readPlatforms(labels: readonly string[], overrides: readonly (readonly [string, PlatformConfig])[], report: (mismatch: Mismatch) => void): ReadonlyMap<string, Platform> {
   const platforms = new Map<string, Platform>();
   for (const [label] of overrides) if (!labels.includes(label)) report({ at: ["platforms", label], message: `\`${label}\` is not among the workspace's platforms`, hint: "add it to [workspace] platforms" });
   for (const [index, label] of labels.entries()) {

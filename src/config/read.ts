@@ -47,6 +47,7 @@ async function readParts(ctx: Context, place: Place, config: Config, mistakes: M
     ...(file === undefined ? {} : { file: relative(directory, file.path) }),
     name: normalizeName(name),
     platforms: [...platforms.values()],
+    interpreters: Object.fromEntries(Object.entries(config.platforms ?? {}).flatMap(([written, { interpreter }]) => (interpreter === undefined ? [] : [[platforms.get(written)?.label ?? written, interpreter.replace(/^tree:/, "")]]))),
     packages,
     targets,
     index: { ...(config.index?.url === undefined ? {} : { url: config.index.url }), findLinks: (config.index?.["find-links"] ?? []).map((path) => resolve(directory, path)) },

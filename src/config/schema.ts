@@ -3,10 +3,15 @@ import { shapes, type Hook, type Mismatch, type Shape } from "../model/index.ts"
 /** caisson.toml as somebody wrote it, checked key by key; how the values fit together is checked where they become a workspace. */
 export interface Config {
   readonly workspace?: { readonly name?: string; readonly platforms?: readonly string[] };
-  readonly platforms?: Readonly<Record<string, { readonly python: string }>>;
+  readonly platforms?: Readonly<Record<string, PlatformConfig>>;
   readonly packages?: Readonly<Record<string, PackageConfig>>;
   readonly index?: { readonly url?: string; readonly "find-links"?: readonly string[] };
   readonly targets?: Readonly<Record<string, TargetConfig>>;
+}
+
+export interface PlatformConfig {
+  readonly python?: string;
+  readonly interpreter?: string;
 }
 
 export interface PackageConfig {
@@ -169,7 +174,8 @@ const configShape = object({
     platforms: documented(optional(list(text("a platform's label"), "a list of platforms")), "What is built for, the first by default.", "this machine's own"),
   })),
   platforms: optional(record(object({
-    python: documented(text("a minor version of CPython, \"3.11\"", (word) => /^3\.([6-9]|[1-9]\d)$/.test(word)), "CPython's minor version there, where it is not the system's own."),
+    python: documented(optional(text("a minor version of CPython, \"3.11\"", (word) => /^3\.([6-9]|[1-9]\d)$/.test(word))), "CPython's minor version there, where it is not the system's own."),
+    interpreter: documented(optional(text("`host`, or `tree:` and the name of an interpreter in the store", (word) => word === "host" || /^tree:[a-z0-9][a-z0-9.-]{0,63}$/.test(word))), "Where `bin/python` comes from: the host's own, or one that releases bring along (`caisson interpreter add`).", "\"host\"; a tree, where the system's own is too old and one is in the store"),
   }))),
   packages: optional(record(packageTable, "a table of packages", (name) => NAME.test(name))),
   index: optional(object({

@@ -6,9 +6,11 @@ import type * as Turret from "./turret.ts";
 import type * as Unpack from "./unpack.ts";
 
 export { readGzip } from "./archive/gzip.ts";
+export { writeTar } from "./archive/tar.ts";
 export { readTarEntries, type TarEntry } from "./archive/read-tar.ts";
 export type { Refuse } from "./archive/member.ts";
 export { groupName, unitsOf, type UnitsRequest } from "./systemd/units.ts";
+export { printSetup } from "./systemd/setup.ts";
 export { printSudoers } from "./systemd/sudoers.ts";
 export { launcherLinks, launcherTree } from "./launcher.ts";
 export { compareMembers, parseTurretContainer, turretFolder, turretFormatNumber, writeTurret, type TurretContainer } from "./turret.ts";

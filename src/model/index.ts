@@ -6,6 +6,7 @@ export * from "./address.ts";
 export * from "./error.ts";
 export type * from "./event.ts";
 export type * from "./platform.ts";
+export type * from "./interpreter-tree.ts";
 export * from "./tree.ts";
 export type * from "./distribution.ts";
 export * from "./package.ts";

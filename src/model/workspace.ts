@@ -12,6 +12,8 @@ export interface Workspace {
   readonly name: PackageName;
   /** Empty: this machine's own. */
   readonly platforms: readonly Platform[];
+  /** By a platform's label: `host`, or the name of the interpreter in the store that its releases bring along. Where nothing is said, systems whose own Python is too old bring one that is there. */
+  readonly interpreters: { readonly [platform: string]: string };
   readonly packages: readonly Package[];
   readonly targets: readonly Target[];
   readonly index: IndexSettings;

@@ -21,6 +21,7 @@ export { ruleSetVersion } from "./wheel/rules.ts";
 export { launcherText } from "./wheel/launcher.ts";
 export { parseWheelFileName } from "./wheel/name.ts";
 export { readElf, type Elf } from "./elf/elf.ts";
+export { compareDotted, gatherElfFacts, type ElfFile } from "./elf/facts.ts";
 export { checkElf } from "./elf/check-elf.ts";
 export { checkRequirements } from "./environment/requirements.ts";
 export { completePlatform, parseCompletePlatform, type CompletePlatform } from "./platform/complete-platform.ts";

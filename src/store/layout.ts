@@ -5,9 +5,9 @@ import { compareBytewise, digestHex, fail, parseDigest, type Digest, type EpochS
 import { errorCode, makeDirectory, syncPath } from "../system/index.ts";
 
 /** The kinds of names a store keeps. `actions`, `distributions` and `locks` are caches: what they say can be found out again. */
-export type RefKind = "artifacts" | "stacks" | "plans" | "actions" | "distributions" | "locks";
+export type RefKind = "artifacts" | "stacks" | "interpreters" | "plans" | "actions" | "distributions" | "locks";
 
-export const refKinds: readonly RefKind[] = ["artifacts", "stacks", "plans", "actions", "distributions", "locks"];
+export const refKinds: readonly RefKind[] = ["artifacts", "stacks", "interpreters", "plans", "actions", "distributions", "locks"];
 
 export function isCache(kind: RefKind): boolean {
   return kind === "actions" || kind === "distributions" || kind === "locks";

@@ -170,7 +170,7 @@ describe("buildPackages", () => {
   it("builds a package that is nothing but its requirements", async () => {
     const workshop = await workshopWith({ "requirements.txt": "idna==3.10\n", VERSION: "7.1\n" });
     const pkg: Package = { name: named("set")[0]!, written: "set", kind: "python", source: { path: "." }, needs: [], extras: [], prefix: "", link: "auto", processes: [], start: [], hooks: [] };
-    const [result] = await workshop.build({ workspace: { directory: workshop.directory, name: pkg.name, platforms: [], packages: [pkg], targets: [], index: { findLinks: [] } } });
+    const [result] = await workshop.build({ workspace: { directory: workshop.directory, name: pkg.name, platforms: [], interpreters: {}, packages: [pkg], targets: [], index: { findLinks: [] } } });
     expect([result!.version, (await payloadOf(workshop, result!)).distributions.map(({ name }) => name)]).toEqual(["7.1", ["idna"]]);
   });
 

@@ -56,7 +56,7 @@ interface Wish {
 /** A request for a package of the workspace that the files on the ground are; each directory is a package. */
 async function request(directories: readonly string[], wish: Wish = {}): Promise<LockRequest> {
   const packages = directories.map((name): Package => ({ name: name as PackageName, written: name, kind: "python", source: { path: name }, needs: [], extras: wish.extras ?? [], prefix: "", link: "auto", processes: [], start: [], hooks: [] }));
-  const workspace: Workspace = { directory: ground.directory, name: "shop" as PackageName, platforms: [], packages, targets: [], index: { url: server.url, findLinks: [] } };
+  const workspace: Workspace = { directory: ground.directory, name: "shop" as PackageName, platforms: [], interpreters: {}, packages, targets: [], index: { url: server.url, findLinks: [] } };
   const sources = new Map<string, Source>();
   for (const pkg of packages) sources.set(pkg.name, await readRevision(context, ground.directory, pkg.source, wish.rev === undefined ? {} : { rev: wish.rev }));
   opened.push(...sources.values());

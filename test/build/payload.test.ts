@@ -62,11 +62,11 @@ describe("assemblePayload", () => {
   it("lays what starts its processes beside its environment, and lets no wheel take that place", () => {
     const tree = launcherTree(pkg.name, pkg.processes)!;
     const launchers = { tree, document: { digest: hashJson(tree), size: 1, mediaType: mediaTypes.tree } };
-    const payload = payloadOf(assemblePayload(pkg, "1.0", revision, platform, { kind: "python", dependencies: [], siblings: [], own: installed("web") }, launchers));
+    const payload = payloadOf(assemblePayload(pkg, "1.0", revision, platform, { kind: "python", dependencies: [], siblings: [], own: installed("web") }, { launchers }));
     expect(payload.trees[0]).toEqual({ id: tree.id, document: launchers.document });
     expect(payload.links).toContainEqual({ how: "hardlink", path: "processes/web", tree: tree.id, to: "root/processes/web" });
     const entry = { kind: "file", path: "root/processes/mine", mode: 0o644, digest: hashJson("x"), size: 1, source: { from: "blob", blob: hashJson("x") } } as const;
-    const taken = assemblePayload({ ...pkg, kind: "files" }, "1.0", revision, platform, { kind: "files", tree: { schema: "caisson.tree/1", id: treeId([entry]), entries: [entry] }, document: launchers.document, blobs: [] }, launchers);
+    const taken = assemblePayload({ ...pkg, kind: "files" }, "1.0", revision, platform, { kind: "files", tree: { schema: "caisson.tree/1", id: treeId([entry]), entries: [entry] }, document: launchers.document, blobs: [] }, { launchers });
     expect("problems" in taken && taken.problems).toMatchObject([{ code: "collision", message: "`Web` installs `processes`, which is where what starts its processes lies" }]);
   });
 

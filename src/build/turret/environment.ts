@@ -5,7 +5,7 @@ import { bundleFiles } from "../../formats/index.ts";
 import type { Store } from "../../store/index.ts";
 import { hashJson, makeDirectory, ownedDirectory, type Context } from "../../system/index.ts";
 import { cacheDirectory } from "../cache.ts";
-import { readContent } from "../content.ts";
+import { readDependencies } from "../content.ts";
 import { findInterpreter, type InterpreterFacts } from "../interpreter.ts";
 import { machinePlatform } from "../machine.ts";
 import { assemblePayload } from "../payload.ts";
@@ -39,12 +39,12 @@ export async function makeTurretEnvironment(ctx: Context, store: Store, written:
 
 async function makePayload(ctx: Context, store: Store, written: string, needs: readonly string[], platform: Platform): Promise<Payload> {
   const pkg: Package = { ...PLAIN, written };
-  const workspace: Workspace = { directory: ctx.cwd, name: PLAIN.name, platforms: [platform], packages: [pkg], targets: [], index: { findLinks: [] } };
+  const workspace: Workspace = { directory: ctx.cwd, name: PLAIN.name, platforms: [platform], interpreters: {}, packages: [pkg], targets: [], index: { findLinks: [] } };
   // What is chosen is kept in the store alone; there is no workspace in which it could be written down.
   const quiet: Context = { ...ctx, report: (event) => void (event.type === "notice" || ctx.report(event)) };
   await using session = await openSession(quiet, store, workspace, [pkg], { offline: false, sources: [requirementsSource(needs)] });
-  const { version, content } = await readContent(session, pkg, platform);
-  const assembled = assemblePayload(pkg, version, session.source(pkg).revision, platform, content);
+  const dependencies = await readDependencies(session, pkg, [], platform);
+  const assembled = assemblePayload(pkg, "0", session.source(pkg).revision, platform, { kind: "python", dependencies, siblings: [] });
   if ("problems" in assembled) throw new CaissonError(assembled.problems as readonly [Problem, ...Problem[]]);
   return assembled.payload;
 }

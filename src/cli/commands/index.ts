@@ -6,6 +6,8 @@ import { dev } from "./dev.ts";
 import { doctor } from "./doctor.ts";
 import { history } from "./history.ts";
 import { init } from "./init.ts";
+import { interpreterAdd } from "./interpreter-add.ts";
+import { interpreterList } from "./interpreter-list.ts";
 import { lock } from "./lock.ts";
 import { logs } from "./logs.ts";
 import { prune } from "./prune.ts";
@@ -22,6 +24,7 @@ import { storeGc } from "./store-gc.ts";
 import { storeVerify } from "./store-verify.ts";
 import { turretPack } from "./turret-pack.ts";
 import { turretStart } from "./turret-start.ts";
+import { units } from "./units.ts";
 import { up } from "./up.ts";
 import { verify } from "./verify.ts";
 import { why } from "./why.ts";
@@ -31,7 +34,8 @@ export const commands: readonly Command[] = [
   init, up, dev, lock, build, why, configShow,
   stackCreate, stackAdd, stackShow, stackList, stackDiff, stackFreeze,
   turretPack, turretStart,
-  deploy, rollback, status, logs, history, verify, prune, run,
+  deploy, rollback, status, logs, history, verify, prune, run, units,
+  interpreterAdd, interpreterList,
   doctor, storeVerify, storeGc,
 ];
 
@@ -40,5 +44,6 @@ export const groups: Readonly<Record<string, string>> = {
   config: "what caisson.toml says",
   stack: "versioned sets of artifacts that travel together",
   turret: "load-test workers of an OCT project",
+  interpreter: "Pythons that releases bring along",
   store: "where bytes and names are kept",
 };

@@ -8,7 +8,7 @@ export interface ElfFile {
 }
 
 /** What they ask of their host together; `paths` are all files of the wheel's tree. */
-function gatherElfFacts(files: readonly ElfFile[], paths: readonly string[]): ElfFacts {
+export function gatherElfFacts(files: readonly ElfFile[], paths: readonly string[]): ElfFacts {
   const provided = new Set([...paths.map((path) => path.slice(path.lastIndexOf("/") + 1)), ...files.map(({ elf }) => elf.soname)]);
   const needed = new Set(files.flatMap(({ elf }) => elf.needed));
   const outside = [...needed].filter((name) => !provided.has(name)).toSorted(compareBytewise);
