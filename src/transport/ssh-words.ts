@@ -43,7 +43,7 @@ export const meanings: readonly Meaning[] = [
   },
   {
     line: /: Permission denied \(|Too many authentication failures|^Received disconnect from .*: Too many/m, code: "permission",
-    message: ({ host }) => `\`${host}\` does not let us in`, hint: ({ address }) => `\`ssh -o BatchMode=yes ${address} true\` must work: load your key (ssh-add), or bring it there (ssh-copy-id ${address})`,
+    message: ({ host, said }) => `\`${host}\` does not let us in${bracketed(/Permission denied \((.*)\)/.exec(said)?.[1])}`, hint: ({ address }) => `\`ssh -o BatchMode=yes ${address} true\` must work: load your key (ssh-add), or bring it there (ssh-copy-id ${address})`,
   },
   {
     line: /Could not resolve hostname/m, code: "host-unreachable",
@@ -55,7 +55,7 @@ export const meanings: readonly Meaning[] = [
   },
   {
     line: /^ssh: connect to host |^Connection timed out during banner exchange|^Connection to .* timed out/m, code: "host-unreachable",
-    message: ({ host }) => `\`${host}\` does not answer`, hint: ({ address }) => `is it up, and is there a way to it? ssh ${address}`,
+    message: ({ host, said }) => `\`${host}\` does not answer${bracketed(/^(?:ssh: connect to host .*: |Connection timed out )(.*?)\r?$/m.exec(said)?.[1])}`, hint: ({ address }) => `is it up, and is there a way to it? ssh ${address}`,
   },
   {
     line: /^(?:kex_exchange_identification|ssh_exchange_identification|banner exchange): |^Connection (?:closed|reset) by /m, code: "host-unreachable",
@@ -63,9 +63,15 @@ export const meanings: readonly Meaning[] = [
   },
   {
     line: /Bad configuration option|bad configuration options|Bad owner or permissions on |Unsupported option/m, code: "host-unreachable",
-    message: () => "ssh does not take its own configuration", hint: () => "mend your ssh configuration: the lines above say where",
+    message: ({ said }) => `ssh does not take its own configuration${bracketed(said.trim().split("\n")[0])}`, hint: () => "mend your ssh configuration: the lines above say where",
   },
 ];
+
+/** Of the host's words, or the system's, as much as a line takes. */
+export function bracketed(words: string | undefined): string {
+  const line = (words ?? "").trim();
+  return line === "" ? "" : ` (${line.length > 100 ? `${line.slice(0, 99)}…` : line})`;
+}
 
 /** Closed before a word about who we are: dropped among many (MaxStartups), and worth another try. */
 export function isDropped({ said, admitted }: Failure): boolean {

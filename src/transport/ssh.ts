@@ -5,7 +5,7 @@ import { readTraveller, type Traveller } from "./bootstrap.ts";
 import type { Channel, Transport } from "./channel.ts";
 import { readFirstWord } from "./first-word.ts";
 import { lastWords, pauseBefore, startSsh, type Line } from "./ssh-process.ts";
-import { explainFailure, explainUnfit, type Failure } from "./ssh-words.ts";
+import { bracketed, explainFailure, explainUnfit, type Failure } from "./ssh-words.ts";
 
 /** Seconds from the start of ssh to the first word from the host: connecting, authentication, login shells. */
 const PATIENCE = 60;
@@ -67,7 +67,7 @@ function explain(failure: Failure, { why, system, noise }: NotBegun): CaissonErr
   if (why === "unfit") return new CaissonError([explainUnfit(host, system)], cause === "" ? undefined : cause);
   if (why === "silent") return new CaissonError([{ code: "host-unreachable", message: `\`${host}\` was silent for ${PATIENCE} s`, hint: `see what it does: ssh ${address} true` }], cause === "" ? undefined : cause);
   if (!failure.admitted) return new CaissonError([explainFailure(failure)], cause === "" ? undefined : cause);
-  return new CaissonError([{ code: "host-unfit", message: `\`${host}\` lets us in, but does not run what we ask for`, hint: `the account needs a shell that runs commands, and no ForceCommand: \`ssh ${address} echo here\` must say \`here\`` }], cause === "" ? undefined : cause);
+  return new CaissonError([{ code: "host-unfit", message: `\`${host}\` lets us in, but does not run what we ask for${bracketed(cause.split("\n")[0])}`, hint: `the account needs a shell that runs commands, and no ForceCommand: \`ssh ${address} echo here\` must say \`here\`` }], cause === "" ? undefined : cause);
 }
 
 function channelOf(line: Line, output: Bytes): Channel {

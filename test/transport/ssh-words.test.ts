@@ -31,7 +31,7 @@ const sayings: readonly { readonly fault: string; readonly code: string; readonl
     spoil: async (hosts) => writeFileSync(hosts.files.knownHosts, ""),
   },
   {
-    fault: "a key that the host does not take", code: "permission", message: "`h1` does not let us in", hint: /ssh-add.*ssh-copy-id/,
+    fault: "a key that the host does not take", code: "permission", message: "`h1` does not let us in (publickey)", hint: /ssh-add.*ssh-copy-id/,
     spoil: async (hosts) => await hosts.get("h1").restart({ sshd: ["AuthorizedKeysFile none"] }),
   },
   {
@@ -43,7 +43,7 @@ const sayings: readonly { readonly fault: string; readonly code: string; readonl
     spoil: async (hosts) => await hosts.get("h1").kill(),
   },
   {
-    fault: "a host that says nothing", code: "host-unreachable", message: "`h1` does not answer", hint: /is it up/,
+    fault: "a host that says nothing", code: "host-unreachable", message: "`h1` does not answer (during banner exchange)", hint: /is it up/,
     spoil: async (hosts) => await elsewhere(hosts, () => undefined),
   },
   {
@@ -51,7 +51,7 @@ const sayings: readonly { readonly fault: string; readonly code: string; readonl
     spoil: async (hosts) => await elsewhere(hosts, (close) => close()),
   },
   {
-    fault: "an ssh configuration that ssh does not take", code: "host-unreachable", message: "ssh does not take its own configuration", hint: /the lines above say where/,
+    fault: "an ssh configuration that ssh does not take", code: "host-unreachable", message: expect.stringMatching(/^ssh does not take its own configuration \(.*line 1: Bad configuration option: nonsense\)$/) as string, hint: /the lines above say where/,
     spoil: async (hosts) => configure(hosts, ["Nonsense yes"]),
   },
 ];

@@ -59,7 +59,7 @@ describe.skipIf(lacking() !== undefined)("the agent over ssh (needs sshd)", () =
     await using hosts = await startHosts();
     await force(hosts, "echo only backups here; echo you wanted: $SSH_ORIGINAL_COMMAND; exit 3");
     const error = await refusal(open(hosts));
-    expect(error).toMatchObject({ code: "host-unfit", message: "`h1` lets us in, but does not run what we ask for" });
+    expect(error).toMatchObject({ code: "host-unfit", message: "`h1` lets us in, but does not run what we ask for (only backups here)" });
     expect(error.hint).toMatch(/no ForceCommand: `ssh \S+@h1 echo here` must say `here`/);
     expect(String(error.cause)).toMatch(/^only backups here\nyou wanted: exec sh -c/);
   });
