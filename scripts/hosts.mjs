@@ -12,6 +12,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { lackingForGroup, openGroup } from "./hosts/group.mjs";
 import { readPlace, removeGroup } from "./hosts/place.mjs";
+import { installPackages } from "./packages.mjs";
 
 const usage = "usage: node scripts/hosts.mjs up [N] [--systemd] | list | shell HOST [--user USER] [-- COMMAND...] | down   [--name NAME]";
 const { verb, words, name, user, systemd } = readWords();
@@ -19,6 +20,7 @@ const { verb, words, name, user, systemd } = readWords();
 const verbs = {
   up: async () => {
     const kind = systemd ? "systemd" : "namespace";
+    if (lackingForGroup(kind) !== undefined) installPackages();
     const lacking = lackingForGroup(kind);
     if (lacking !== undefined) stop(`hosts of kind ${kind}: ${lacking}`);
     if (find() !== undefined) stop(`\`${name}\` is up`, `node scripts/hosts.mjs down --name ${name}`);

@@ -29,8 +29,9 @@ export async function boot(host) {
     return descendants([child.pid]).find(({ name, pid }) => name === first && /^NSpid:.*\t1$/m.test(readFileSync(`/proc/${pid}/status`, "latin1")));
   };
   const { pid } = await until(find, `the first process of \`${host.name}\``);
-  writeFileSync(join(directory, "leader"), processWord(pid));
   host.leader = pid;
+  host.word = processWord(pid);
+  writeFileSync(join(directory, "leader"), host.word);
   host.starter = processWord(child.pid);
   // systemd brings its sshd up by itself.
   if (kind === "systemd") await listening(host, before, 60);
@@ -46,24 +47,22 @@ export async function halt(host) {
 }
 
 /** Run a program on the host as root, from outside. */
-export function enter(host, words, options = {}) {
-  return run(enterWords(host.leader, words), { ...options, env: environment });
-}
-
-export function enterWords(leader, words) {
-  return ["nsenter", `--target=${leader}`, "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--", ...words];
+export async function enter(host, words, options = {}) {
+  // The number of a process that is gone may be another's, and this is root.
+  if (!isRunning(host.word)) throw new Error(`host \`${host.name}\` is not running`);
+  return run(["nsenter", `--target=${host.leader}`, "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--", ...words], { ...options, env: environment });
 }
 
 export async function startSshd(host) {
   const before = readSshLog(host).length;
   if (host.kind === "systemd") await enter(host, ["systemctl", "restart", "caisson-test-sshd"]);
   else await enter(host, ["/usr/sbin/sshd", "-f", "/etc/caisson-test/sshd_config", "-E", "/var/log/sshd.log"]);
-  await listening(host, before, 10);
+  await listening(host, before, 30);
 }
 
 /** sshd and its connections, but not what was started through them. */
 export function killSshd(host) {
-  const found = () => processesBeside(host.leader).filter(({ name }) => name.startsWith("sshd"));
+  const found = () => (isRunning(host.word) ? processesBeside(host.leader) : []).filter(({ name }) => name.startsWith("sshd"));
   signalAll(found(), "SIGSTOP");
   signalAll(found(), "SIGKILL");
 }

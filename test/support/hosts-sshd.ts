@@ -71,7 +71,7 @@ async function startSshd(name: string, files: SshFiles, disk: string, port: numb
   closeSync(output);
   child.unref();
   child.on("error", () => undefined);
-  for (let waited = 0; waited < 10_000; waited += 10) {
+  for (let waited = 0; waited < 30_000; waited += 10) {
     if (readLog(log).slice(before).includes("Server listening on")) return child.pid ?? 0;
     if (child.exitCode !== null || child.pid === undefined) break;
     await wait(10);
