@@ -11,6 +11,7 @@ from .health import traces_of
 from .hooks import hooks_crossed, hooks_done, run_hook
 from .interpreters import host_facts
 from .likeness import record_of
+from .preflight import trouble_in
 from .roots import described_holder
 from .trees import read_tree
 from .users import account
@@ -134,6 +135,8 @@ def step_observe(root, request):
     state.update({"recovered": recovered} if recovered else {})
     values = environment_facts(root)
     state.update({"environment": values} if values else {})
+    trouble = trouble_in(root)
+    state.update({"unfit": trouble} if trouble else {})
     state.update({"busy": busy} if busy else {})
     if request.get("trees"):
         state.update({"trees": ["sha256:" + name for name in there if "." not in name], "damaged": ["sha256:" + name.split(".")[0] for name in there if "." in name]})

@@ -19,6 +19,7 @@ from .files import (
 )
 from .hooks import closed_by
 from .keeping import keep_program
+from .preflight import check_modes
 from .services import return_service
 from .trees import Blobs
 from .values import JOURNAL_RESERVE, LABEL, Refused, explained, random_word
@@ -140,6 +141,7 @@ class Root:
         if self.lock is not None:
             return False, None
         self.check()
+        check_modes(self)
         for directory in ("trees", "versions", "shared"):
             os.makedirs(self.at(directory), exist_ok=True)
         if not self.take_lock():

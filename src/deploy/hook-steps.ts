@@ -89,9 +89,14 @@ export function environmentSteps(wanted: WantedEnvironment | undefined, { enviro
   return same ? [] : [{ step: "environment", packages: owners, names }];
 }
 
-/** Why a host cannot run programs as the target's user. Whether there is such a user is seen when the release is staged. */
-export function checkUser({ user }: Target, { name }: HostAddress, facts: HostFacts): readonly Problem[] {
-  if (user === undefined || facts.privileges === "root" || facts.account === user) return [];
+/** What is wrong with the directories of a host's root. */
+export function checkModes(host: HostAddress, { unfit }: HostState): readonly Problem[] {
+  return unfit === undefined ? [] : [{ code: "permission", message: `${host.name}: ${unfit}`, hint: "nothing was written; mend that, then run the same command again" }];
+}
+
+/** Why a host cannot run programs as the target's user; systemd can, whoever deploys. Whether there is such a user is seen when the release is staged. */
+export function checkUser({ user, service }: Target, { name }: HostAddress, facts: HostFacts): readonly Problem[] {
+  if (user === undefined || facts.privileges === "root" || facts.account === user || service.kind === "systemd") return [];
   return [{ code: "permission", message: `only root can run processes as \`${user}\`, and on ${name} you are \`${facts.account ?? "somebody else"}\``, hint: `deploy as root, or as ${user}; or leave out the target's \`user\`` }];
 }
 

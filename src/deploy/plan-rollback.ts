@@ -1,5 +1,5 @@
 import type { HostState, Label, PackageName, Payload, Problem, Target } from "../model/index.ts";
-import { asTarget, checkCrossing, checkUser } from "./hook-steps.ts";
+import { asTarget, checkCrossing, checkModes, checkUser } from "./hook-steps.ts";
 import { backSteps, payloadsOn, switchSteps, type ObservedHost, type Planned } from "./plan.ts";
 
 /** All that decides what a rollback does. */
@@ -19,7 +19,7 @@ export interface RollbackRequest {
 /** Decide how each host goes back to a release that is still there. One host that cannot spoils the whole plan. */
 export function planRollback(request: RollbackRequest): Planned {
   const { target } = request;
-  const problems = request.hosts.flatMap((observed) => [...checkThere(observed, request.to), ...checkUser(target, observed.host, observed.state.facts)]);
+  const problems = request.hosts.flatMap((observed) => [...checkThere(observed, request.to), ...checkUser(target, observed.host, observed.state.facts), ...checkModes(observed.host, observed.state)]);
   if (request.acrossHooks !== true) problems.push(...checkCrossing(request.hosts, ({ state }) => request.to ?? state.previous, undefined));
   if (problems.length > 0) return { problems };
   const [first] = request.hosts.flatMap(({ state }) => state.releases.filter(({ label }) => label === (request.to ?? state.previous)));

@@ -1,7 +1,7 @@
 import { fail, printStackRef } from "../model/index.ts";
 import type { Descriptor, Digest, HostAddress, HostPlan, HostState, PackageName, Payload, Plan, Problem, StackRef, Step, Target, Tree, TreeRef } from "../model/index.ts";
 import { checkFit } from "./fit.ts";
-import { asTarget, checkCrossing, checkUser, environmentSteps, planHooks, releaseOf, withHooks, type HostHooks, type WantedEnvironment } from "./hook-steps.ts";
+import { asTarget, checkCrossing, checkModes, checkUser, environmentSteps, planHooks, releaseOf, withHooks, type HostHooks, type WantedEnvironment } from "./hook-steps.ts";
 import { cheapest, sentBytes, type Receive, type Sending, type Sendings } from "./sending.ts";
 import { checkProcesses, healthOf, unitSteps, type Place } from "./service-steps.ts";
 
@@ -50,7 +50,7 @@ export function planDeploy(request: DeployRequest): Planned {
   const problems = request.hosts.flatMap(({ host, state }) => {
     const documents = payloadsFor(request, host);
     if (documents.length === 0) return [{ code: "config-invalid", message: `no role of \`${target.name}\` gives ${host.name} a package of \`${printStackRef(ref)}\``, hint: "name the host in a role, or take it out of the target" } as const];
-    return [...checkRoot(ref, request.stack, host, state), ...checkProcesses(target, { stack: ref.name }, documents.map(({ payload }) => payload)), ...documents.flatMap(({ payload }) => [...checkFit(host.name, state.facts, payload)]), ...checkUser(target, host, state.facts)];
+    return [...checkRoot(ref, request.stack, host, state), ...checkProcesses(target, { stack: ref.name }, state.facts, documents.map(({ payload }) => payload)), ...documents.flatMap(({ payload }) => [...checkFit(host.name, state.facts, payload)]), ...checkUser(target, host, state.facts), ...checkModes(host, state)];
   });
   if (request.acrossHooks !== true) problems.push(...checkCrossing(request.hosts, () => ref.label, request.stack));
   if (problems.length > 0) return { problems };
@@ -65,7 +65,7 @@ export function lackingTrees(request: Omit<DeployRequest, "trees" | "sendings">)
 }
 
 /** The packages that a host gets: those that a role gives to it, and those that no role names. */
-function packagesFor(target: Target, host: HostAddress, packages: readonly PackageName[]): readonly PackageName[] {
+export function packagesFor(target: Target, host: HostAddress, packages: readonly PackageName[]): readonly PackageName[] {
   const roles = Object.values(target.roles);
   const mine = roles.filter(({ hosts }) => hosts.includes(host.name) || (host.address !== "" && hosts.includes(host.address)));
   return packages.filter((name) => mine.some((role) => role.packages.includes(name)) || !roles.some((role) => role.packages.includes(name)));

@@ -74,6 +74,8 @@ export interface HostState {
   readonly facts: HostFacts;
   /** The values that are in force: the HMAC-SHA256 of their bytes with a key of this host's, both in hex, and whose they are. */
   readonly environment?: { readonly key: string; readonly digest: string; readonly packages: readonly PackageName[] };
+  /** Why nothing can be deployed there: what is wrong with the root's directories, in a sentence with the cure. */
+  readonly unfit?: string;
   /** What an earlier run left unfinished and this contact settled. */
   readonly recovered?: { readonly from: Label | null; readonly to: Label | null; readonly detail: string };
   /** Who is changing it at this moment, since when and for what, in a sentence. */

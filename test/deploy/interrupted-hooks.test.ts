@@ -33,7 +33,7 @@ beforeAll(async () => {
   await makeStack(bench.store, { version: "1.2", files: files("1.2"), health: { argv: ["hello"] }, hooks: [{ ...hook, reversible: false }] });
   template = join(bench.directory, "template");
   await using change = await prepareDeploy(bench.ctx, bench.store, first, target(template, "1.0"));
-  expect(await change.apply()).toMatchObject([{ outcome: "done" }]);
+  await change.apply();
 });
 afterAll(async () => {
   await bench[Symbol.asyncDispose]();
