@@ -18,6 +18,8 @@ export interface Cli {
   print(line: string): void;
   /** A line about the work, on stderr. */
   note(line: string): void;
+  /** Ask the person at the terminal; no where nobody is there. */
+  ask(question: string): Promise<boolean>;
   /** A JSON document, as one line on stdout. */
   emit(value: unknown): void;
   /** One event of many, as one line on stdout; before the first goes a line that says in which version of their schema they are. */

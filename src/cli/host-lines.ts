@@ -122,6 +122,17 @@ const FEW = 8;
 /** Seconds that a host's clock may be wrong before it is worth a word. */
 const SKEWED = 60;
 
+/** Whether what changes another machine is wanted: said beforehand, or now by whoever sees the plan. */
+async function isAgreed(cli: Cli, input: Input, plan: Plan): Promise<boolean> {
+  const others = plan.hosts.filter(({ host, steps }) => host.via !== "local" && steps.length > 0);
+  if (others.length === 0 || input.has("yes")) return true;
+  if (cli.json) cli.emit(plan);
+  else printLines(cli, planLines(cli, plan));
+  if (!cli.json && (await cli.ask(`${plan.action} on ${others.length} ${others.length === 1 ? "host" : "hosts"}?`))) return true;
+  cli.note("hint: add --yes");
+  return false;
+}
+
 /** Show a change, or carry it out and say what became of it. `show` prints the results. */
 export async function carryOut(cli: Cli, input: Input, change: Change, show: (results: readonly HostResult[]) => void, typed?: string): Promise<ExitStatus> {
   const { plan } = change;
@@ -130,11 +141,7 @@ export async function carryOut(cli: Cli, input: Input, change: Change, show: (re
     else printLines(cli, planLines(cli, plan));
     return 0;
   }
-  if (plan.hosts.some(({ host }) => host.via !== "local") && !input.has("yes") && !cli.terminal) {
-    printLines(cli, planLines(cli, plan));
-    cli.note("hint: add --yes");
-    return 1;
-  }
+  if (!(await isAgreed(cli, input, plan))) return 1;
   const began = performance.now();
   const results = await change.apply();
   const status = cli.library.exitStatus(results.map(({ outcome }) => outcome));

@@ -2,6 +2,7 @@
 /** Lets a person call the library and read what happened. */
 import { getEventListeners } from "node:events";
 import { readFileSync } from "node:fs";
+import { askPerson } from "./ask.ts";
 import type { Cli, ExitStatus } from "./command.ts";
 import { commands, groups } from "./commands/index.ts";
 import { streamEvents } from "./events.ts";
@@ -39,6 +40,10 @@ async function main(words: readonly string[]): Promise<ExitStatus> {
       openStore: () => library.openStore(context, typed.store ?? library.defaultStoreDirectory(context.env)),
       print: (line) => write(process.stdout, line),
       note: (line) => progress.line(line),
+      ask: async (question) => {
+        progress.pause();
+        return await askPerson(question, stop.signal);
+      },
       emit: (value) => write(process.stdout, JSON.stringify(value)),
       emitEvent: streamEvents((line) => write(process.stdout, line)),
     };

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFi
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { lacking, startHosts, type Host, type Hosts } from "../support/hosts.ts";
-import { makeHome, type Home } from "../support/machine.ts";
+import { has, makeHome, type Home } from "../support/machine.ts";
 
 const main = join(import.meta.dirname, "../../dist/cli/main.js");
 
@@ -42,6 +42,13 @@ describe.skipIf(lacking() !== undefined)("caisson over ssh (needs sshd)", () => 
     return { status, stdout: lines(stdout), stderr: lines(stderr) };
   }
 
+  /** The same at a terminal, where somebody types this. */
+  function typed(words: string, input: string): Said {
+    const env = { ...home.env, PATH: `${hosts.files.bin}:${home.env["PATH"] ?? ""}` };
+    const { status, stdout } = spawnSync("script", ["-qefc", `'${process.execPath}' '${main}' ${words}`, "/dev/null"], { cwd: work, env, input, encoding: "utf8" });
+    return { status, stdout: stdout.replaceAll("\r", "").split("\n"), stderr: [] };
+  }
+
   function build(version: string, state = "good"): void {
     writeFileSync(join(work, "config/VERSION"), `${version}\n`);
     writeFileSync(join(work, "config/state"), `${state} ${version}\n`);
@@ -77,6 +84,18 @@ describe.skipIf(lacking() !== undefined)("caisson over ssh (needs sshd)", () => 
     expect(existsSync(h1?.outside(h1.root("app")) ?? "")).toBe(false);
     expect(caisson("deploy", "--to", `${h1?.address ?? ""}:${h1?.root("by hand") ?? ""}`, "--yes")).toMatchObject({ status: 0, stdout: ["h1  app@1  active  (was: none)"] });
     expect(caisson("rollback", "--to", "production").status).toBe(1);
+  });
+
+  it.skipIf(!has("script"))("asks who sits at a terminal (needs script of bsdutils)", async () => {
+    const [h1] = await begin(1);
+    build("1");
+    const refused = typed("deploy --to production", "n\n");
+    expect(refused).toMatchObject({ status: 1 });
+    expect(refused.stdout.join("\n")).toMatch(/plan app@1 -> production, 1 host\n[^]*deploy on 1 host\? \[y\/N\][^]*hint: add --yes/);
+    expect(existsSync(h1?.outside(h1.root("app")) ?? "")).toBe(false);
+    expect(typed("deploy --to production", "yes\n")).toMatchObject({ status: 0 });
+    expect(typed("deploy --to production", "")).toMatchObject({ status: 0 });
+    expect(h1 === undefined ? "" : current(h1)).toBe("1");
   });
 
   it("says of each host that is out of reach why that is, and what to type", async () => {

@@ -27,7 +27,7 @@ async function atTerminal({ ctx, store, directory }: TemporaryStore, name = "sho
     const lines: string[] = [];
     const typed = await parseCommandLine(commands, {}, line.split(" "), "0");
     if (!("command" in typed)) return JSON.stringify(typed);
-    const cli: Cli = { library, context: { ...ctx, cwd: workspace }, json: typed.input.has("json"), terminal: false, openStore: () => Promise.resolve(store), print: (text) => lines.push(text), note: (text) => lines.push(`! ${text}`), emit: (value) => lines.push(JSON.stringify(value)), emitEvent: (event) => lines.push(JSON.stringify(event)) };
+    const cli: Cli = { library, context: { ...ctx, cwd: workspace }, json: typed.input.has("json"), terminal: false, openStore: () => Promise.resolve(store), print: (text) => lines.push(text), note: (text) => lines.push(`! ${text}`), ask: () => Promise.resolve(false), emit: (value) => lines.push(JSON.stringify(value)), emitEvent: (event) => lines.push(JSON.stringify(event)) };
     const status = await typed.command.run(cli, typed.input).catch((error: unknown) => {
       lines.push(...printError(error, false).split("\n").map((text) => `! ${text}`));
       return exitStatusOf(error);
