@@ -55,13 +55,24 @@ done
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd -P) || fail "cannot find the directory of \`$0\`"
 
-# "3.11"; nothing for a package of files, which needs Python only to run this program.
+# "3.11"; nothing for a package of files, or one that brings its interpreter: these need Python only to run this program.
 needed=$(sed -n 's/.*"python":"\([0-9.]*\)".*/\1/p' "$here/info.json")
 
 # The minor of an interpreter, or nothing where it does not run.
 minor() {
     "$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null </dev/null
 }
+
+# The archive of the interpreter that this bundle brings, and the program in it.
+brought=$(sed -n 's/.*"interpreter":{"archive":"\([^"]*\)","program":"\([^"]*\)"}.*/\1 \2/p' "$here/info.json")
+unpacked=
+if [ -z "$python" ] && [ -n "$brought" ] && ! minor python3 >/dev/null; then
+    unpacked=$(mktemp -d "${TMPDIR:-/tmp}/caisson-python.XXXXXX") || fail "cannot make a directory in \`${TMPDIR:-/tmp}\`"
+    trap 'rm -rf "$unpacked"' EXIT
+    trap 'exit 1' HUP INT TERM
+    tar -xf "$here/${brought%% *}" -C "$unpacked" || fail "tar cannot unpack this bundle's interpreter"
+    python=$unpacked/${brought#* }
+fi
 
 if [ -z "$python" ]; then
     for candidate in ${needed:+"python$needed"} python3; do
@@ -81,4 +92,8 @@ case $found in
     2.* | 3.[0-5]) fail "this bundle needs Python 3.6 or newer, \`$python\` is $found" ;;
 esac
 
+if [ -n "$unpacked" ]; then
+    "$python" -I "$here/data/agent.py" install "$here" "$1" --python "$python"
+    exit
+fi
 exec "$python" -I "$here/data/agent.py" install "$here" "$1" --python "$python"

@@ -4,7 +4,7 @@ import select
 import sys
 
 from .files import read_json, remove_tree, sync_filesystem, sync_path
-from .interpreters import ask_program, describe_interpreter
+from .interpreters import ask_program, check_machine, describe_interpreter
 from .parts import Part, choose_interpreter
 from .trees import Blobs, make_tree, read_tree
 from .values import (
@@ -47,17 +47,23 @@ def install_bundle(data, target, new, name, bytecode):
     own = describe_interpreter()
     if os.path.lexists(target) and (not os.path.isdir(target) or os.listdir(target)):
         raise Refused("host-unfit", "`%s` is there already and not an empty directory" % target)
-    if (payload.get("interpreter") or {}).get("from") == "tree":
-        raise Refused("interpreter-unfit", "this bundle brings its own interpreter and can only be deployed")
-    interpreter = choose_interpreter(part, lambda _: (own, "`%s`" % name), "this bundle")
+    brought = payload["interpreter"] if (payload.get("interpreter") or {}).get("from") == "tree" else None
+    interpreter = choose_interpreter(part, lambda _: (own, "`%s`" % name), "this bundle") if brought is None else None
     yield "Setting up virtualenv"
     os.makedirs(part.trees)
-    yield "Installing %s-%s" % (payload["written"], payload["version"])
-    python = own["path"] if bytecode and interpreter is not None and minor_of(interpreter[2]) == minor_of(own["version"]) else None
-    def make(tree):
+    def make(tree, python):
         make_tree(read_tree("%s/trees/%s.json" % (data, digest_hex(tree)), tree), blobs, part.tree_path(tree), python)
         return True, None
-    side_by_side([lambda tree=tree["id"]: make(tree) for tree in sorted(payload["trees"], key=lambda tree: tree["document"]["size"])])
+    if brought is not None:
+        check_machine(payload["platform"], "this bundle")
+        make(brought["tree"], part.tree_path(brought["tree"], brought["executable"]) if bytecode else None)
+        link, home, version = choose_interpreter(part, None, "this bundle")
+        # pyvenv.cfg names the place where it will lie, under the name that it will have.
+        interpreter = link, os.path.join(os.path.realpath(os.path.dirname(target)), os.path.basename(target), os.path.relpath(home, os.path.realpath(new))), version
+    yield "Installing %s-%s" % (payload["written"], payload["version"])
+    compiler = part.tree_path(brought["tree"], brought["executable"]) if brought is not None else own["path"] if interpreter is not None and minor_of(interpreter[2]) == minor_of(own["version"]) else None
+    others = [tree for tree in payload["trees"] if brought is None or tree["id"] != brought["tree"]]
+    side_by_side([lambda tree=tree["id"]: make(tree, compiler if bytecode else None) for tree in sorted(others, key=lambda tree: tree["document"]["size"])])
     part.make(interpreter)
     yield "Verifying install"
     if interpreter is not None:

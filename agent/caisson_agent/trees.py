@@ -71,6 +71,34 @@ def inflated(pieces):
         yield decompressor.decompress(piece)
     yield decompressor.flush()
 
+class Tarball:
+    """The members of one tar archive, by name: an interpreter's files, since a host without any Python can unpack that."""
+
+    def __init__(self, path):
+        import tarfile
+        self.path = path
+        with tarfile.open(path, "r:") as archive:
+            self.members = {member.name: (member.offset_data, member.size) for member in archive if member.isreg()}
+
+    def chunks(self, name):
+        """The member's bytes, in pieces."""
+        if name not in self.members:
+            raise Refused("blob-missing", "an interpreter's archive has no member `%s`" % name)
+        start, size = self.members[name]
+        with open(self.path, "rb") as file:
+            file.seek(start)
+            while size > 0:
+                piece = file.read(min(CHUNK, size))
+                if not piece:
+                    return
+                size -= len(piece)
+                yield piece
+
+def container_of(path):
+    """A blob that has members."""
+    with open(path, "rb") as file:
+        return Wheel(path) if file.read(2) == b"PK" else Tarball(path)
+
 class Blobs:
     """The bytes that files of trees come from; `place` says in which file those of some hex digits lie."""
 
@@ -93,7 +121,7 @@ class Blobs:
         if source["from"] == "blob":
             return pieces_of(self.path(source["blob"]))
         if source["blob"] not in self.wheels:
-            self.wheels[source["blob"]] = Wheel(self.path(source["blob"]))
+            self.wheels[source["blob"]] = container_of(self.path(source["blob"]))
         return self.wheels[source["blob"]].chunks(source["member"])
 
 def read_tree(document, tree):
@@ -157,7 +185,7 @@ def seal(directory):
 
 def compile_tree(entries, directory, python):
     """Bytecode for the tree's modules, made by `python` in a process of its own: what it makes must not depend on what it made before."""
-    modules = [entry["path"].encode("utf-8") for entry in entries if entry["kind"] == "file" and re.match(r"site/.*\.py\Z", entry["path"], re.DOTALL)]
+    modules = [entry["path"].encode("utf-8") for entry in entries if entry["kind"] == "file" and re.match(r"(site|root/lib/python3\.\d+)/.*\.py\Z", entry["path"], re.DOTALL)]
     if not modules:
         return
     # Not -I nor -E: they would ignore the hash seed, and the order of a frozenset's members with it.

@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { compareBytewise, digestHex, printCanonicalJson, type BlobReader, type Bytes, type Descriptor, type Digest, type Payload } from "../model/index.ts";
+import { compareBytewise, digestHex, mediaTypes, printCanonicalJson, type BlobReader, type Bytes, type Descriptor, type Digest, type Interpreter, type Payload } from "../model/index.ts";
 import { ownPath } from "../system/index.ts";
 
 /** One member of a bundle, relative to its top folder. */
@@ -44,11 +44,18 @@ function bundleInfo(payload: Payload): Readonly<Record<string, unknown>> {
     platform: payload.platform.label,
     ident: `${payload.written}-${payload.version}`,
     kind: payload.kind,
-    python: payload.interpreter === undefined ? undefined : payload.platform.python.version,
+    python: payload.interpreter?.from === "host" ? payload.platform.python.version : undefined,
+    interpreter: payload.interpreter?.from === "tree" ? broughtInterpreter(payload, payload.interpreter) : undefined,
     revision: payload.revision.id,
     time: payload.revision.time,
     distributions: payload.distributions.length === 0 ? undefined : payload.distributions.map(({ name, version }) => ({ name, version })),
   };
+}
+
+/** The archive that holds the interpreter, for a system without any Python, and the program in it. */
+function broughtInterpreter(payload: Payload, interpreter: Extract<Interpreter, { readonly from: "tree" }>): Readonly<Record<string, unknown>> {
+  const archive = payload.blobs.find(({ mediaType }) => mediaType === mediaTypes.tar);
+  return { archive: archive === undefined ? undefined : `data/blobs/${digestHex(archive.digest)}`, program: interpreter.executable.replace(/^root\//, "") };
 }
 
 /** Every blob of a payload by its place in the bundle: tree documents by their tree, wheels by name, the rest by digest. */
