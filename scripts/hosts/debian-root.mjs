@@ -6,8 +6,8 @@ import { run } from "./commands.mjs";
 
 const cache = join(import.meta.dirname, "../../.cache/hosts");
 
-/** python3-venv and rsync for the peers that benches run, the shells for accounts that are not friendly to programs. */
-const packages = ["openssh-server", "python3", "python3-venv", "rsync", "sudo", "procps", "iproute2", "systemd", "systemd-sysv", "dbus", "libpam-systemd", "dbus-user-session", "busybox-static", "tcsh", "fish"];
+/** python3-venv and rsync for the peers that benches run, the shells for accounts that are not friendly to programs, faketime for clocks that are wrong (sshd_config: `SetEnv LD_PRELOAD=... FAKETIME=+10y`). */
+const packages = ["openssh-server", "python3", "python3-venv", "rsync", "sudo", "procps", "iproute2", "systemd", "systemd-sysv", "dbus", "libpam-systemd", "dbus-user-session", "busybox-static", "tcsh", "fish", "faketime", "strace"];
 
 /**
  * Accounts that the key opens, beside root. deploy has no rights of its own and a `systemd --user` that lingers; the others are deploy's troubles with login shells.

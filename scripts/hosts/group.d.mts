@@ -4,8 +4,8 @@ export type GroupKind = "namespace" | "systemd";
 
 /** What is special about one host. */
 export interface HostSpecial {
-  /** false: no python3 on it. */
-  readonly python?: boolean;
+  /** false: no python3 on it. A directory here that has `bin/python3`: that one, at the same place and on PATH, and no other. */
+  readonly python?: boolean | string;
   /** Its bastion, by name: reachable only from there. */
   readonly behind?: string;
   /** Directories of this machine that show up on the host: path on the host to path here. `/srv` may be among them; it becomes deploy's. */

@@ -24,7 +24,7 @@ export function lackingForGroup(kind) {
 }
 
 /**
- * Bring hosts up. `hosts` says by name what is special about one: `python: false`, `behind: "h1"` (its bastion), `binds` (path on the host: path here), `sshd` (lines).
+ * Bring hosts up. `hosts` says by name what is special about one: `python` (false, or where another is), `behind: "h1"` (its bastion), `binds` (path on the host: path here), `sshd` (lines).
  * group.d.mts has the options and the group.
  */
 export async function openGroup({ kind, names, owner, sshd = [], hosts: special = {}, wire: state, say }) {
@@ -57,7 +57,7 @@ export async function openGroup({ kind, names, owner, sshd = [], hosts: special 
 
 function describeHost(host) {
   const address = `198.${host.behind === undefined ? 18 : 19}.${host.number}.${host.place}`;
-  return { python: true, bastion: false, ...host, address, root: join(host.directory, "root"), binds: { "/srv": join(host.directory, "srv"), ...host.binds } };
+  return { python: true, bastion: false, ...host, address, root: join(host.directory, "root"), binds: { "/srv": join(host.directory, "srv"), ...typeof host.python === "string" && { [host.python]: host.python }, ...host.binds } };
 }
 
 /** deploy owns /srv of every host. */

@@ -1,5 +1,5 @@
 /** One host as files: an overlay of the Debian root, with its own name, keys and /srv. */
-import { copyFileSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { run } from "./commands.mjs";
@@ -18,8 +18,9 @@ export async function makeOverlay(host, base, { names, addresses, key, hostKey }
   writeSshdConfig(upper, kind, host.sshd);
   if (kind === "systemd") enableSshd(upper);
   // An overlay shows a character device 0/0 as nothing.
-  const hidden = host.python ? [] : readdirSync(join(base, "usr/bin")).filter((program) => program.startsWith("python"));
+  const hidden = host.python === true ? [] : readdirSync(join(base, "usr/bin")).filter((program) => program.startsWith("python"));
   for (const program of hidden) await run(["mknod", join(upper, "usr/bin", program), "c", "0", "0"]);
+  if (typeof host.python === "string") offerPython(upper, host.python);
   await run(["mount", "-t", "overlay", "caisson", "-o", `lowerdir=${escaped(base)},upperdir=${escaped(upper)},workdir=${escaped(join(directory, "work"))}`, root]);
 }
 
@@ -30,6 +31,16 @@ export function writeSshdConfig(root, kind, lines) {
     "PasswordAuthentication no", "KbdInteractiveAuthentication no", "LogLevel VERBOSE", "Subsystem sftp internal-sftp", "PrintMotd no", "PrintLastLog no", "AcceptEnv LANG LC_*",
   ];
   writeFileSync(join(root, "etc/caisson-test/sshd_config"), `${[...lines, ...ours].join("\n")}\n`);
+}
+
+/** An interpreter of this machine, which the host has at the same place (it may look for its library there), is the only one. */
+function offerPython(upper, prefix) {
+  mkdirSync(join(upper, "usr/local/bin"), { recursive: true });
+  for (const program of readdirSync(join(prefix, "bin")).filter((name) => /^python[23](?:\.\d+)?$/.test(name))) symlinkSync(join(prefix, "bin", program), join(upper, "usr/local/bin", program));
+  // Everyone may pass through root's home to it.
+  if (!prefix.startsWith("/root/")) return;
+  mkdirSync(join(upper, "root"), { recursive: true });
+  chmodSync(join(upper, "root"), 0o711);
 }
 
 function enableSshd(upper) {

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { runToEnd } from "../support/host.ts";
 import { lacking, startHosts } from "../support/hosts.ts";
+import { findPythons } from "../support/machine.ts";
 
 describe("hosts that are an sshd each", { timeout: 30_000 }, () => {
   it("three answer over ssh, each with a home of its own", async ({ skip }) => {
@@ -75,6 +76,15 @@ describe("hosts with a Debian of their own", { timeout: 300_000 }, () => {
     expect([status, stdout]).toEqual([0, "h2\nno python\n"]);
     expect(hosts.get("h1").connections()).toBe(1);
     expect((await runToEnd(["ssh", "-o", "BatchMode=yes", "-o", "ProxyJump=none", "deploy@h2", "true"], { env: hosts.env })).stderr).toContain("No route to host");
+  });
+
+  it("one has an old Python, and no other", async ({ skip }) => {
+    skip(lacking("namespace") !== undefined, lacking("namespace"));
+    const old = findPythons().find(({ path }) => !path.startsWith("/usr/bin/"));
+    skip(old === undefined, "needs a Python besides Debian's");
+    await using hosts = await startHosts({ kind: "namespace", hosts: { h1: { python: join(old?.path ?? "", "../..") } } });
+    const { stdout, stderr } = await hosts.get("h1").run("python3 -c 'import sys; print(\"%d.%d\" % sys.version_info[:2])'; ls /usr/bin/python3");
+    expect([stdout, stderr]).toEqual([`${old?.minor ?? ""}\n`, expect.stringContaining("No such file")]);
   });
 
   it("login shells of all kinds, each with its noise", async ({ skip }) => {
