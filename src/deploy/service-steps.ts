@@ -1,5 +1,5 @@
 import { groupName, unitsOf } from "../formats/index.ts";
-import type { Health, Label, PackageName, Payload, Problem, Process, Step, Target } from "../model/index.ts";
+import type { Health, HostFacts, Label, PackageName, Payload, Problem, Process, Step, Target } from "../model/index.ts";
 import { chooseProcesses } from "./choose-processes.ts";
 
 /** Where a stack goes on one host. */
@@ -17,8 +17,8 @@ export function unitSteps({ service, user }: Target, { stack, root }: Place, rel
 }
 
 /** What a service manager looks after: what is started, and what a timer starts. */
-function startedProcesses(payload: Payload): readonly Process[] {
-  return [...chooseProcesses(payload, {}), ...payload.processes.filter(({ schedule }) => schedule !== undefined)];
+export function startedProcesses(table: Pick<Payload, "processes" | "start">): readonly Process[] {
+  return [...chooseProcesses(table, {}), ...table.processes.filter(({ schedule }) => schedule !== undefined)];
 }
 
 /** How a package's health is told: as it says itself, else by the address that a process of it listens at; under systemd at least by its processes. Undefined: not at all. */
@@ -29,9 +29,13 @@ export function healthOf(payload: Payload, service: Target["service"]): Health |
   return service.kind === "systemd" && chooseProcesses(payload, {}).length > 0 ? {} : undefined;
 }
 
-/** Processes that systemd could not start, or not tell apart. */
-export function checkProcesses({ service }: Target, { stack }: Pick<Place, "stack">, payloads: readonly Payload[]): readonly Problem[] {
+/** Processes that systemd could not start, or not tell apart, and what it does not start but another user is to run. */
+export function checkProcesses({ service, user }: Target, { stack }: Pick<Place, "stack">, facts: HostFacts, payloads: readonly Payload[]): readonly Problem[] {
   if (service.kind !== "systemd") return [];
+  const may = user === undefined || facts.privileges === "root" || facts.account === user;
+  const ours = payloads.filter(({ hooks, health }) => !may && (hooks.length > 0 || health?.argv !== undefined)).map(({ package: owner, hooks }): Problem => ({
+    code: "permission", message: `only root can run ${hooks.length > 0 ? "the hooks" : "the health command"} of \`${owner}\` as \`${user ?? ""}\``, hint: `deploy as root, or as ${user ?? ""}`,
+  }));
   const old = payloads.flatMap(({ package: owner, processes, links }) => processes.filter(({ name }) => !links.some(({ path }) => path === `processes/${name}`)).map(({ name }): Problem => ({
     code: "host-unfit", message: `\`${owner}\` has nothing that starts its process \`${name}\`; an older Caisson built it`, hint: `build it again: caisson build ${owner}`,
   })));
@@ -40,7 +44,7 @@ export function checkProcesses({ service }: Target, { stack }: Pick<Place, "stac
     code: "collision", message: `${other.shown} and ${one.shown} would have the same unit of systemd, \`${groupName(stack).replace(/\.target$/, "")}-${one.unit}\``, hint: "give one of the processes another name",
   })));
   const long = names.filter(({ unit }) => groupName(stack).length + unit.length > LONGEST).map(({ shown }): Problem => ({ code: "name-invalid", message: `${shown} makes a name that is too long for systemd`, hint: "give it a shorter one" }));
-  return [...old, ...twice, ...long];
+  return [...ours, ...old, ...twice, ...long];
 }
 
 /** Bytes of a unit's name, and some for what systemd adds to it. */

@@ -1,5 +1,6 @@
 import { compareBytewise, type Link, type PackageName, type Process, type Tree } from "../model/index.ts";
 import { sha256, treeId } from "../system/index.ts";
+import { escapeQuoted, quoteWord } from "./shell-word.ts";
 
 /**
  * The program that starts one process of a package, as POSIX sh: the same bytes on every host, for a service manager, for `caisson up` and for a person.
@@ -16,7 +17,7 @@ export function processLauncher(owner: PackageName, process: Process): string {
     'export PATH="$caisson_part/bin:${PATH:-/usr/local/bin:/usr/bin:/bin}"',
     'export CAISSON_RELEASE="${caisson_part%/*}"',
     'export CAISSON_STATE="${CAISSON_STATE:-${CAISSON_RELEASE%/versions/*}/shared}"',
-    ...Object.entries(process.environment).map(([name, value]) => `export ${name}=${quote(value)}`),
+    ...Object.entries(process.environment).map(([name, value]) => `export ${name}=${quoteWord(value)}`),
     ...checkLines(process),
     'cd -- "$CAISSON_RELEASE" || exit 71',
     `caisson_program="$caisson_part/bin/"${program}`,
@@ -65,17 +66,8 @@ function refuse(message: string): string {
 /** A word of the process as a word of sh: what was written stays as it is, and variables are put in. */
 function printWord(word: string): string {
   const names = [...word.matchAll(VARIABLE)];
-  if (names.length === 0) return /^[A-Za-z0-9_@%+=:,./-]+$/.test(word) ? word : quote(word);
+  if (names.length === 0) return /^[A-Za-z0-9_@%+=:,./-]+$/.test(word) ? word : quoteWord(word);
   const ends = [0, ...names.map(({ index, 0: whole }) => index + whole.length)];
-  const pieces = names.map(({ index, groups }, at) => `${escape(word.slice(ends[at], index))}\${${groups?.["braced"] ?? groups?.["bare"] ?? ""}-}`);
-  return `"${pieces.join("")}${escape(word.slice(ends.at(-1)))}"`;
-}
-
-function quote(text: string): string {
-  return `"${escape(text)}"`;
-}
-
-/** Between double quotes these four characters have a meaning, and no others. */
-function escape(text: string): string {
-  return text.replaceAll(/[\\"$`]/g, "\\$&");
+  const pieces = names.map(({ index, groups }, at) => `${escapeQuoted(word.slice(ends[at], index))}\${${groups?.["braced"] ?? groups?.["bare"] ?? ""}-}`);
+  return `"${pieces.join("")}${escapeQuoted(word.slice(ends.at(-1)))}"`;
 }

@@ -81,12 +81,13 @@ ReadOnlyPaths="-/srv/shop/trees" "-/srv/shop/versions"
   });
 });
 
-describe("to systemd itself", () => {
+const noSystemd = spawnSync("systemd-analyze", ["--version"]).status !== 0;
+
+describe.skipIf(noSystemd)(`to systemd itself${noSystemd ? " (systemd-analyze is not installed)" : ""}`, () => {
   const directory = realpathSync(mkdtempSync(join(tmpdir(), "caisson units 100% $HOME ")));
   afterAll(() => removeTree(directory));
 
-  it.each([["system", "/srv/shop"], ["system", join(directory, "a \"b\" 'c' \\d %n $X ;")], ["user", join(directory, "plain")]] as const)("units are right: scope %s at %s", (scope, root, test: { skip?: (why: string) => void } = {}) => {
-    if (spawnSync("systemd-analyze", ["--version"]).status !== 0) return void test.skip?.("systemd-analyze is not installed");
+  it.each([["system", "/srv/shop"], ["system", join(directory, "a \"b\" 'c' \\d %n $X ;")], ["user", join(directory, "plain")]] as const)("units are right: scope %s at %s", (scope, root) => {
     const { files } = unitsOf(request({ root, scope, ...(scope === "system" ? { user: userInfo().username } : {}) }));
     const place = mkdtempSync(join(directory, "units "));
     for (const { name, text } of files) writeFileSync(join(place, name), text);
@@ -112,9 +113,9 @@ deploy ALL=(root) NOPASSWD: /usr/bin/journalctl --no-pager --output json --lines
     for (const deployer of ["ALL", "%wheel", "a b", "a\nALL", "#0", ""]) expect(() => printSudoers({ deployer, units })).toThrow(expect.objectContaining({ code: "name-invalid" }) as Error);
   });
 
-  it("are right to visudo", (test) => {
-    const visudo = ["/usr/sbin/visudo", "/usr/bin/visudo"].find((path) => existsSync(path));
-    if (visudo === undefined) return test.skip("visudo is not installed");
+  const visudo = "/usr/sbin/visudo";
+
+  it.skipIf(!existsSync(visudo))(`are right to visudo${existsSync(visudo) ? "" : " (it is not installed)"}`, () => {
     const file = join(mkdtempSync(join(tmpdir(), "caisson sudoers ")), "x");
     mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, printSudoers({ deployer: "deploy", units: unitsOf(request({ packages: [{ package: "a" as PackageName, processes: [process("we_b.1-X")] }] })) }));

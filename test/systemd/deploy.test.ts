@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readLogs } from "../../src/deploy/logs.ts";
 import { lacking } from "../support/hosts.ts";
-import { openGround, web, type Ground } from "./ground.ts";
+import { openGround, versionsOf, web, type Ground } from "./ground.ts";
 
 const missing = lacking("systemd");
 
@@ -19,7 +19,7 @@ describe.skipIf(missing !== undefined)(`a host run by systemd${missing === undef
 
   it("rows P9, P11: deploys a first release, a change, goes back, and prunes; the administrator's drop-in stays", async () => {
     const target = ground.target("a");
-    const made = (version: string) => web({ stack: "a", port: 8101, version, others: [{ name: "worker", argv: ["sleep", "1000"], environment: {}, requires: [] }] });
+    const made = versionsOf({ stack: "a", port: 8101, others: [{ name: "worker", argv: ["sleep", "1000"], environment: {}, requires: [] }] });
     expect(await ground.deploy(target, made("1"))).toMatchObject({ outcome: "done", now: "1" });
     expect(await served(8101)).toBe("1");
     expect(await ground.sh("systemctl is-enabled caisson-a.target; systemctl show -p User --value caisson-a-a-web.service; ps -o user= -p $(systemctl show -p MainPID --value caisson-a-a-web.service)")).toBe("enabled\napp\napp");
@@ -64,7 +64,7 @@ describe.skipIf(missing !== undefined)(`a host run by systemd${missing === undef
 
   it("keeps a port open across restarts where a process takes its socket over", async () => {
     const target = ground.target("d");
-    const made = (version: string) => web({ stack: "d", port: 8104, version, process: { socket: true, notify: true } });
+    const made = versionsOf({ stack: "d", port: 8104, process: { socket: true, notify: true } });
     expect(await ground.deploy(target, made("1"))).toMatchObject({ outcome: "done" });
     await ground.sh("cat > /root/ask.py <<'E'\nimport urllib.request, time, collections\nseen = collections.Counter()\nend = time.time() + 8\nwhile time.time() < end:\n    try: seen[urllib.request.urlopen('http://127.0.0.1:8104/', timeout=8).read().decode()] += 1\n    except OSError as error: seen['failed %s' % error] += 1\n    time.sleep(0.005)\nprint(dict(seen))\nE");
     const asking = ground.sh("python3 /root/ask.py");

@@ -4,7 +4,7 @@ import { prepareDeploy } from "../../src/deploy/deploy.ts";
 import { openAgent } from "../../src/transport/index.ts";
 import { makeStack } from "../support/hand-made.ts";
 import { lacking } from "../support/hosts.ts";
-import { openGround, web, type Ground } from "./ground.ts";
+import { openGround, versionsOf, web, type Ground } from "./ground.ts";
 
 const missing = lacking("systemd");
 
@@ -69,7 +69,7 @@ describe.skipIf(missing !== undefined)(`faults of processes under systemd${missi
 
   it("fault 44: a release from which a process still runs is kept, and reported", async () => {
     const target = ground.target("busy");
-    const made = (version: string) => web({ stack: "busy", port: 8304, version });
+    const made = versionsOf({ stack: "busy", port: 8304 });
     for (const version of ["1", "2", "3", "4"]) {
       expect(await ground.deploy(target, made(version))).toMatchObject({ outcome: "done" });
       if (version === "1") await ground.sh("cd /srv/busy/versions/1/busy && systemd-run --quiet --unit=reader --working-directory=/srv/busy/versions/1/busy sleep 1000");

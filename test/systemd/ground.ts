@@ -75,6 +75,11 @@ export function web({ stack, port, version, body, process, health, others = [] }
   };
 }
 
+/** The same package in one version after another. */
+export function versionsOf(package_: Omit<Web, "version">): (version: string, more?: Partial<Web>) => HandMade {
+  return (version, more = {}) => web({ ...package_, version, ...more });
+}
+
 /** Takes its socket over where systemd gives it one, says when it is ready, and ends between two requests. */
 const SERVER = `import os, signal, socket, threading
 from http.server import BaseHTTPRequestHandler, HTTPServer

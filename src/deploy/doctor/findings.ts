@@ -109,7 +109,7 @@ function serviceFindings({ examined, state: { facts } }: Found, { target: { serv
   if (facts.privileges === "root" || sudoers === undefined) return [well("service", `${version}, as ${user}`)];
   const refused = examined.sudo.find(({ allowed }) => !allowed);
   if (refused === undefined) return [well("service", `${version}, as ${user} with sudo`)];
-  return [ill("service", `\`${user}\` may not start processes with sudo and without a password${refused.detail === undefined || refused.detail === "" ? "" : ` (${refused.detail})`}`, `as root: put this into /etc/sudoers.d/caisson, and let visudo -c look at it\n${sudoers.print(user).trimEnd()}`)];
+  return [ill("service", `\`${user}\` may not start processes with sudo and without a password${refused.detail === undefined || refused.detail === "" ? "" : ` (${refused.detail})`}`, `as root: put this into /etc/sudoers.d/caisson, and let visudo -c look at it; \`caisson units\` prints a script that does so, and makes the units\n${sudoers.print(user).trimEnd()}`)];
 }
 
 function userFinding({ examined, state: { facts } }: Found, { target: { user, service } }: Wishes): readonly Finding[] {

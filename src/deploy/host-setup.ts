@@ -1,0 +1,50 @@
+import { printSetup, unitsOf } from "../formats/index.ts";
+import { fail, type HostAddress, type Package, type PackageName, type Payload, type Target, type Workspace } from "../model/index.ts";
+import type { Store } from "../store/index.ts";
+import { packagesFor } from "./plan.ts";
+import { startedProcesses } from "./service-steps.ts";
+import type { Wanted } from "./wanted.ts";
+
+/** Which hosts are prepared, and for whom. */
+export interface HostSetupRequest {
+  readonly target: Target;
+  /** Only that one of the target's hosts. */
+  readonly host?: string;
+  /** The user who deploys, where the host's address does not say. */
+  readonly deployer?: string;
+}
+
+/**
+ * What root has to run once on a target's hosts so that a user who is not root can deploy there a stack, or those of a workspace. No host is asked, nothing is changed.
+ * @throws CaissonError `usage` · `name-invalid`
+ */
+export async function printHostSetup(store: Store, what: Wanted | Pick<Workspace, "name" | "packages">, request: HostSetupRequest): Promise<string> {
+  const { target, host, deployer } = request;
+  const { service, user } = target;
+  if (service.kind !== "systemd" || service.scope !== "system") return fail({ code: "usage", message: `\`${target.name}\` needs no units of root's`, hint: "this is for targets with service = \"systemd\"" });
+  const { name: stack, packages } = "stack" in what ? await readStackPackages(store, what) : what;
+  const scripts = new Set(target.hosts.filter(({ name }) => host === undefined || name === host).map((each) => {
+    const mine = packagesFor(target, each, packages.map(nameOf));
+    const processes = packages.filter((pkg) => mine.includes(nameOf(pkg))).map((pkg) => ({ package: nameOf(pkg), processes: startedProcesses(pkg) }));
+    const units = unitsOf({ stack, root: each.root, scope: service.scope, packages: processes, ...(user === undefined ? {} : { user }) });
+    return printSetup({ deployer: deployer ?? userOf(each), stack, root: each.root, units });
+  }));
+  const [script, ...others] = scripts;
+  if (script !== undefined && others.length === 0) return script;
+  const known = target.hosts.map(({ name }) => name).join(", ");
+  return fail({ code: "usage", message: script === undefined ? `\`${target.name}\` has no host \`${host ?? ""}\`` : `the hosts of \`${target.name}\` are not prepared alike`, hint: `--host NAME, one of ${known}` });
+}
+
+/** A stack's packages; their processes are the same on every platform. */
+async function readStackPackages(store: Store, { stack }: Wanted): Promise<{ readonly name: PackageName; readonly packages: readonly Payload[] }> {
+  const payloads = stack.members.flatMap(({ artifacts: [artifact] }) => (artifact === undefined ? [] : [store.readJson<Payload>(artifact.payload.digest)]));
+  return { name: stack.name, packages: await Promise.all(payloads) };
+}
+
+function nameOf(pkg: Payload | Package): PackageName {
+  return "package" in pkg ? pkg.package : pkg.name;
+}
+
+function userOf({ name, address }: HostAddress): string {
+  return /^(?:ssh:\/\/)?([^@/]+)@/.exec(address)?.[1] ?? fail({ code: "usage", message: `the address of ${name} does not say who deploys there`, hint: "--deployer USER" });
+}
