@@ -21,6 +21,9 @@ export interface Words {
 }
 
 interface Step {
+  /** Whose it is. */
+  readonly host: string | undefined;
+  readonly what: string;
   readonly began: number;
   detail: string;
   shown: boolean;
@@ -40,6 +43,7 @@ export function createProgress(stream: NodeJS.WriteStream, color: boolean, words
   let fleet: Fleet | undefined;
   let many = false;
   let said = { text: "", at: 0 };
+  let told = 0;
   let drawn = 0;
   let timer: NodeJS.Timeout | undefined;
 
@@ -53,18 +57,17 @@ export function createProgress(stream: NodeJS.WriteStream, color: boolean, words
   };
   const draw = (): void => {
     clear();
-    const rest = [...steps].map(([what, { detail }]) => `${what}${detail}`).join(", ");
+    const rest = describe([...steps.values()]).join(", ");
     const lines = [...(fleet === undefined ? [] : [fleet.title, ...fleet.lines(performance.now(), Math.max(3, (stream.rows || 24) - 4)).map((text) => `  ${text}`)]), ...(rest === "" ? [] : [rest])];
     const width = Math.max(20, (stream.columns || 80) - 1);
     stream.write(lines.map((text) => `  ${text}`.slice(0, width)).join("\n"));
     drawn = lines.length;
   };
   const say = (now: number): void => {
-    for (const [what, step] of steps) {
-      if (step.shown || now - step.began < PATIENCE) continue;
-      step.shown = true;
-      line(`  ${what}${step.detail}`);
-    }
+    const slow = steps.size > FEW && now - told < PATIENCE ? [] : [...steps.values()].filter((step) => !step.shown && now - step.began >= PATIENCE);
+    if (slow.length > 0) told = now;
+    for (const text of describe(slow)) line(`  ${text}`);
+    for (const step of slow) step.shown = true;
     if (!many || fleet === undefined || now - said.at < PATIENCE || fleet.summary === said.text) return;
     said = { text: fleet.summary, at: now };
     line(`  ${fleet.title}: ${said.text}`);
@@ -77,8 +80,14 @@ export function createProgress(stream: NodeJS.WriteStream, color: boolean, words
       clear();
     }
   };
-  const begin = (what: string): void => {
-    steps.set(what, { began: performance.now(), detail: "", shown: false });
+  const begin = (host: string | undefined, what: string): void => {
+    steps.set(`${host}: ${what}`, { host, what, began: performance.now(), detail: "", shown: false });
+  };
+  /** Many hosts that are at the same have one line. */
+  const describe = (found: readonly Step[]): readonly string[] => {
+    const groups = new Map<string, readonly Step[]>();
+    for (const step of found) groups.set(step.what, [...(groups.get(step.what) ?? []), step]);
+    return [...groups].flatMap(([what, group]) => (group.length > FEW ? [`${words.foldNames(group.flatMap(({ host }) => host ?? []))}: ${what}`] : group.map(({ host, detail }) => `${host === undefined ? "" : `${host}: `}${what}${detail}`)));
   };
 
   function follow(event: Event): void {
@@ -91,18 +100,18 @@ export function createProgress(stream: NodeJS.WriteStream, color: boolean, words
         said = { text: "", at: performance.now() };
         break;
       case "started":
-        begin(host + event.what);
+        begin(event.host, event.what);
         break;
       case "finished":
-        steps.delete(host + event.what);
+        steps.delete(`${event.host}: ${event.what}`);
         break;
       case "step":
         // Reaching a host is the one step that is not part of another.
-        if (event.step === "connect" && event.result === "begun") begin(`${host}connect`);
-        else if (event.step === "connect") steps.delete(`${host}connect`);
+        if (event.step === "connect" && event.result === "begun") begin(event.host, "connect");
+        else if (event.step === "connect") steps.delete(`${event.host}: connect`);
         break;
       case "progress": {
-        const step = steps.get(host + event.what);
+        const step = steps.get(`${event.host}: ${event.what}`);
         const print = event.unit === "bytes" ? words.printSize : String;
         if (step !== undefined) step.detail = event.total === undefined ? ` ${print(event.done)}` : ` ${print(event.done)} of ${print(event.total)}`;
         break;

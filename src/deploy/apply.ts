@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { performance } from "node:perf_hooks";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { HostAddress, HostPlan, Plan, Problem } from "../model/index.ts";
@@ -14,6 +15,7 @@ import { stageHost } from "./stage-host.ts";
 import { carriersOf, runSharedHooks } from "./shared-hooks.ts";
 import type { Starter } from "./starter.ts";
 import { switchHost } from "./switch-host.ts";
+import { openWire } from "./wire.ts";
 import { readPlannedValues, type Values } from "./values.ts";
 
 export interface ApplyOptions {
@@ -33,9 +35,12 @@ export interface ApplyOptions {
 export async function applyPlan(ctx: Context, store: Store, plan: Plan, open: OpenHost, options: ApplyOptions = {}): Promise<readonly HostResult[]> {
   const missed = options.missed ?? [];
   const problemOfMissed = (host: HostPlan): Problem | undefined => missed.find(({ host: { via, address, root } }) => via === host.host.via && address === host.host.address && root === host.host.root)?.problem;
-  const rollout: Rollout = { ctx, store, plan, open, starter: options.starter, agents: new Map(), results: new Map(), missed: missed.filter(({ host }) => !plan.hosts.some((each) => each.host.address === host.address && each.host.root === host.root)).length, switching: new Set(), taken: false, values: (options.values ?? (await readPlannedValues(ctx, plan)))?.bytes };
+  await using wire = openWire(store);
+  const rollout: Rollout = { ctx, wire, plan, saw: new Map(plan.hosts.map(({ host, saw }) => [host, saw.generation])), open, starter: options.starter, agents: new Map(), results: new Map(), missed: missed.filter(({ host }) => !plan.hosts.some((each) => each.host.address === host.address && each.host.root === host.root)).length, switching: new Set(), taken: false, values: (options.values ?? (await readPlannedValues(ctx, plan)))?.bytes };
   ctx.report({ type: "rollout", action: plan.action, ...(plan.ref === undefined ? {} : { ref: `${plan.ref.name}@${plan.ref.label}` }), target: plan.target, hosts: plan.hosts.map(({ host }) => host.name), policy: plan.policy });
   const over = new AbortController();
+  // As many may wait for one of them as there are hosts and steps.
+  setMaxListeners(0, ctx.signal, ctx.urgent);
   if (options.starter === undefined) ctx.signal.addEventListener("abort", () => sayStopping(rollout), { signal: over.signal });
   try {
     const changing: HostPlan[] = [];
@@ -116,6 +121,7 @@ async function stageAndSwitch(rollout: Rollout, hosts: readonly HostPlan[]): Pro
   const took = new Map<HostPlan, number>();
   const halt = new AbortController();
   const signal = AbortSignal.any([ctx.signal, halt.signal]);
+  setMaxListeners(0, signal);
   ctx.report({ type: "phase", phase: "stage", hosts: namesOf(hosts) });
   const part = { isOver: false };
   const staging = mapConcurrently(hosts, maxParallel, async (host) => {

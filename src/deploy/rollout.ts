@@ -1,16 +1,19 @@
 import { CaissonError, type HostAddress, type HostPlan, type HostStep, type Plan, type Problem } from "../model/index.ts";
-import type { Store } from "../store/index.ts";
 import type { Context } from "../system/index.ts";
 import type { Agent, Answer } from "../transport/index.ts";
 import type { OpenHost } from "./contact.ts";
 import { foldNames } from "./fold.ts";
 import { isFailed, type Ending, type HostResult } from "./outcome.ts";
 import type { Starter } from "./starter.ts";
+import type { Wire } from "./wire.ts";
 
 /** A plan that is being carried out: what is connected, and what has come of each host so far. */
 export interface Rollout {
   readonly ctx: Context;
-  readonly store: Store;
+  /** The generation at which each host was seen. */
+  readonly saw: ReadonlyMap<HostAddress, number>;
+  /** What all hosts get bytes by. */
+  readonly wire: Wire;
   readonly plan: Plan;
   readonly open: OpenHost;
   readonly starter: Starter | undefined;
@@ -85,7 +88,7 @@ function describeFailures({ missed }: Rollout, failed: readonly HostResult[]): s
 
 /** Ask a host for something, and tell whoever looks on how it began and ended. */
 export async function askAndTell(rollout: Rollout, host: HostAddress, step: HostStep, bytes: number | undefined, ask: () => Promise<Answer>): Promise<Answer> {
-  const saw = rollout.plan.hosts.find((planned) => planned.host === host)?.saw.generation;
+  const saw = rollout.saw.get(host);
   const about = { type: "step", host: host.name, step, ...(saw === undefined ? {} : { generation: saw + 1 }), ...(bytes === undefined ? {} : { bytes }) } as const;
   const { report } = rollout.ctx;
   try {

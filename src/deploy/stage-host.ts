@@ -4,7 +4,6 @@ import type { Agent, Answer } from "../transport/index.ts";
 import { cancelled, orAborted } from "./abort.ts";
 import { refusal } from "./refusal.ts";
 import { askAndTell, describeWork, type Rollout } from "./rollout.ts";
-import { openWire } from "./wire.ts";
 
 /** Requests under way at once; enough to fill a slow line with small ones while large trees are made. Their bytes are read one after the other. */
 const IN_FLIGHT = 256;
@@ -14,12 +13,11 @@ const IN_FLIGHT = 256;
  * @throws CaissonError with the first refusal · `cancelled` · `unknown-state`
  */
 export async function stageHost(rollout: Rollout, agent: Agent, host: HostPlan, steps: readonly Step[], signal: AbortSignal): Promise<readonly Label[] | undefined> {
-  const { ctx, store, plan } = rollout;
+  const { ctx, wire, plan } = rollout;
   const { name } = host.host;
   const what = describeWork(plan);
   ctx.report({ type: "started", what, host: name });
   let done = 0;
-  await using wire = openWire(store);
   try {
     const carryOut = async (step: Step): Promise<Answer> => {
       if (signal.aborted) throw cancelled();

@@ -6,12 +6,15 @@ import type { Bytes, Descriptor, Digest, Packed, Source } from "../model/index.t
 import { readMember, readZip, type Zip } from "../python/index.ts";
 import type { OpenBlob, Store } from "../store/index.ts";
 import { tellDifference } from "./delta.ts";
+import { keepRecent } from "./recently.ts";
 import type { Receive } from "./sending.ts";
 
 /** What is larger is packed as a stream, and never told by a difference. */
 const SMALL = 1 << 20;
 /** Bytes of a larger one that show whether packing helps. */
 const SAMPLE = 1 << 16;
+/** Bytes of small ones that are kept for the next host. */
+const RECENT = 8 << 20;
 /** Packing that saves less is not worth anybody's time. */
 const WORTH = 0.95;
 
@@ -25,6 +28,7 @@ export interface Wire extends AsyncDisposable {
 
 export function openWire(store: Store): Wire {
   const zips = new Map<Digest, Promise<OpenZip>>();
+  const recent = keepRecent(RECENT);
   const bytesAt = async (source: Source): Promise<Uint8Array> => {
     if (source.from === "inline") return Buffer.from(source.text, "utf8");
     if (source.from === "blob") return await collect(store.read(source.blob));
@@ -54,7 +58,7 @@ export function openWire(store: Store): Wire {
       return { ...step, packed: { size: await lengthOf(deflate(store.read(blob.digest))) } };
     },
     read: ({ blob, source, packed }) => {
-      if (blob.size <= SMALL || source !== undefined) return once(async () => await smallBytes(blob, source, packed));
+      if (blob.size <= SMALL || source !== undefined) return once(async () => await recent(JSON.stringify([blob.digest, source, packed]), async () => await smallBytes(blob, source, packed)));
       return packed === undefined ? store.read(blob.digest) : deflate(store.read(blob.digest));
     },
     [Symbol.asyncDispose]: async () => {
