@@ -1,4 +1,4 @@
-import { delimiter, dirname, join } from "node:path";
+import { delimiter, dirname, join, resolve } from "node:path";
 import { makeTurretEnvironment, readTurretArchive, readTurretFolder, type StartConfig } from "../build/index.ts";
 import { fail, type Problem } from "../model/index.ts";
 import type { Store } from "../store/index.ts";
@@ -23,7 +23,7 @@ export async function startTurret(ctx: Context, store: Store, place: TurretPlace
   const turret = archive ?? (await readTurretFolder(ctx, "configFile" in place ? place.configFile : ""));
   const { config } = turret;
   const environment = config.python ? (await makeTurretEnvironment(ctx, store, config.name, turret.requirements)).directory : undefined;
-  await using own = await ownedDirectory("caisson-turret");
+  await using own = await ownedDirectory("caisson-turret", resolve(ctx.cwd, ctx.env["TMPDIR"] || "/tmp"));
   const temporary = join(own.path, "tmp");
   await makeDirectory(temporary);
   const folder = "path" in turret ? dirname(turret.path) : join(own.path, "turret");

@@ -22,8 +22,8 @@ export interface Hq extends AsyncDisposable {
   /** Everything that came so far, in order. */
   readonly messages: readonly TurretMessage[];
   publish(command: "start" | "stop" | "kill" | "status_request"): void;
-  /** The first message from the `after`th on that is so, which may be still to come; an error after half a minute. */
-  until(wanted: (message: TurretMessage) => boolean, after?: number): Promise<TurretMessage>;
+  /** The first message from the `after`th on that is so, which may be still to come; an error after half a minute, or as soon as `ended` says that nothing more will come. */
+  until(wanted: (message: TurretMessage) => boolean, options?: { readonly after?: number; readonly ended?: Promise<unknown> }): Promise<TurretMessage>;
 }
 
 export async function startHq(): Promise<Hq> {
@@ -36,12 +36,14 @@ export async function startHq(): Promise<Hq> {
     config: { hq_address: "127.0.0.1", ...(JSON.parse(first) as { readonly hq_publisher: number; readonly hq_rc: number }) },
     messages,
     publish: (command) => void child.stdin.write(`${command}\n`),
-    until: async (wanted, after = 0) => {
-      for (const end = Date.now() + 30_000; Date.now() < end; await sleep(20)) {
+    until: async (wanted, { after = 0, ended } = {}) => {
+      const over: unknown[] = [];
+      ended?.then((how) => over.push(how), (error: unknown) => over.push(error));
+      for (const end = Date.now() + 30_000; Date.now() < end && over.length === 0; await sleep(20)) {
         const found = messages.slice(after).find(wanted);
         if (found !== undefined) return found;
       }
-      throw new Error(`no such message; these came: ${JSON.stringify(messages)}`);
+      throw new Error(`no such message; these came: ${JSON.stringify(messages)}`, { cause: over[0] });
     },
     [Symbol.asyncDispose]: async () => {
       const ended = once(child, "exit");
