@@ -6,6 +6,8 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { debianRoot } from "./hosts/debian-root.mjs";
+import { lackingForGroup } from "./hosts/group.mjs";
 import { joinAgent } from "./join-agent.mjs";
 import { checkNeeds, must } from "./needs.mjs";
 import { installPackages } from "./packages.mjs";
@@ -17,6 +19,8 @@ const report = join(project, ".cache/test-report.json");
 checkNeeds();
 installPackages();
 mkdirSync(join(project, ".cache"), { recursive: true });
+// Here and not in the first test that wants hosts: it takes longer than a test may.
+if (words.length === 0 && lackingForGroup("namespace") === undefined) await debianRoot(console.error).catch((problem) => console.error(`${problem.message}\n(tests on hosts will fail)`));
 must([process.execPath, join(project, "node_modules/typescript/bin/tsc"), "-p", join(project, "tsconfig.build.json")]);
 joinAgent();
 const { status } = spawnSync(process.execPath, [join(project, "node_modules/vitest/vitest.mjs"), "run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`, ...words], { cwd: project, stdio: "inherit" });

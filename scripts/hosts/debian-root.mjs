@@ -65,6 +65,10 @@ async function make(root, suite, mirror) {
   await run(["chroot", making, "/bin/sh", "/set-up"]);
   rmSync(join(making, "set-up"));
   renameSync(making, root);
+  // Of earlier recipes; one that hosts stand on stays until the next time.
+  const mounts = readFileSync("/proc/self/mountinfo", "utf8");
+  const old = readdirSync(cache).filter((name) => name.startsWith(`${suite}-`) && join(cache, name) !== root && !mounts.includes(join(cache, name)));
+  for (const name of old) rmSync(join(cache, name), { recursive: true, force: true });
 }
 
 /** The mirror that this machine's own apt uses for its own suite: /etc/apt/sources.list and sources.list.d, both ways of writing. */
