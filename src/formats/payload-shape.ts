@@ -26,12 +26,12 @@ function isPlain(word: string): boolean {
 
 /** These become words of shell scripts, names of files and lines of units. */
 const variable = (word: string): boolean => /^[A-Za-z_][A-Za-z0-9_]*$/.test(word);
-const word = text("a text without NUL", (value) => !value.includes("\0"));
+const argument = text("a text without NUL", (value) => !value.includes("\0"));
 const line = text("one line", (value) => !/[\0\r\n]/.test(value));
 
 const process = object({
   name: text("a process's name", (value) => /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(value)),
-  argv: list(word), environment: record(word, "a table of variables", variable), requires: list(text("a variable's name", variable)),
+  argv: list(argument), environment: record(argument, "a table of variables", variable), requires: list(text("a variable's name", variable)),
   listen: optional(line), socket: optional(boolean()), notify: optional(boolean()), schedule: optional(line),
 });
 
@@ -87,7 +87,7 @@ const payloadShape = object({
   blobs: list(descriptor),
   processes: list(process),
   start: list(object({ when: optional(record(text())), process: text() })),
-  hooks: list(object({ at: oneOf("stage", "before-activate", "after-activate", "remove"), argv: list(word), once: oneOf("host", "stack"), reversible: boolean(), timeout: integer() })),
+  hooks: list(object({ at: oneOf("stage", "before-activate", "after-activate", "remove"), argv: list(argument), once: oneOf("host", "stack"), reversible: boolean(), timeout: integer() })),
   health: optional(health),
 });
 

@@ -13,7 +13,7 @@ async function read(fill: (directory: string) => Promise<void>): Promise<Extract
   await using scratch = await temporaryDirectory("caisson-files");
   await using home = await temporaryStore();
   await fill(scratch.path);
-  return (await readFilesPackage(home.store, pkg, scratch.path)) as Extract<Content, { kind: "files" }>;
+  return await readFilesPackage(home.store, pkg, scratch.path);
 }
 
 const fill = (mode: number, more: boolean) => async (directory: string): Promise<void> => {
