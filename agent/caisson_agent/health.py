@@ -101,7 +101,7 @@ def listener_facts(root, url, release):
         return None
     labels = {label for trace in seen for label in labels_in(root, trace)}
     verified = os.path.basename(release) in labels
-    return {"verified": verified, "old": None if verified or not labels else sorted(labels)[0]}
+    return {"verified": verified, "old": None if verified or not labels else min(labels)}
 
 def labels_in(root, trace):
     """The releases of a root that a process shows a path into."""

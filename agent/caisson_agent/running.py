@@ -1,6 +1,7 @@
 """What runs on a host at this moment, and what it says."""
 import os
 
+from .environments import redacted, secrets_of
 from .files import tried
 from .health import labels_in, traces_of
 from .observing import names_in_use
@@ -38,7 +39,8 @@ def step_logs(root, request):
         lines, cursor = journal_lines(root, Systemd(service["scope"]), request, after)
     else:
         lines, cursor = file_lines(root.at("service.log"), after)
-    return False, {"lines": lines if after is not None else lines[-count:], "cursor": cursor}
+    kept, secrets = lines if after is not None else lines[-count:], secrets_of(root)
+    return False, {"lines": [dict(line, text=redacted(line["text"].encode("utf-8", "replace"), secrets).decode("utf-8", "replace")) for line in kept], "cursor": cursor}
 
 def journal_lines(root, manager, request, after):
     current = root.linked("current")

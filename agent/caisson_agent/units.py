@@ -1,5 +1,4 @@
 """A release's processes under systemd: what it is told of them, how they are started, and whether they live."""
-import json
 import os
 import pwd
 import re
