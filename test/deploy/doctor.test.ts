@@ -11,10 +11,10 @@ const examined: HostExamination = {
   user: "deploy", umask: 0o22, place: "/srv/shop", root: null, writing: null, linking: null, exchange: true, filesystem: "ext4", noexec: false,
   lock: null, selinux: null, manager: { version: 252, lingers: false }, sudo: [], wantedUser: null,
 };
-const wishes: Wishes = { target: { service: { kind: "none" } }, root: "/srv/shop" };
+const wishes: Wishes = { target: { name: "production", service: { kind: "none" } }, root: "/srv/shop" };
 const platform = { label: "centos-7", arch: "x86_64", libc: { family: "glibc", version: "2.17" }, python: { implementation: "cpython", version: "3.11" } } as unknown as Platform;
 const sudoers = { commands: [["systemctl", "restart", "x"]], print: (deployer: string) => `${deployer} ALL=...\n` };
-const system: Wishes["target"] = { service: { kind: "systemd", scope: "system" } };
+const system: Wishes["target"] = { name: "production", service: { kind: "systemd", scope: "system" } };
 
 function find(what: string, over: { readonly examined?: Partial<HostExamination>; readonly facts?: Partial<HostState["facts"]>; readonly skew?: number; readonly wishes?: Partial<Wishes> } = {}): Finding | undefined {
   const found = { host: "h1", state: { ...state, facts: { ...state.facts, ...over.facts } }, examined: { ...examined, ...over.examined }, ...(over.skew === undefined ? {} : { skew: over.skew }) };
@@ -43,9 +43,9 @@ it.each<readonly [string, string, Parameters<typeof find>[1], string, string]>([
   ["fault 34", "platform", { facts: { libc: { family: "musl", version: "1.2" } }, wishes: { platform } }, "h1 has musl, but what is built for centos-7 needs another (glibc)", "build for a platform that it has (caisson.toml: platforms)"],
   ["fault 34", "platform", { facts: { arch: "aarch64" }, wishes: { platform } }, "h1 is aarch64, but what is built for centos-7 needs another (x86_64)", "build for a platform that it has (caisson.toml: platforms)"],
   ["fault 34", "platform", { facts: { python: "3.9.1", pythons: {} }, wishes: { platform } }, "centos-7 needs CPython 3.11, and h1 has 3.9", "install python3.11 on h1, or build for a platform with another Python"],
-  ["fault 35", "service", { examined: { sudo: [{ allowed: false, detail: "sudo: a password is required" }] }, wishes: { target: system, sudoers } }, "`deploy` may not start processes with sudo and without a password (sudo: a password is required)", "as root: put this into /etc/sudoers.d/caisson, and let visudo -c look at it\ndeploy ALL=..."],
+  ["fault 35", "service", { examined: { sudo: [{ allowed: false, detail: "sudo: a password is required" }] }, wishes: { target: system, sudoers } }, "`deploy` may not start processes with sudo and without a password (sudo: a password is required)", "as root: run what `caisson units --to production` prints, which makes the units too; of it, for sudo:\ndeploy ALL=..."],
   ["row P12", "service", { examined: { manager: null }, wishes: { target: system, sudoers } }, "systemd does not run this host", 'service = "command" in caisson.toml, with a restart of your own'],
-  ["row P12", "service", { wishes: { target: { service: { kind: "systemd", scope: "user" } } } }, "what `deploy` starts ends when he logs out", "as root: loginctl enable-linger deploy"],
+  ["row P12", "service", { wishes: { target: { name: "production", service: { kind: "systemd", scope: "user" } } } }, "what `deploy` starts ends when he logs out", "as root: loginctl enable-linger deploy"],
   ["row P12", "user", { examined: { wantedUser: false }, wishes: { target: { ...system, user: "shop" } } }, "there is no user `shop`", "as root: useradd --system --shell /usr/sbin/nologin shop"],
   ["row P12", "user", { examined: { wantedUser: true }, wishes: { target: { ...wishes.target, user: "shop" } } }, "`deploy` cannot start programs as `shop`", 'deploy as root, or as that user, or with service = "systemd"'],
   ["fault 36", "clock", { skew: -315_360_000 }, "315360000 s behind ours: certificates and tokens will fail", "as root: timedatectl set-ntp true"],
@@ -60,7 +60,7 @@ it.each<readonly [string, Parameters<typeof find>[1], string]>([
   ["room", { facts: { freeInodes: 0 } }, "9.0 GB free"],
   ["service", { examined: { sudo: [{ allowed: true }] }, wishes: { target: system, sudoers } }, "systemd 252, as deploy with sudo"],
   ["service", { facts: { privileges: "root" }, wishes: { target: system, sudoers } }, "systemd 252, as deploy"],
-  ["service", { examined: { manager: { version: null, lingers: true } }, wishes: { target: { service: { kind: "systemd", scope: "user" } } } }, "systemd of an unknown version, for deploy"],
+  ["service", { examined: { manager: { version: null, lingers: true } }, wishes: { target: { name: "production", service: { kind: "systemd", scope: "user" } } } }, "systemd of an unknown version, for deploy"],
   ["clock", { skew: 4 }, "4 s ahead"],
   ["selinux", { examined: { selinux: "enforcing" } }, "enforcing"],
   ["user", { examined: { wantedUser: true }, wishes: { target: { ...system, user: "shop" } } }, "processes run as shop"],

@@ -20,7 +20,7 @@ export async function examineHosts(ctx: Context, target: Target, workspace: Work
   const found = await Promise.all(contact.hosts.map((observed) => examineHost(ctx, contact, observed, target, workspace)));
   const missed = await Promise.all(contact.missed.map(async ({ host, problem }): Promise<Examination> => {
     const mend = problem.hint === undefined ? {} : { mend: problem.hint };
-    return { host: host.name, findings: [{ what: "ssh", well: false, says: `${await wayTo(ctx, host)}: ${problem.message}`, ...mend }] };
+    return { host: host.name, findings: [{ what: problem.code === "host-unfit" ? "agent" : "ssh", well: false, says: `${await wayTo(ctx, host)}: ${problem.message}`, ...mend }] };
   }));
   const all = [...found, ...missed];
   return target.hosts.flatMap(({ name }) => all.filter(({ host }) => host === name));
@@ -41,8 +41,8 @@ async function wayTo(ctx: Context, host: HostAddress): Promise<string> {
 /** What the workspace says of a host: for which platform it builds, and what is started there. */
 function wishesFor(host: HostAddress, target: Target, workspace: Workspace | undefined): Wishes {
   const platform = platformOf(target, workspace);
-  const { service, user } = target;
-  const base = { target: { service, ...(user === undefined ? {} : { user }) }, root: host.root, ...(platform === undefined ? {} : { platform }) };
+  const { name, service, user } = target;
+  const base = { target: { name, service, ...(user === undefined ? {} : { user }) }, root: host.root, ...(platform === undefined ? {} : { platform }) };
   if (service.kind !== "systemd" || service.scope === "user" || workspace === undefined) return base;
   const packages = workspace.packages.map((pkg) => ({ package: pkg.name, processes: [...chooseProcesses(pkg, {}), ...pkg.processes.filter(({ schedule }) => schedule !== undefined)] }));
   const units = unitsOf({ stack: workspace.name, root: host.root, scope: service.scope, packages, ...(user === undefined ? {} : { user }) });

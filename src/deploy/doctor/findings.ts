@@ -16,7 +16,7 @@ export interface Finding {
 
 /** What decides how a host should be. */
 export interface Wishes {
-  readonly target: Pick<Target, "service" | "user">;
+  readonly target: Pick<Target, "name" | "service" | "user">;
   readonly root: string;
   /** What is built for it, where that is known. */
   readonly platform?: Platform;
@@ -100,7 +100,7 @@ function platformFinding({ host, state: { facts } }: Found, { platform }: Wishes
   return lacking === undefined ? well("platform", `${is}: fits ${platform.label}`) : ill("platform", lacking.message, lacking.hint ?? "");
 }
 
-function serviceFindings({ examined, state: { facts } }: Found, { target: { service }, sudoers }: Wishes): readonly Finding[] {
+function serviceFindings({ examined, state: { facts } }: Found, { target: { name, service }, sudoers }: Wishes): readonly Finding[] {
   const { manager, user } = examined;
   if (service.kind !== "systemd") return [well("service", service.kind === "none" ? "nothing is started" : "the target's own commands")];
   if (manager === null) return [ill("service", "systemd does not run this host", "service = \"command\" in caisson.toml, with a restart of your own")];
@@ -109,7 +109,7 @@ function serviceFindings({ examined, state: { facts } }: Found, { target: { serv
   if (facts.privileges === "root" || sudoers === undefined) return [well("service", `${version}, as ${user}`)];
   const refused = examined.sudo.find(({ allowed }) => !allowed);
   if (refused === undefined) return [well("service", `${version}, as ${user} with sudo`)];
-  return [ill("service", `\`${user}\` may not start processes with sudo and without a password${refused.detail === undefined || refused.detail === "" ? "" : ` (${refused.detail})`}`, `as root: put this into /etc/sudoers.d/caisson, and let visudo -c look at it; \`caisson units\` prints a script that does so, and makes the units\n${sudoers.print(user).trimEnd()}`)];
+  return [ill("service", `\`${user}\` may not start processes with sudo and without a password${refused.detail === undefined || refused.detail === "" ? "" : ` (${refused.detail})`}`, `as root: run what \`caisson units --to ${name}\` prints, which makes the units too; of it, for sudo:\n${sudoers.print(user).trimEnd()}`)];
 }
 
 function userFinding({ examined, state: { facts } }: Found, { target: { user, service } }: Wishes): readonly Finding[] {
