@@ -19,6 +19,9 @@ const packages = {
   debootstrap: ["sh", "-c", "command -v debootstrap"],
   "systemd-container": ["sh", "-c", "command -v systemd-nspawn"],
   iproute2: ["ip", "-V"],
+  procps: ["pgrep", "-V"],
+  rsync: ["rsync", "--version"],
+  strace: ["strace", "-V"],
   e2fsprogs: ["test", "-x", "/usr/sbin/mkfs.ext4"],
 };
 

@@ -87,6 +87,30 @@ describe("hosts with a Debian of their own", { timeout: 300_000 }, () => {
     expect([stdout, stderr]).toEqual([`${old?.minor ?? ""}\n`, expect.stringContaining("No such file")]);
   });
 
+  it("one has a clock that is wrong, and jumps", async ({ skip }) => {
+    skip(lacking("namespace") !== undefined, lacking("namespace"));
+    const faketime = ["LD_PRELOAD=/usr/$LIB/faketime/libfaketime.so.1", "FAKETIME_TIMESTAMP_FILE=/etc/faketimerc", "FAKETIME_NO_CACHE=1", "FAKETIME_DONT_FAKE_MONOTONIC=1"];
+    await using hosts = await startHosts({ kind: "namespace", sshd: [`SetEnv ${faketime.join(" ")}`] });
+    const h1 = hosts.get("h1");
+    writeFileSync(h1.outside("/etc/faketimerc"), "+10y\n");
+    const years = h1.run("date +%Y; until test -e /srv/now; do sleep 0.05; done; date +%Y; python3 -c 'import time; print(time.gmtime().tm_year)'");
+    while (!h1.log().includes("Starting session")) await new Promise((passed) => setTimeout(passed, 20));
+    await new Promise((passed) => setTimeout(passed, 300));
+    writeFileSync(h1.outside("/etc/faketimerc"), "-10y\n");
+    writeFileSync(h1.outside("/srv/now"), "");
+    const now = new Date().getUTCFullYear();
+    expect((await years).stdout).toBe(`${now + 10}\n${now - 10}\n${now - 10}\n`);
+  });
+
+  it("root mounts there what a test needs: a /tmp that is full and runs nothing", async ({ skip }) => {
+    skip(lacking("namespace") !== undefined, lacking("namespace"));
+    await using hosts = await startHosts({ kind: "namespace" });
+    const h1 = hosts.get("h1");
+    await h1.enter(["mount", "-t", "tmpfs", "-o", "noexec,size=4k,mode=1777", "none", "/tmp"]);
+    expect((await h1.run("head -c 9000 /dev/zero > /tmp/file")).stderr).toContain("No space left on device");
+    expect((await h1.run("echo > /tmp/file; chmod 755 /tmp/file; /tmp/file")).stderr).toContain("Permission denied");
+  });
+
   it("login shells of all kinds, each with its noise", async ({ skip }) => {
     skip(lacking("namespace") !== undefined, lacking("namespace"));
     await using hosts = await startHosts({ kind: "namespace" });

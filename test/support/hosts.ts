@@ -20,6 +20,7 @@
  *
  * Lines that break: `openLine` (line.ts, a relay for all kinds) and `planFrameCut` (frame-cut.ts). Lines to measure on: `startHosts({ kind: "namespace", wire: { roundTrip: 50 } })`,
  * then `hosts.wire.count("h1")`: packets pass a program (scripts/hosts/wire.py), so that TCP's own windows meet the delay. Disks: `mountDisk` (disks.ts).
+ * Wrong clocks, a full /tmp, old Pythons, bastions, a power failure: test/hosts/ground.test.ts shows how each is had.
  * Benches have all of it without TypeScript from scripts/hosts/group.mjs.
  *
  * What a kind lacks here is said by `lacking(kind)`; a test then skips with that sentence:
