@@ -10,7 +10,7 @@ import { isDropped, type Failure } from "./ssh-words.ts";
  */
 const OPTIONS: readonly string[] = [
   "BatchMode=yes", "ConnectTimeout=10", "ServerAliveInterval=5", "ServerAliveCountMax=2",
-  "ClearAllForwardings=yes", "ForwardAgent=no", "ForwardX11=no", "RemoteCommand=none", "LogLevel=VERBOSE",
+  "ClearAllForwardings=yes", "ForwardAgent=no", "ForwardX11=no", "LogLevel=VERBOSE",
 ];
 
 /** Bytes of what ssh and the host log that are kept for an error's cause. */

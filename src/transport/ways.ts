@@ -60,7 +60,12 @@ interface Settings {
   readonly known?: string;
   readonly jump?: string;
   readonly controlPath?: string;
+  /** Options that undo what would keep a command of ours from running; an older ssh does not know them, and then its configuration cannot have them. */
+  readonly overridden?: readonly string[];
 }
+
+/** What a configuration may do to every connection to a host, and the word that undoes it. */
+const OVERRIDDEN: Readonly<Record<string, string>> = { remotecommand: "RemoteCommand=none", sessiontype: "SessionType=default", stdinnull: "StdinNull=no", forkafterauthentication: "ForkAfterAuthentication=no" };
 
 /** Empty where ssh refuses its configuration: it will say so when it connects. */
 async function readSettings(ctx: Context, address: string): Promise<Settings> {
@@ -71,7 +76,8 @@ async function readSettings(ctx: Context, address: string): Promise<Settings> {
     const value = lines.get(word);
     return value === undefined || value === "none" ? [] : [[name, value] as const];
   });
-  return Object.fromEntries(found);
+  const overridden = Object.entries(OVERRIDDEN).flatMap(([word, undone]) => (lines.has(word) && lines.get(word) !== undone.split("=")[1] ? ["-o", undone] : []));
+  return { ...Object.fromEntries(found), overridden };
 }
 
 /** The connection itself says it better. */
@@ -82,7 +88,7 @@ function unlessMissing(error: unknown): { readonly stdout: Uint8Array } {
 
 /** A connection of the user's own that stands is used, because he may have typed a password for it; one that does not stand is no matter, and we never leave one behind. */
 function wayTo(ctx: Context, address: string, settings: Settings = {}, jumps: ReadonlyMap<string, JumpHost>): Way {
-  const own = ["-o", "ControlMaster=no"];
+  const own = ["-o", "ControlMaster=no", ...(settings.overridden ?? [])];
   return async () => {
     if (settings.controlPath !== undefined && (await isAlive(ctx, address, settings.controlPath))) return own;
     const jump = settings.jump === undefined ? undefined : await jumps.get(settings.jump)?.words();

@@ -111,6 +111,15 @@ describe.skipIf(lacking() !== undefined)("the agent over ssh (needs sshd)", () =
     expect(await agent.observe()).toMatchObject({ generation: 0 });
   });
 
+  it("fault 33: runs its command whatever the user's own configuration does with sessions", async () => {
+    await using hosts = await startHosts();
+    for (const line of ["RemoteCommand top", "SessionType none", "StdinNull yes", "ForkAfterAuthentication yes", "LogLevel QUIET", "LocalForward 127.0.0.1:1 127.0.0.1:2"]) {
+      configure(hosts, ["Host h1", `  ${line}`]);
+      await using agent = await open(hosts);
+      expect(await agent.observe(), line).toMatchObject({ generation: 0 });
+    }
+  });
+
   it("fault 33: says of an account that runs nothing what that prints", async () => {
     await using hosts = await startHosts();
     await force(hosts, "echo This account is currently not available.; exit 1");
