@@ -2,7 +2,7 @@
  * The agent travels as one file: dist/agent.py, joined from the modules of agent/caisson_agent/, each behind those that it imports.
  * They share one namespace there, so that no two may define the same name. As a program: joins. Imported: `joinAgent()` does.
  */
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 const project = join(import.meta.dirname, "..");
@@ -19,7 +19,10 @@ export function joinAgent() {
   const bodies = texts.map((text, at) => `# ---- ${modules[at]}\n${withoutDocstring(text).replaceAll(OWN_IMPORT, "").replaceAll(FOREIGN_IMPORT, "").trim()}\n`);
   const file = `${readModule("__init__").trim()}\n${imports.join("")}\n${bodies.join("\n")}`;
   mkdirSync(join(project, "dist"), { recursive: true });
-  writeFileSync(join(project, "dist/agent.py"), file);
+  // Whoever starts it meanwhile gets it whole, the old or the new.
+  const joined = join(project, "dist/agent.py");
+  writeFileSync(`${joined}.${process.pid}`, file);
+  renameSync(`${joined}.${process.pid}`, joined);
 }
 
 /** The module and all that it imports, each behind those that it needs. */

@@ -65,6 +65,7 @@ class Session:
         self.input, self.output = bytearray(), bytearray()
         self.blob = None  # the one that is coming in
         self.queue = []  # requests in order, the trees at its front taken out
+        self.refused = set()  # numbers of requests
         self.trees = []  # requests for trees, to be made side by side
         self.made = []  # trees that are not published yet: [request, name of the new directory]
         self.made_since = 0.0
@@ -166,6 +167,8 @@ class Session:
         return rest
 
     def answer(self, request, outcome):
+        if not outcome["ok"]:
+            self.refused.add(request["request"])
         self.send(dict(outcome, answer=request["request"]))
 
     def send(self, message):
@@ -195,6 +198,8 @@ class Session:
                 # One wait for the disk for all of them, and not while more are on their way.
                 batch, self.made, self.alone = self.made, [], True
                 self.start(publish, batch)
+            elif self.queue and self.queue[0].get("after") in self.refused:
+                self.answer(self.queue.pop(0), {"ok": False, "code": "cancelled", "detail": "not begun, because what stood before it was not done"})
             elif self.queue:
                 request, self.alone = self.queue.pop(0), True
                 self.silence = request.get("undoAfter", self.silence)

@@ -7,23 +7,27 @@ import { refusal } from "./refusal.ts";
 import { askAndTell, problemOf, type Rollout } from "./rollout.ts";
 import { keptProblem, settle } from "./settle.ts";
 
-/** From `activate` to `confirm` on one host; back again when something in between goes wrong. Never throws for what happens there. */
+/**
+ * From `activate` to `confirm` on one host; back again when something in between goes wrong. Never throws for what happens there.
+ * All steps are asked at once, each to be done only if the one before it was: a long way is gone once. Where we start processes ourselves, one after the other.
+ */
 export async function switchHost(rollout: Rollout, agent: Agent, host: HostPlan, steps: readonly Step[]): Promise<Ending> {
   const { ctx, starter, open } = rollout;
   // What is under way is safest finished; a second Ctrl-C leaves it, and so does the first where we are the service manager.
   const stop = starter === undefined ? ctx.urgent : ctx.signal;
   let switched = false;
+  const asked = starter === undefined ? agent.askInTurn(steps) : [];
   // Somebody listens for as long as there is something to be told of.
   const listening = new AbortController();
   stop.addEventListener("abort", () => undefined, { signal: listening.signal });
   try {
-    for (const step of steps) {
+    for (const [at, step] of steps.entries()) {
       if (stop.aborted) throw cancelled();
       // A switch or a confirmation takes no time, and its answer is worth having; all else may be left.
       const short = step.step === "activate" || step.step === "confirm";
       if (step.step === "activate") switched = true;
-      const asked = askAndTell(rollout, host.host, step.step, undefined, () => carryOut(rollout, agent, host.host.name, step));
-      const answer = short ? await asked : await orAborted(stop, asked);
+      const told = askAndTell(rollout, host.host, step.step, undefined, () => carryOut(rollout, agent, host.host.name, step, asked[at]));
+      const answer = short ? await told : await orAborted(stop, told);
       if (answer.done) continue;
       if (!switched || step.step === "activate") return { outcome: "not-done", now: host.from, problem: refusal(answer) };
       await starter?.stop();
@@ -33,7 +37,8 @@ export async function switchHost(rollout: Rollout, agent: Agent, host: HostPlan,
   } catch (error) {
     await starter?.stop();
     const problem = problemOf(error);
-    if (!switched) return { outcome: "not-done", now: host.from, problem };
+    // What was asked at once may be done, however far we have heard of it.
+    if (!switched && asked.length === 0) return { outcome: "not-done", now: host.from, problem };
     // Our leaving is the shortest word for going back, and the only one that an agent hears while it does something.
     await agent.leave(problem.message);
     return await settle(host, problem, open);
@@ -42,13 +47,14 @@ export async function switchHost(rollout: Rollout, agent: Agent, host: HostPlan,
   }
 }
 
-async function carryOut({ ctx, starter }: Rollout, agent: Agent, host: string, step: Step): Promise<Answer> {
+/** `asked`: the answer that is on its way already. */
+async function carryOut({ ctx, starter }: Rollout, agent: Agent, host: string, step: Step, asked: Promise<Answer> | undefined): Promise<Answer> {
   ctx.report({ type: "step", host, step: step.step, result: "begun" });
   if (starter !== undefined && step.step === "restart") return await starter.restart(step.release);
-  if (step.step !== "check") return await agent.ask(step);
+  if (step.step !== "check") return await (asked ?? agent.ask(step));
   const what = `check health of ${step.package}`;
   ctx.report({ type: "started", what, host });
-  const answer = await (starter === undefined ? agent.ask(step) : checkOwn(agent, step, starter.failed)).finally(() => ctx.report({ type: "finished", what, host }));
+  const answer = await (starter === undefined ? (asked ?? agent.ask(step)) : checkOwn(agent, step, starter.failed)).finally(() => ctx.report({ type: "finished", what, host }));
   if (starter === undefined && isForeign(answer)) ctx.report({ type: "warning", host, problem: { code: "unhealthy", message: `${step.health.url ?? ""} answers well, but from a process that does not run from release \`${step.release}\``, hint: "is there a proxy in front of it, or did the old process keep running?" } });
   return answer;
 }

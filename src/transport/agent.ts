@@ -27,6 +27,8 @@ export interface Agent extends AsyncDisposable {
   release(): Promise<Answer>;
   /** `bytes` are a received blob's, which are read only as fast as the host takes them, or the values of an environment, which are there. @throws CaissonError `unknown-state`, and whatever `bytes` throws */
   ask(step: Step, bytes?: Bytes | Uint8Array): Promise<Answer>;
+  /** Several steps at once, each of which the host does only if it has done the one before it; what is not done for that reason is answered with `cancelled`. Errors as `ask`; none need be listened to. */
+  askInTurn(steps: readonly Step[]): readonly Promise<Answer>[];
   /** Read every file of the host's releases again. @throws CaissonError `host-unfit` · `permission` · `unknown-state` */
   verify(): Promise<Verification>;
   /** What runs there at this moment. @throws CaissonError `permission` · `unknown-state` */
@@ -95,7 +97,19 @@ class RemoteAgent implements Agent {
   }
 
   async ask(step: Step, bytes?: Bytes | Uint8Array): Promise<Answer> {
-    if (step.step === "check") return await this.#conversation.ask({ ...step });
+    return await this.#ask(step, bytes, false);
+  }
+
+  askInTurn(steps: readonly Step[]): readonly Promise<Answer>[] {
+    return steps.map((step, at) => {
+      const answer = this.#ask(step, undefined, at > 0);
+      answer.catch(() => undefined);
+      return answer;
+    });
+  }
+
+  async #ask(step: Step, bytes: Bytes | Uint8Array | undefined, chained: boolean): Promise<Answer> {
+    if (step.step === "check" && !chained && this.#generation === undefined) return await this.#conversation.ask({ ...step });
     if (this.#generation === undefined) void this.#look(0);
     // Asks that wait here go on in the order in which they came.
     const generation = await this.#generation;
@@ -103,8 +117,8 @@ class RemoteAgent implements Agent {
     // Who asks and what for is said once: it is the first change that is signed.
     const signed = this.#signed ? {} : { by: this.#by, ...(this.#doing === undefined ? {} : { doing: this.#doing }) };
     this.#signed = true;
-    if (bytes instanceof Uint8Array) return await this.#conversation.ask({ ...step, size: bytes.length, generation, ...signed }, inOnePiece(bytes));
-    return await this.#conversation.ask({ ...wordsFor(step), generation, ...signed }, bytes);
+    if (bytes instanceof Uint8Array) return await this.#conversation.ask({ ...step, size: bytes.length, generation, ...signed }, inOnePiece(bytes), chained);
+    return await this.#conversation.ask({ ...wordsFor(step), generation, ...signed }, bytes, chained);
   }
 
   async verify(): Promise<Verification> {

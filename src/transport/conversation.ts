@@ -52,13 +52,14 @@ export class Conversation {
     return promise;
   }
 
-  /** The place in the order is taken when this is called. @throws CaissonError `unknown-state`, and whatever `bytes` throws */
-  async ask(header: Header, bytes?: Bytes): Promise<Answer> {
+  /** The place in the order is taken when this is called. `chained`: to be done only if the request before it was. @throws CaissonError `unknown-state`, and whatever `bytes` throws */
+  async ask(header: Header, bytes?: Bytes, chained = false): Promise<Answer> {
     if (this.#lost !== undefined) throw this.#lost;
+    const after = chained ? { after: this.#asked } : {};
     const request = ++this.#asked;
     const { promise, resolve, reject } = withResolvers<Answer>();
     this.#waiting.set(request, { resolve, reject });
-    void this.#write({ request, ...header }, bytes);
+    void this.#write({ request, ...header, ...after }, bytes);
     return await promise;
   }
 

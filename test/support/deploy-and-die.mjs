@@ -15,13 +15,24 @@ await change[Symbol.asyncDispose]();
 let asked = 0;
 await applyPlan(ctx, store, plan, async (host) => {
   const agent = await openAgent(ctx, host, { by: "dying@test" });
+  const die = () => process.kill(process.pid, "SIGKILL");
   const ask = agent.ask.bind(agent);
-  agent.ask = async (step, bytes) => {
+  agent.ask = async (step, ...words) => {
     const mine = asked++ === at;
-    if (mine && moment === "before") process.kill(process.pid, "SIGKILL");
-    const answer = await ask(step, bytes);
-    if (mine && moment === "after") process.kill(process.pid, "SIGKILL");
+    if (mine && moment === "before") die();
+    const answer = await ask(step, ...words);
+    if (mine && moment === "after") die();
     return answer;
+  };
+  const askInTurn = agent.askInTurn.bind(agent);
+  agent.askInTurn = (steps) => {
+    const mine = at - asked;
+    asked += steps.length;
+    if (mine < 0 || mine >= steps.length) return askInTurn(steps);
+    // Before: what stands before it has been asked and done, and nothing else has been asked.
+    const answers = askInTurn(moment === "before" ? steps.slice(0, mine) : steps);
+    void Promise.all(answers.slice(0, mine + 1)).then(die);
+    return steps.map((_, number) => answers[number] ?? new Promise(() => undefined));
   };
   return agent;
 });
