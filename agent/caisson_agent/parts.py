@@ -3,7 +3,7 @@ import os
 
 from .files import tried, write_new
 from .interpreters import check_interpreter, check_machine
-from .links import link_or_copy
+from .links import copy_whole, link_or_copy
 from .values import Refused, checked_path, digest_hex, minor_of, native, portable
 
 
@@ -49,6 +49,8 @@ class Part:
             raise Refused("blob-missing", "the tree `%s` has no `%s`" % (link["tree"], link["to"]))
         elif link["how"] == "symlink":
             os.symlink(self.from_depth(link["path"].count("/"), link["tree"], link["to"]), path)
+        elif link["how"] == "copy":
+            copy_whole(self.tree_path(link["tree"], link["to"]), path)
         else:
             link_or_copy(self.tree_path(link["tree"], link["to"]), path)
 

@@ -64,6 +64,7 @@ const link = told("how", {
   directory: object({ how: oneOf("directory"), path }),
   symlink: object({ how: oneOf("symlink"), ...linked }),
   hardlink: object({ how: oneOf("hardlink"), ...linked }),
+  copy: object({ how: oneOf("copy"), ...linked }),
   render: object({ how: oneOf("render"), path, template: oneOf("pyvenv.cfg"), mode: mode(0o644) }),
 });
 

@@ -54,7 +54,7 @@ async function readOwnTree(payload: Payload, read: BlobReader): Promise<Tree> {
   return JSON.parse(await readWhole(read.read(tree.document.digest))) as Tree;
 }
 
-function leadsToTurret(link: Link): link is Extract<Link, { readonly how: "symlink" | "hardlink" }> {
+function leadsToTurret(link: Link): link is Extract<Link, { readonly how: "symlink" | "hardlink" | "copy" }> {
   return "tree" in link && `${link.to}/`.startsWith(`root/${turretFolder}/`);
 }
 

@@ -6,12 +6,12 @@ import type { TreeRef } from "./tree.ts";
 
 /**
  * One path of a release, relative to `<release>/<package>/`.
- * `directory`: a real directory. `symlink`: a relative symlink to `trees/<tree>/<to>`. `hardlink`: the file there (a directory: every file below it) linked or copied, so that its real path lies in the release.
+ * `directory`: a real directory. `symlink`: a relative symlink to `trees/<tree>/<to>`. `hardlink`: the file there (a directory: every file below it) linked or copied, so that its real path lies in the release. `copy`: a file of the release's own, that may be written to.
  * `render`: written on the host, the only thing that depends on the destination.
  */
 export type Link =
   | { readonly how: "directory"; readonly path: string }
-  | { readonly how: "symlink" | "hardlink"; readonly path: string; readonly tree: Digest; readonly to: string }
+  | { readonly how: "symlink" | "hardlink" | "copy"; readonly path: string; readonly tree: Digest; readonly to: string }
   | { readonly how: "render"; readonly path: string; readonly template: "pyvenv.cfg"; readonly mode: 0o644 };
 
 /** The waist of the hourglass: one package on one platform, ready. Everything before makes one, every format and host reads one. */

@@ -3,7 +3,7 @@ import { compareBytewise, type Distribution, type Link, type Platform, type Prob
 /**
  * Many distributions as one environment: every file once, directories that only one wheel fills as one link into its tree, and shared ones real down to where they stop being shared.
  * Same bytes under one path are shared; anything else under one path is a problem (`collision`), told once for each pair of wheels.
- * In mode `copy`, and for wheels whose ELF files look outside their wheel with those they look for, everything is a hard link, so that its real path lies in the release.
+ * Wheels whose ELF files look outside their wheel, and those they look for, are hard links, so that their real paths lie in the release. In mode `copy` everything is a copy, which programs may write to.
  * The links are sorted bytewise by path and do not depend on the order of `distributions`.
  * `own` is a tree that is no wheel's, with files of any area: what lies in its `root/` comes to lie at the top.
  */
@@ -19,7 +19,8 @@ export function planLinks(distributions: readonly Distribution[], platform: Plat
   const places = { site: `${lib}/site-packages`.split("/"), bin: ["bin"], include: ["include"], data: [] };
   const parts = inOrder.filter(({ tree }, at) => inOrder[at - 1]?.tree.id !== tree.id).flatMap((distribution) => partsOf({ ...distribution, hard: hard.has(distribution) }, places));
   mergeDirectory("", [...parts, ...(own === undefined ? [] : partsOf({ ...own, hard: mode === "copy" }, { ...places, root: [] }))], plan);
-  return finish(plan);
+  const { links, problems } = finish(plan);
+  return { links: mode === "copy" ? links.map((link) => (link.how === "hardlink" ? { ...link, how: "copy" } : link)) : links, problems };
 }
 
 /** The links of a `files` package: what lies in its tree's `root/`, each at its own path. */
