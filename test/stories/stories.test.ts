@@ -1,9 +1,10 @@
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { lacking, startHosts } from "../support/hosts.ts";
-import { defaultPythonMinor, findPythons, has, makeHome, type Home } from "../support/machine.ts";
+import { defaultPythonMinor, findPythons, has, makeHome, project, type Home } from "../support/machine.ts";
+import { freePorts, hqCommand } from "../support/oct-hq.ts";
 import { parseStory, playScene, stable } from "../support/story.ts";
 
 const minor = defaultPythonMinor();
@@ -121,6 +122,22 @@ describe("stories", () => {
         "config/shop.ini": "[shop]\ncurrency = EUR\n",
       });
       return work.directory;
+    });
+  });
+
+  const turretPython = findPythons().findLast(({ minor: each }) => Number(each.slice(2)) <= 11);
+  it.skipIf(turretPython === undefined)("S6: turrets (rows O1 to O8, O11 to O13) (needs a CPython of 3.6 to 3.11, for the original)", { timeout: 180_000 }, async () => {
+    const ports = await freePorts();
+    play("s6", (home) => {
+      const work = join(home.directory, "work");
+      const [bin, environment] = [join(home.directory, ".bin"), join(home.directory, "environment")];
+      cpSync(join(project, "examples/turrets"), join(work, "project"), { recursive: true });
+      const config = readFileSync(join(work, "project/config.json"), "utf8").replace("5000", ports[0]).replace("5001", ports[1]);
+      write(work, { "project/config.json": config, "broken/config.json": '{"results_ts_interval": 10, "progress_bar": true, "turrets": [{"name": "navigation", "canons": 2, "rampup": 0, "script": "v_user.py"}]}' });
+      spawnSync(turretPython?.path ?? "", ["-m", "venv", environment]);
+      for (const program of ["pip", "oct-turrets-start"]) symlinkSync(join(environment, "bin", program), join(bin, program));
+      writeFileSync(join(bin, "hq"), `#!/bin/sh\nexec ${hqCommand().map((word) => `'${word}'`).join(" ")} ${ports.join(" ")}\n`, { mode: 0o755 });
+      return work;
     });
   });
 });

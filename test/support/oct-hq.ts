@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -26,8 +27,23 @@ export interface Hq extends AsyncDisposable {
   until(wanted: (message: TurretMessage) => boolean, options?: { readonly after?: number; readonly ended?: Promise<unknown> }): Promise<TurretMessage>;
 }
 
+/** Two ports that nobody listens on. */
+export async function freePorts(): Promise<readonly [string, string]> {
+  const servers = [createServer(), createServer()] as const;
+  for (const server of servers) await once(server.listen(0, "127.0.0.1"), "listening");
+  const [first, second] = servers.map((server) => String((server.address() as AddressInfo).port));
+  for (const server of servers) server.close();
+  return [first ?? "", second ?? ""];
+}
+
+/** The words that run the program. */
+export function hqCommand(): readonly [string, ...string[]] {
+  return [oraclePython("zmq", ["pyzmq==27.3.0"]), "-I", join(import.meta.dirname, "oct-hq.py")];
+}
+
 export async function startHq(): Promise<Hq> {
-  const child = spawn(oraclePython("zmq", ["pyzmq==27.3.0"]), ["-I", join(import.meta.dirname, "oct-hq.py")], { stdio: ["pipe", "pipe", "inherit"] });
+  const [program, ...words] = hqCommand();
+  const child = spawn(program, words, { stdio: ["pipe", "pipe", "inherit"] });
   const lines = createInterface({ input: child.stdout });
   const [first] = (await once(lines, "line")) as [string];
   const messages: TurretMessage[] = [];

@@ -51,6 +51,7 @@ function lines(text: string): readonly string[] {
 export function stable(line: string): string {
   return line
     .replaceAll(/sha256:[0-9a-f]{64}/g, "<digest>")
+    .replaceAll(/\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}:/g, "[<time>:")
     .replaceAll(/\b[0-9a-f]{64}\b/g, "<hex>")
     .replaceAll(/\b[0-9a-f]{40}\b/g, "<commit>")
     .replaceAll(/\b\d+(?:\.\d+)? (?:B|kB|MB|GB)\b/g, "<size>");
