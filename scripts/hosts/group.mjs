@@ -1,5 +1,5 @@
 /** A group of hosts with an address each: kind `namespace` (a Debian without an init of its own) or `systemd` (the same, booted). */
-import { accessSync, chownSync, constants, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { accessSync, chownSync, constants, existsSync, mkdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { boot, enter, halt, holdNetwork, killSshd, readSshLog, startSshd } from "./boot.mjs";
 import { debianRoot } from "./debian-root.mjs";
@@ -16,6 +16,8 @@ export function lackingForGroup(kind) {
   if (programs.length > 0) return `needs ${programs.join(" and ")} (Debian: debootstrap iproute2 util-linux systemd-container)`;
   if (!existsSync("/etc/debian_version")) return "needs a Debian mirror in /etc/apt";
   if (!/\toverlay$/m.test(readFileSync("/proc/filesystems", "utf8"))) return "needs a kernel with overlay (modprobe overlay)";
+  // The upper directory of an overlay cannot lie on an overlay, which a container's disk often is.
+  if (statfsSync("/var/tmp").type === 0x794c7630) return "needs a /var/tmp that is no overlay";
   // CAP_SYS_ADMIN is bit 21; a container's root often lacks it.
   const capabilities = BigInt(`0x${/^CapEff:\t(?<hex>.*)$/m.exec(readFileSync("/proc/self/status", "utf8"))?.groups?.hex ?? "0"}`);
   if ((capabilities & (1n << 21n)) === 0n) return "needs a root that may mount";

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { expect, it } from "vitest";
 import type { CaissonError } from "../../src/model/index.ts";
 import { planFrameCut, type FrameCut } from "../support/frame-cut.ts";
@@ -99,6 +100,20 @@ it("breaks at a frame of a conversation with the agent: the planned one arrives,
     expect([place, await converse(cut)]).not.toEqual([place, "to its end"]);
     expect(cut.seen()).toMatchObject({ broken: true, [place.direction]: place.frame });
   }
+});
+
+it("lies before a bastion as well: what is behind it is then out of reach, and back when it is", { timeout: 300_000 }, async ({ skip }) => {
+  skip(lacking("namespace") !== undefined, lacking("namespace"));
+  await using hosts = await startHosts({ kind: "namespace", count: 2, hosts: { h2: { behind: "h1" } } });
+  await using line = await openLine(hosts, "h1", { roundTrip: 20 });
+  const h2 = hosts.get("h2");
+  expect((await h2.run("hostname")).stdout).toBe("h2\n");
+  expect((await line.traffic()).connections).toBe(1);
+  const busy = h2.run("echo begun > /srv/begun; sleep 30");
+  while (!existsSync(h2.outside("/srv/begun"))) await new Promise((passed) => setTimeout(passed, 20));
+  await line.cut();
+  expect((await busy).status).toBe(255);
+  expect((await h2.run("hostname")).stdout).toBe("h2\n");
 });
 
 it("as a wire: TCP itself meets its length, and what travels is counted in packets", { timeout: 300_000 }, async ({ skip }) => {
