@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { meanings } from "../../src/transport/ssh-words.ts";
 import { lacking, startHosts, type Hosts } from "../support/hosts.ts";
+import { openLine } from "../support/line.ts";
 import { configure, open, refusal } from "./over-ssh.ts";
 
 /** Each thing that ssh says, made to be said: what is done to a host, and what becomes of it. A row for each entry of the table, in its order. */
@@ -59,6 +60,19 @@ const sayings: readonly { readonly fault: string; readonly code: string; readonl
 describe.skipIf(lacking() !== undefined).concurrent("what ssh says (needs sshd)", () => {
   it("has a test for each entry of its table", () => {
     expect(sayings.map(({ code }) => code)).toEqual(meanings.map(({ code }) => code));
+  });
+
+  it("fault 17: notices within 15 s that a line has gone silent, and waits for nothing after that", async () => {
+    await using hosts = await startHosts();
+    await using line = await openLine(hosts, "h1");
+    await using agent = await open(hosts);
+    await agent.observe();
+    await line.silence();
+    const since = performance.now();
+    await expect(agent.verify()).rejects.toMatchObject({ code: "unknown-state", cause: expect.stringContaining("not responding") as string });
+    await agent[Symbol.asyncDispose]();
+    // A busy machine is late with everything.
+    expect(performance.now() - since).toBeLessThan(18_000);
   });
 
   it.each(sayings)("$fault is $code", async ({ code, message, hint, spoil }) => {
