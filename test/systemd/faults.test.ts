@@ -80,6 +80,27 @@ describe.skipIf(missing !== undefined)(`faults of processes under systemd${missi
     expect(await ground.prune(target, 0)).toMatchObject({ removed: ["1"] });
   }, 40_000);
 
+  it("faults 1 to 13: an agent that is killed before or after any step of a switch leaves the old processes or the new, and the next contact settles which", async () => {
+    const target = ground.target("kill", { patience: { healthyDeadline: 5 } });
+    const made = versionsOf({ stack: "kill", port: 8306 });
+    expect(await ground.deploy(target, made("0"))).toMatchObject({ outcome: "done" });
+    const points = ["units:before", "units:after", "activate:before", "activate:middle", "activate:after", "restart:before", "restart:after", "check:before", "confirm:before", "confirm:after"];
+    for (const [at, point] of points.entries()) {
+      const [from, to] = at === 0 ? ["0", "1"] : [String(at), String(at + 1)];
+      await ground.sh(`echo CAISSON_FAULT DEFAULT=${point} > /root/.pam_environment`);
+      const result = await ground.deploy(target, made(to));
+      await ground.sh("rm /root/.pam_environment");
+      const confirmed = point === "confirm:after";
+      const status = await ground.status(target);
+      // What came before the switch may be told as not done, too.
+      const told = { point, outcome: result.outcome === "not-done" && at < 3 ? "undone" : result.outcome, current: status.current?.label, state: status.current?.state, health: status.health, drift: status.drift, running: status.running?.map(({ release }) => release), served: await served(8306) };
+      const now = confirmed ? to : from;
+      expect(told).toEqual({ point, outcome: confirmed ? "done" : "undone", current: now, state: "active", health: "healthy", drift: undefined, running: [now], served: now });
+      if (!confirmed) expect(await ground.again(target, to)).toMatchObject({ outcome: "done", now: to });
+      expect(await served(8306)).toBe(to);
+    }
+  }, 120_000);
+
   it("fault 46: a host that starts again before the release was confirmed goes back at the next contact, its processes and its units with it", async () => {
     const { bench, host } = ground;
     const target = ground.target("power");

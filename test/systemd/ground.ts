@@ -3,7 +3,8 @@ import { preparePrune } from "../../src/deploy/prune.ts";
 import { prepareRollback } from "../../src/deploy/rollback.ts";
 import { readStatus } from "../../src/deploy/status.ts";
 import type { HostResult, HostStatus } from "../../src/deploy/outcome.ts";
-import type { Health, Policy, Process, Target } from "../../src/model/index.ts";
+import type { Health, Label, PackageName, Policy, Process, Target } from "../../src/model/index.ts";
+import { wantedStack } from "../../src/deploy/wanted.ts";
 import { makeStack, openWorkbench, type HandMade, type Workbench } from "../support/hand-made.ts";
 import { startHosts, type Machine } from "../support/hosts.ts";
 
@@ -14,6 +15,8 @@ export interface Ground extends AsyncDisposable {
   /** A target on that host, for the stack of this name: root deploys, systemd starts. */
   target(stack: string, change?: Partial<Target> & { readonly as?: string; readonly patience?: Partial<Policy> }): Target;
   deploy(target: Target, ...made: readonly HandMade[]): Promise<HostResult>;
+  /** A stack that was deployed before, once more. */
+  again(target: Target, label: string): Promise<HostResult>;
   rollback(target: Target): Promise<HostResult>;
   prune(target: Target, keep: number): Promise<HostResult>;
   status(target: Target): Promise<HostStatus>;
@@ -36,6 +39,11 @@ export async function openGround(): Promise<Ground> {
     }),
     deploy: async (target, ...made) => {
       await using change = await prepareDeploy(ctx, store, await makeStack(store, ...made), target);
+      return (await change.apply())[0] as HostResult;
+    },
+    again: async (target, label) => {
+      const wanted = await wantedStack(store, { name: target.hosts[0]?.root.split("/").at(-1) as PackageName, label: label as Label });
+      await using change = await prepareDeploy(ctx, store, wanted, target);
       return (await change.apply())[0] as HostResult;
     },
     rollback: async (target) => {
