@@ -12,6 +12,7 @@ export interface TurretMessage {
   readonly turret_name?: string;
   readonly status?: string;
   readonly uuid?: string;
+  readonly cannons?: number;
   readonly scriptrun_time?: number;
   readonly error?: string;
 }
