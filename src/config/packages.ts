@@ -124,6 +124,7 @@ function readProcess(name: string, config: ProcessConfig, report: Report): Proce
   const notify = config.notify === true;
   const at = (key: keyof ProcessConfig): Mismatch["at"] => ["processes", name, key];
   if (socket && listen === undefined) report({ at: at("socket"), message: "a `socket` needs a `listen`", hint: "listen = \"127.0.0.1:8000\"" });
+  if (socket && listen !== undefined && !/^(?:\d{1,3}(?:\.\d{1,3}){3}|\[[0-9A-Fa-f:.]+\]|localhost|\*):\d+$/.test(listen)) report({ at: at("listen"), message: `a \`socket\` is at an address, and \`${listen}\` is a name`, hint: "an address such as 127.0.0.1:8000, [::1]:8000, or *:8000 for all" });
   if (schedule !== undefined) for (const key of ["listen", "socket", "notify"] as const) if (config[key] !== undefined) report({ at: at(key), message: `\`${key}\` means nothing for what a \`schedule\` starts` });
   return {
     name, argv: readCommand(command, ["processes", name], report), environment, requires,

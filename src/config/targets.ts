@@ -78,12 +78,17 @@ function readRole(role: string, value: { readonly hosts: readonly string[]; read
   return { hosts: value.hosts.flatMap((word) => hosts.get(word)?.name ?? []), packages: value.packages.map(normalizeName) };
 }
 
-function readService({ service = "none", restart, stop }: TargetConfig, report: Report): Service {
+function readService({ service = "none", restart, stop, user }: TargetConfig, report: Report): Service {
   if (service === "command") {
     if (restart === undefined) report({ at: ["service"], message: "a target with service `command` has a `restart`", hint: "restart = \"systemctl restart shop\"" });
     return { kind: "command", restart: restart ?? "", ...(stop === undefined ? {} : { stop }) };
   }
   for (const [key, value] of Object.entries({ restart, stop })) if (value !== undefined) report({ at: [key], message: `\`${key}\` means nothing without service = "command"` });
+  // A unit without one would run as root.
+  if (service === "systemd" && user === undefined) report({ at: ["service"], message: "a target with service `systemd` has a `user`, who runs its processes", hint: "user = \"shop\", a user who owns nothing: useradd --system shop" });
+  if (service === "systemd-user" && user !== undefined) report({ at: ["user"], message: "`user` means nothing with service = \"systemd-user\", whose processes run as who deploys" });
+  if (service === "systemd") return { kind: "systemd", scope: "system" };
+  if (service === "systemd-user") return { kind: "systemd", scope: "user" };
   return { kind: "none" };
 }
 

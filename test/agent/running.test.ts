@@ -50,6 +50,58 @@ it("says how a release is unhealthy", async () => {
   expect(await agent.ask(check({ argv: ["sh", "-c", "echo one; echo two; exit 3"] }))).toMatchObject({ done: false, code: "unhealthy", detail: "`sh -c echo one; echo two; exit 3` ended with 3: one | two" });
 });
 
+it("finds a release healthy that takes connections, where that is all it says of itself", async () => {
+  await using host = makeHost();
+  await using agent = await host.open();
+  await install(agent, stack("1"));
+  const url = (await serve(() => 200)).replace("http:", "tcp:").replace("/health", "");
+  expect(await agent.ask(check({ url }))).toMatchObject({ done: true, facts: { verified: false } });
+  closing.splice(0).forEach((close) => close());
+  expect(await agent.ask(check({ url }))).toMatchObject({ done: false, code: "unhealthy", detail: `${url} refused for 1 s` });
+});
+
+it("fault 40: takes an answer by a process of another release for none", async () => {
+  await using host = makeHost();
+  await using agent = await host.open();
+  await install(agent, stack("1"));
+  await install(agent, stack("2"));
+  const url = await serve(() => 200);
+  const port = new URL(url).port;
+  closing.splice(0).forEach((close) => close());
+  background(join(host.root, "versions/1"), "python3", "-c", `import socket, time\ns = socket.create_server(("127.0.0.1", ${port}))\nwhile True: s.accept()[0].close()`);
+  const step = { ...check({ url: `tcp://127.0.0.1:${port}` }, { deadline: 3 }), release: "2" as Label } as Step;
+  expect(await agent.ask(step)).toMatchObject({ done: false, code: "unhealthy", detail: `tcp://127.0.0.1:${port} is answered by a process of release \`1\`, which still runs` });
+  expect(await agent.ask({ ...step, release: "1" } as Step)).toMatchObject({ done: true, facts: { verified: true } });
+});
+
+it("tells what runs and what was said, also where the owner's command starts it", async () => {
+  await using host = makeHost();
+  await using agent = await host.open();
+  const service: Service = { kind: "command", restart: "echo one; echo two" };
+  await install(agent, stack("1"), service);
+  const child = background(join(host.root, "versions/1"), "sleep", "1000");
+  expect(await agent.running(service)).toEqual({ processes: [{ release: "1", pid: child.pid }], drift: [] });
+  await agent.ask({ step: "restart", release: "1" as Label, service });
+  const { lines, cursor } = await agent.logs(service, { lines: 1 });
+  expect(lines).toEqual([{ text: "two" }]);
+  writeFileSync(join(host.root, "service.log"), "three\nfour", { flag: "a" });
+  const more = await agent.logs(service, { lines: 1, after: cursor! });
+  expect(more.lines).toEqual([{ text: "three" }]);
+  writeFileSync(join(host.root, "service.log"), "th\n", { flag: "a" });
+  expect((await agent.logs(service, { lines: 1, after: more.cursor! })).lines).toEqual([{ text: "fourth" }]);
+});
+
+it("says of systemd what is missing here before anything is switched", async () => {
+  await using host = makeHost();
+  await using agent = await host.open();
+  await stage(agent, stack("1"));
+  const service: Service = { kind: "systemd", scope: "system" };
+  const commands = { restart: ["systemctl"], stop: ["systemctl"], reset: ["systemctl"], logs: ["journalctl"] };
+  expect(await agent.ask({ step: "units", release: "1" as Label, service })).toMatchObject({ done: false, code: "host-unfit", detail: expect.stringContaining("nobody here knows the processes of `1`") as string });
+  const evil = { files: [{ name: "../../evil.service", text: "# x\n" }], commands };
+  expect(await agent.ask({ step: "units", release: "1" as Label, service, units: evil })).toMatchObject({ done: false, code: "name-invalid" });
+});
+
 it("waits for a release that starts slowly, and believes only one that stays well", async () => {
   await using host = makeHost();
   await using agent = await host.open();

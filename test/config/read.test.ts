@@ -128,6 +128,18 @@ it("takes the members of a uv workspace, also when asked in one of them", async 
   expect((await read(files, "packages/old")).packages.map(({ name }) => name)).toEqual(["old"]);
 });
 
+it("reads what a service manager has to know of a process, and says what does not go together", async () => {
+  const processes = (table: string) => ({ "caisson.toml": `[packages.a]\n${table}\n`, "pyproject.toml": pyproject("a") });
+  const { packages } = await read(processes('processes.web = { command = "web", listen = "*:80", socket = true, notify = true }\nprocesses.nightly = { command = "tidy", schedule = "Mon 04:00" }\nhealth = "tcp://127.0.0.1:80"'));
+  expect(packages[0]).toMatchObject({ processes: [{ name: "web", listen: "*:80", socket: true, notify: true }, { name: "nightly", schedule: "Mon 04:00" }], health: { url: "tcp://127.0.0.1:80" } });
+  expect(await problemsOf(processes('processes.a = { command = "x", socket = true }\nprocesses.b = { command = "x", listen = "h:80", socket = true }\nprocesses.c = { command = "x", schedule = "daily", notify = true }'))).toEqual([
+    "caisson.toml:2 a `socket` needs a `listen`; listen = \"127.0.0.1:8000\"",
+    "caisson.toml:3 a `socket` is at an address, and `h:80` is a name; an address such as 127.0.0.1:8000, [::1]:8000, or *:8000 for all",
+    "caisson.toml:4 `notify` means nothing for what a `schedule` starts",
+  ]);
+  expect(await problemsOf(processes('processes.d = { command = "x", schedule = "daily\\nx" }'))).toEqual([expect.stringContaining("expected systemd's OnCalendar words")]);
+});
+
 it("says every mistake at once, with file, line and what was expected", async () => {
   const toml = `[workspace]
 name = "my shop"
