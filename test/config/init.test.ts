@@ -36,6 +36,18 @@ it("finds projects in directories below, not in each other and not in what other
   expect(await readWorkspace(place.ctx, ".")).toMatchObject({ platforms: [], packages: [{ name: "web" }, { name: "util" }] });
 });
 
+it("row O1: writes one package for each turret of an OCT project, here or below, beside the Python project that lies with it", async () => {
+  const config = JSON.stringify({ turrets: [{ name: "navigation" }, "turrets/b.json", { name: "a b!" }, 7] });
+  await using place = await writeFiles({ "config.json": config, "turrets/b.json": '{"name": "random"}' });
+  const plan = await planInit(place.ctx, ".", "debian-12");
+  expect(plan.packages.map(({ written, kind, turret }) => [written, kind, turret])).toEqual([["navigation", "turret", "navigation"], ["random", "turret", "random"], ["a-b", "turret", "a b!"]]);
+  expect(plan.text).toContain('[packages.a-b]\nkind = "turret"\npath = "."\nturret = "a b!"\n');
+  await writeInit(place.ctx, plan);
+  expect((await readWorkspace(place.ctx, ".")).packages).toEqual(plan.packages);
+  await using mixed = await writeFiles({ "web/setup.py": "setup(name='navigation')", "web/config.json": config, "web/turrets/b.json": "{", "other/config.json": '{"turrets": 5}' });
+  expect((await planInit(mixed.ctx, ".", "debian-12")).packages.map(({ written, kind, source }) => [written, kind, source])).toEqual([["navigation", "python", { path: "web" }], ["navigation-turret", "turret", { path: "web" }], ["a-b", "turret", { path: "web" }]]);
+});
+
 it("story S1: never writes over a file, not even one that came in between", async () => {
   await using place = await writeFiles({ "pyproject.toml": pyproject("hello") });
   const plan = await planInit(place.ctx, ".", "debian-12");

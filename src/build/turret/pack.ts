@@ -67,7 +67,7 @@ async function packOne(ctx: Context, directory: string, turret: Turret, path: st
   if (ctx.signal.aborted) fail({ code: "cancelled", message: `\`${turret.name}\` is not packed: stopped on request` });
   const how: PackedAs = { setup: request.setup, version: request.version, fromAnywhere: true };
   const members = await gatherFiles(directory, turret, how);
-  if (turret.command === undefined && !wantsOldProgram(turret.requirements) && isOldGeneration(await readScript(directory, turret))) warnOfOldScript(ctx, turret);
+  await warnOfOldScript(ctx, directory, turret);
   const hash = createHash("sha256");
   let size = 0;
   const archive = writeTurret(each(members), request.format, timeOf(ctx));
@@ -81,8 +81,10 @@ async function packOne(ctx: Context, directory: string, turret: Turret, path: st
   return { turret: turret.name, state: "packed", path, members: members.map((member) => member.path.replace(/\/$/, "")), digest: `sha256:${hash.digest("hex")}`, size };
 }
 
-/** Fact of the real tools: it would say that it starts, and its threads would die when the HQ fires. */
-export function warnOfOldScript(ctx: Context, { name, script = "", place }: Turret): void {
+/** Today's turret program starts a script of the old generation, says so, and loses its threads when the HQ fires. */
+export async function warnOfOldScript(ctx: Context, directory: string, turret: Turret): Promise<void> {
+  const { name, script = "", place } = turret;
+  if (turret.command !== undefined || wantsOldProgram(turret.requirements) || !isOldGeneration(await readScript(directory, turret))) return;
   ctx.report({ type: "warning", problem: { code: "config-invalid", ...place, message: `\`${script}\` of \`${name}\` is written for OCT 0.3: its Transaction takes no config, and the turret program of today gives it one`, hint: "write `def __init__(self, config, context=None)`, or ask for `oct-turrets<0.2.3` in `turrets_requirements`" } });
 }
 

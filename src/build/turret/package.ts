@@ -7,8 +7,7 @@ import type { Store } from "../../store/index.ts";
 import { mapConcurrently, ownPath, sha256, treeId, type Context } from "../../system/index.ts";
 import { fileOf } from "../needs.ts";
 import type { Source } from "../source.ts";
-import { gatherFiles, readScript } from "./files.ts";
-import { isOldGeneration, wantsOldProgram } from "./generation.ts";
+import { gatherFiles } from "./files.ts";
 import { warnOfOldScript } from "./pack.ts";
 import { readTurretProject, type TurretProject } from "./project.ts";
 import { withStandIn } from "./setup.ts";
@@ -29,8 +28,8 @@ export interface TurretFiles {
 export async function readTurretPackage({ ctx, store }: { readonly ctx: Context; readonly store: Store }, pkg: Package, source: Source, version: string): Promise<TurretFiles> {
   const [{ turret, absent }, directory] = await Promise.all([findTurret(pkg, source), source.checkout()]);
   for (const key of absent) ctx.report({ type: "notice", message: `\`${fileOf(pkg, "config.json")}\` has no \`${key}\`: \`${pkg.written}\` takes the default, ${String(turret.config[PACKED[key] ?? key])}` });
-  if (turret.command === undefined && !wantsOldProgram(turret.requirements) && isOldGeneration(await readScript(directory, turret))) warnOfOldScript(ctx, turret);
   const members = await gatherFiles(directory, turret, { setup: true, version: normalizeVersion(version) ?? "0.1", fromAnywhere: false });
+  await warnOfOldScript(ctx, directory, turret);
   const blobs: Descriptor[] = [];
   const files = await mapConcurrently(members, 8, async (member) => await toEntry(store, member, blobs));
   const entries = [...files, ...(await startEntries(turret))].toSorted((a, b) => compareBytewise(a.path, b.path));
