@@ -8,6 +8,8 @@ import { join } from "node:path";
 const project = join(import.meta.dirname, "..");
 const OWN_IMPORT = /^from \.(\w+) import (?:\([^)]*\)|.+)\n/gm;
 const FOREIGN_IMPORT = /^import \w+\n/gm;
+/** Modules that few steps need and that take long to import: `Later` of __init__.py stands for them until then. */
+const LATER = ["glob", "mmap", "pwd", "socket", "subprocess"];
 
 export function joinAgent() {
   const modules = inOrder("main");
@@ -17,7 +19,8 @@ export function joinAgent() {
   if (twice !== undefined) throw new Error(`agent/caisson_agent: \`${twice}\` is defined twice`);
   const imports = [...new Set(texts.flatMap((text) => text.match(FOREIGN_IMPORT) ?? []))].sort((one, other) => (one < other ? -1 : 1));
   const bodies = texts.map((text, at) => `# ---- ${modules[at]}\n${withoutDocstring(text).replaceAll(OWN_IMPORT, "").replaceAll(FOREIGN_IMPORT, "").trim()}\n`);
-  const file = `${readModule("__init__").trim()}\n${imports.join("")}\n${bodies.join("\n")}`;
+  const later = (line) => line.replace(/^import (\w+)\n/, (_, name) => (LATER.includes(name) ? `${name} = Later("${name}")\n` : line));
+  const file = `${readModule("__init__").trim()}\n\n${imports.map(later).join("")}\n${bodies.join("\n")}`;
   mkdirSync(join(project, "dist"), { recursive: true });
   // Whoever starts it meanwhile gets it whole, the old or the new.
   const joined = join(project, "dist/agent.py");

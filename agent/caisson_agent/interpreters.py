@@ -6,21 +6,23 @@ import re
 import subprocess
 import sys
 
-from .files import pieces_of, read_bytes, tried
+from .files import read_bytes, tried
 from .trees import own_source
 from .values import Refused, checked, minor_of
 
 
 def describe_interpreter():
     """What the running interpreter is; `path` is the interpreter proper, behind virtual environments and version managers."""
+    import _imp
     import os
     import sys
-    import sysconfig
+    # What sysconfig has read a file of a thousand lines to say: the middle of `.cpython-311-x86_64-linux-gnu.so`.
+    suffix = _imp.extension_suffixes()[0].split(".")
     return {
         "path": os.path.realpath(getattr(sys, "_base_executable", None) or sys.executable),
         "implementation": sys.implementation.name,
         "version": "%d.%d.%d" % sys.version_info[:3],
-        "soabi": sysconfig.get_config_var("SOABI"),
+        "soabi": suffix[1] if len(suffix) == 3 else None,
     }
 
 def ask_program(words, function):
@@ -83,9 +85,13 @@ def python_facts():
     for directory in os.environ.get("PATH", os.defpath).split(os.pathsep):
         for minor in ["3.%d" % number for number in range(6, 30)]:
             path = os.path.join(directory, "python" + minor)
-            if minor not in found and os.access(path, os.X_OK) and tried(lambda place: next(pieces_of(place), b""), path, b"").startswith(b"\x7fELF"):
+            if minor not in found and os.access(path, os.X_OK) and tried(starts_as_elf, path):
                 found[minor] = os.path.realpath(path)
     return found
+
+def starts_as_elf(path):
+    with open(path, "rb", buffering=0) as file:
+        return file.read(4) == b"\x7fELF"
 
 def host_facts(root):
     place = root

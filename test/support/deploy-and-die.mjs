@@ -15,7 +15,6 @@ await change[Symbol.asyncDispose]();
 let asked = 0;
 await applyPlan(ctx, store, plan, async (host) => {
   const agent = await openAgent(ctx, host, { by: "dying@test" });
-  const die = () => process.kill(process.pid, "SIGKILL");
   const ask = agent.ask.bind(agent);
   agent.ask = async (step, ...words) => {
     const mine = asked++ === at;
@@ -36,3 +35,7 @@ await applyPlan(ctx, store, plan, async (host) => {
   };
   return agent;
 });
+
+function die() {
+  process.kill(process.pid, "SIGKILL");
+}
