@@ -2,7 +2,9 @@ import { failAll, printStackRef, type Plan, type Target } from "../model/index.t
 import type { Store } from "../store/index.ts";
 import type { Context } from "../system/index.ts";
 import { createChange, type Change } from "./change.ts";
+import { decideStart } from "./choose-processes.ts";
 import { checkReach, contactHosts } from "./contact.ts";
+import { interpreterFrom } from "./bring-interpreter.ts";
 import { learnLacking, openKnowledge } from "./known-trees.ts";
 import { findMoves } from "./moved.ts";
 import { readFleetPayloads, readPayloads, readTrees } from "./payloads.ts";
@@ -18,11 +20,11 @@ import { freezeWanted, wantedStack, type Wanted } from "./wanted.ts";
  */
 export async function prepareDeploy(ctx: Context, store: Store, wanted: Wanted, target: Target, options: { readonly starts?: boolean; readonly retry?: boolean; readonly acrossHooks?: boolean } = {}): Promise<Change> {
   const values = target.environment === undefined ? undefined : await readValues(ctx, target.environment);
-  const contact = await contactHosts(ctx, target.hosts);
+  const { stack, digest } = wanted;
+  const contact = await contactHosts(ctx, target.hosts, undefined, interpreterFrom(store, stack, target));
   try {
     checkReach(contact, target.policy);
-    const { stack, digest } = wanted;
-    const payloads = await readPayloads(store, stack, target, contact.hosts);
+    const payloads = (await readPayloads(store, stack, target, contact.hosts)).map((each) => ({ ...each, payload: decideStart(each.payload, values?.byName ?? new Map()) }));
     const payloadsNow = await readFleetPayloads(store, contact.hosts, ({ state }) => (state.current === stack.label ? null : state.current), target);
     const knowledge = openKnowledge(store, target);
     const ref = { name: stack.name, label: stack.label };

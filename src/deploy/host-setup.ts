@@ -1,8 +1,11 @@
 import { printSetup, unitsOf } from "../formats/index.ts";
 import { fail, type HostAddress, type Package, type PackageName, type Payload, type Target, type Workspace } from "../model/index.ts";
 import type { Store } from "../store/index.ts";
+import type { Context } from "../system/index.ts";
+import { decideStart } from "./choose-processes.ts";
 import { packagesFor } from "./plan.ts";
 import { startedProcesses } from "./service-steps.ts";
+import { valuesOf } from "./values.ts";
 import type { Wanted } from "./wanted.ts";
 
 /** Which hosts are prepared, and for whom. */
@@ -18,14 +21,15 @@ export interface HostSetupRequest {
  * What root has to run once on a target's hosts so that a user who is not root can deploy there a stack, or those of a workspace. No host is asked, nothing is changed.
  * @throws CaissonError `usage` · `name-invalid`
  */
-export async function printHostSetup(store: Store, what: Wanted | Pick<Workspace, "name" | "packages">, request: HostSetupRequest): Promise<string> {
+export async function printHostSetup(ctx: Context, store: Store, what: Wanted | Pick<Workspace, "name" | "packages">, request: HostSetupRequest): Promise<string> {
   const { target, host, deployer } = request;
   const { service, user } = target;
   if (service.kind !== "systemd" || service.scope !== "system") return fail({ code: "usage", message: `\`${target.name}\` needs no units of root's`, hint: "this is for targets with service = \"systemd\"" });
+  const values = await valuesOf(ctx, target);
   const { name: stack, packages } = "stack" in what ? await readStackPackages(store, what) : what;
   const scripts = new Set(target.hosts.filter(({ name }) => host === undefined || name === host).map((each) => {
     const mine = packagesFor(target, each, packages.map(nameOf));
-    const processes = packages.filter((pkg) => mine.includes(nameOf(pkg))).map((pkg) => ({ package: nameOf(pkg), processes: startedProcesses(pkg) }));
+    const processes = packages.filter((pkg) => mine.includes(nameOf(pkg))).map((pkg) => ({ package: nameOf(pkg), processes: startedProcesses(decideStart(pkg, values)) }));
     const units = unitsOf({ stack, root: each.root, scope: service.scope, packages: processes, ...(user === undefined ? {} : { user }) });
     return printSetup({ deployer: deployer ?? userOf(each), stack, root: each.root, units });
   }));

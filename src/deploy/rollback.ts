@@ -2,18 +2,23 @@ import { failAll, type Label, type Target } from "../model/index.ts";
 import type { Store } from "../store/index.ts";
 import type { Context } from "../system/index.ts";
 import { createChange, type Change } from "./change.ts";
+import { decideStart } from "./choose-processes.ts";
 import { checkReach, contactHosts } from "./contact.ts";
 import { readFleetPayloads } from "./payloads.ts";
+import type { ObservedHost } from "./plan.ts";
 import { planRollback } from "./plan-rollback.ts";
+import { valuesOf } from "./values.ts";
 
 /** Plan to make an older release current again: each host's previous one, or the one named. */
 export async function prepareRollback(ctx: Context, store: Store, target: Target, to?: Label, options: { readonly acrossHooks?: boolean } = {}): Promise<Change> {
+  const values = await valuesOf(ctx, target);
   const contact = await contactHosts(ctx, target.hosts);
   try {
     checkReach(contact, target.policy);
     const payloadsOf = await readFleetPayloads(store, contact.hosts, ({ state }) => to ?? state.previous, target);
     const payloadsNow = await readFleetPayloads(store, contact.hosts, ({ state }) => state.current, target);
-    const planned = planRollback({ target, hosts: contact.hosts, ...(to === undefined ? {} : { to }), payloadsOf, payloadsNow, ...options });
+    const decided = { payloadsOf: (host: ObservedHost) => payloadsOf(host).map((payload) => decideStart(payload, values)), payloadsNow };
+    const planned = planRollback({ target, hosts: contact.hosts, ...(to === undefined ? {} : { to }), ...decided, ...options });
     if ("problems" in planned) return failAll(planned.problems) as never;
     return createChange(ctx, store, planned.plan, contact);
   } catch (error) {

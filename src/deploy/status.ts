@@ -3,11 +3,13 @@ import type { Store } from "../store/index.ts";
 import type { Context } from "../system/index.ts";
 import type { Agent, Running } from "../transport/index.ts";
 import { findClaim } from "./claim.ts";
+import { decideStart } from "./choose-processes.ts";
 import { contactHosts, type Contact } from "./contact.ts";
 import type { HostStatus } from "./outcome.ts";
 import type { ObservedHost } from "./plan.ts";
 import { readReleasePayloads } from "./payloads.ts";
 import { healthOf } from "./service-steps.ts";
+import { valuesOf } from "./values.ts";
 
 /** Seconds that a health check may take here: a look, not a trial. */
 const LOOK = 5;
@@ -17,20 +19,21 @@ const LINES = 20;
 
 /** Ask every host of a target what it runs and how that is. Changes nothing. */
 export async function readStatus(ctx: Context, store: Store, target: Target): Promise<readonly HostStatus[]> {
+  const values = await valuesOf(ctx, target);
   await using contact = await contactHosts(ctx, target.hosts, LINES);
-  const found = await Promise.all(contact.hosts.map((observed) => statusOf(store, target, contact, observed)));
+  const found = await Promise.all(contact.hosts.map((observed) => statusOf(store, target, values, contact, observed)));
   const missed = contact.missed.map(({ host, problem }): HostStatus => ({ host: host.name, previous: null, health: "unchecked", problem }));
   return inOrder(target.hosts, [...found, ...missed]);
 }
 
-async function statusOf(store: Store, target: Target, contact: Contact, observed: ObservedHost): Promise<HostStatus> {
+async function statusOf(store: Store, target: Target, values: ReadonlyMap<string, string>, contact: Contact, observed: ObservedHost): Promise<HostStatus> {
   const { host, state } = observed;
   const current = state.releases.find(({ label }) => label === state.current);
   const undid = undoneBy(state.recovered ?? state.journal?.at(-1));
   const wanted = state.recovered?.to ?? state.journal?.findLast(({ event }) => SWITCHES.has(event))?.to;
   const base = { host: host.name, previous: state.previous, ...(typeof wanted === "string" ? { wanted } : {}), ...(undid === undefined ? {} : { undid }) };
   if (current === undefined) return { ...base, health: "unchecked" };
-  const payloads = await readReleasePayloads(store, observed, state.current, target);
+  const payloads = (await readReleasePayloads(store, observed, state.current, target)).map((payload) => decideStart(payload, values));
   // An address is worth asking only where something starts processes: a service, or `up` in another terminal.
   const starts = target.service.kind !== "none" || (host.via === "local" && (await findClaim(host.root)) !== undefined);
   await using agent = await contact.open(host);

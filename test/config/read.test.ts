@@ -128,8 +128,11 @@ it("takes the members of a uv workspace, also when asked in one of them", async 
   expect((await read(files, "packages/old")).packages.map(({ name }) => name)).toEqual(["old"]);
 });
 
+function processes(table: string): Readonly<Record<string, string>> {
+  return { "caisson.toml": `[packages.a]\n${table}\n`, "pyproject.toml": pyproject("a") };
+}
+
 it("reads what a service manager has to know of a process, and says what does not go together", async () => {
-  const processes = (table: string) => ({ "caisson.toml": `[packages.a]\n${table}\n`, "pyproject.toml": pyproject("a") });
   const { packages } = await read(processes('processes.web = { command = "web", listen = "*:80", socket = true, notify = true }\nprocesses.nightly = { command = "tidy", schedule = "Mon 04:00" }\nhealth = "tcp://127.0.0.1:80"'));
   expect(packages[0]).toMatchObject({ processes: [{ name: "web", listen: "*:80", socket: true, notify: true }, { name: "nightly", schedule: "Mon 04:00" }], health: { url: "tcp://127.0.0.1:80" } });
   expect(await problemsOf(processes('processes.a = { command = "x", socket = true }\nprocesses.b = { command = "x", listen = "h:80", socket = true }\nprocesses.c = { command = "x", schedule = "daily", notify = true }'))).toEqual([

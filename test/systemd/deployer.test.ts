@@ -26,7 +26,7 @@ describe.skipIf(missing !== undefined)(`a deploy user who is not root${missing =
     const refused = await ground.deploy(ground.target("s", { as: "deploy" }), made("0"));
     expect(refused).toMatchObject({ outcome: "not-done", now: null });
 
-    const script = await printHostSetup(bench.store, await makeStack(bench.store, made("0.1")), { target });
+    const script = await printHostSetup(bench.ctx, bench.store, await makeStack(bench.store, made("0.1")), { target });
     expect(spawnSync("shellcheck", ["--shell=sh", "-"], { input: script, encoding: "utf8" }).stdout ?? "").toBe("");
     for (const _ of ["once", "twice"]) await host.enter(["/bin/sh", "-s"], { input: script });
 

@@ -15,7 +15,7 @@ export const units: Command = {
     const store = await cli.openStore();
     const what = word === undefined ? workspace : await library.findWanted(cli.context, store, workspace, word);
     if (what === undefined) return library.fail({ code: "usage", message: "say whose processes: there is no workspace here", hint: "caisson units NAME@LABEL --to TARGET" });
-    const script = await library.printHostSetup(store, what, { target, ...(host === undefined ? {} : { host }), ...(deployer === undefined ? {} : { deployer }) });
+    const script = await library.printHostSetup(cli.context, store, what, { target, ...(host === undefined ? {} : { host }), ...(deployer === undefined ? {} : { deployer }) });
     cli.print(script.trimEnd());
     return 0;
   },

@@ -2,9 +2,11 @@ import { printSudoers, unitsOf } from "../../formats/index.ts";
 import type { HostAddress, Platform, Target, Workspace } from "../../model/index.ts";
 import type { Context } from "../../system/index.ts";
 import { describeWay } from "../../transport/index.ts";
-import { chooseProcesses } from "../choose-processes.ts";
+import { decideStart } from "../choose-processes.ts";
 import { contactHosts, type Contact } from "../contact.ts";
 import type { ObservedHost } from "../plan.ts";
+import { startedProcesses } from "../service-steps.ts";
+import { valuesOf } from "../values.ts";
 import { findingsOf, type Finding, type Wishes } from "./findings.ts";
 
 /** One machine, and all that was found there. */
@@ -27,7 +29,7 @@ export async function examineHosts(ctx: Context, target: Target, workspace: Work
 }
 
 async function examineHost(ctx: Context, contact: Contact, { host, state, skew }: ObservedHost, target: Target, workspace: Workspace | undefined): Promise<Examination> {
-  const wishes = wishesFor(host, target, workspace);
+  const wishes = wishesFor(host, target, workspace, await valuesOf(ctx, target));
   await using agent = await contact.open(host);
   const examined = await agent.examine({ commands: wishes.sudoers?.commands ?? [], ...(target.user === undefined ? {} : { user: target.user }) });
   const way: readonly Finding[] = host.via === "ssh" ? [{ what: "ssh", well: true, says: await wayTo(ctx, host) }] : [];
@@ -39,12 +41,12 @@ async function wayTo(ctx: Context, host: HostAddress): Promise<string> {
 }
 
 /** What the workspace says of a host: for which platform it builds, and what is started there. */
-function wishesFor(host: HostAddress, target: Target, workspace: Workspace | undefined): Wishes {
+function wishesFor(host: HostAddress, target: Target, workspace: Workspace | undefined, values: ReadonlyMap<string, string>): Wishes {
   const platform = platformOf(target, workspace);
   const { name, service, user } = target;
   const base = { target: { name, service, ...(user === undefined ? {} : { user }) }, root: host.root, ...(platform === undefined ? {} : { platform }) };
   if (service.kind !== "systemd" || service.scope === "user" || workspace === undefined) return base;
-  const packages = workspace.packages.map((pkg) => ({ package: pkg.name, processes: [...chooseProcesses(pkg, {}), ...pkg.processes.filter(({ schedule }) => schedule !== undefined)] }));
+  const packages = workspace.packages.map((pkg) => ({ package: pkg.name, processes: startedProcesses(decideStart(pkg, values)) }));
   const units = unitsOf({ stack: workspace.name, root: host.root, scope: service.scope, packages, ...(user === undefined ? {} : { user }) });
   const { restart, stop, reset, logs } = units.commands;
   return { ...base, sudoers: { commands: [restart, stop, reset, logs], print: (deployer) => printSudoers({ deployer, units }) } };
