@@ -4,10 +4,25 @@
 # The first that runs it well is the one: a name may be a version manager's script with nothing behind it, or a Python without -I.
 # 2: no -I; 3: too old; 126, 127: could not be run. The agent itself never ends with these.
 # shellcheck shell=sh disable=SC1091,SC2154
-for python in python3 python3.14 python3.13 python3.12 python3.11 python3.10 python3.9 python3.8 python3.7 python3.6 /usr/local/bin/python3 /usr/libexec/platform-python "$2"/versions/current/*/bin/python "$2"/trees/*/root/bin/python3.*; do
-  command -v "$python" >/dev/null 2>&1 || continue;
-  "$python" -I -c "import sys;exec(sys.argv[1].replace(chr(94),chr(10)))" "$1" "$2" "$3" "$4" "$5";
-  case $? in 2|3|126|127) ;; *) exit;; esac;
+bootstrap=$1 root=$2 marker=$3 digest=$4 first=$5;
+run() {
+  command -v "$1" >/dev/null 2>&1 || return 1;
+  "$1" -I -c "import sys;exec(sys.argv[1].replace(chr(94),chr(10)))" "$bootstrap" "$root" "$marker" "$digest" "$first";
+  case $? in 2|3|126|127) return 1;; esac;
+};
+for python in python3 python3.14 python3.13 python3.12 python3.11 python3.10 python3.9 python3.8 python3.7 python3.6 /usr/local/bin/python3 /usr/libexec/platform-python "$root"/versions/current/*/bin/python "$root"/trees/*/root/bin/python3.*; do
+  run "$python" && exit;
 done;
 test -r /etc/os-release && . /etc/os-release;
-echo "$3 unfit $ID $ID_LIKE"
+arch=$(uname -m 2>/dev/null);
+echo "$marker unfit ${arch:-unknown} $ID $ID_LIKE";
+read -r size program || exit;
+umask 022;
+for old in "$root"/.python.*; do test -d "/proc/${old##*.}" || rm -rf "$old"; done;
+place=$root/.python.$$;
+mkdir -p "$place" && head -c "$size" | { tar -xf - -C "$place"; cat >/dev/null; };
+run "$place/$program";
+ran=$?;
+rm -rf "$place";
+rmdir "$root" 2>/dev/null;
+test $ran = 0 || echo "$marker unfit ${arch:-unknown} $ID $ID_LIKE"

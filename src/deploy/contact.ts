@@ -1,7 +1,7 @@
 import { hostname, userInfo } from "node:os";
 import { CaissonError, fail, failAll, type HostAddress, type HostState, type Policy, type Problem } from "../model/index.ts";
 import { mapConcurrently, type Context } from "../system/index.ts";
-import { openAgent, openWays, type Agent } from "../transport/index.ts";
+import { openAgent, openWays, type Agent, type BringInterpreter } from "../transport/index.ts";
 import { groupProblems } from "./group-problems.ts";
 import type { ObservedHost } from "./plan.ts";
 
@@ -24,12 +24,12 @@ export interface Contact extends AsyncDisposable {
 /** Connections opened at once. */
 const STARTING = 32;
 
-/** Ask every host what it is like; `journal` wants so many of its last lines. One connection for each host, kept for the work that follows. */
-export async function contactHosts(ctx: Context, hosts: readonly HostAddress[], journal?: number): Promise<Contact> {
+/** Ask every host what it is like; `journal` wants so many of its last lines; `bring` has an interpreter for those that have none. One connection for each host, kept for the work that follows. */
+export async function contactHosts(ctx: Context, hosts: readonly HostAddress[], journal?: number, bring?: BringInterpreter): Promise<Contact> {
   // Also when we are asked to stop, a host must be told, and asked what is true there.
   const calm = { ...ctx, signal: new AbortController().signal };
   const by = `${ctx.env["USER"] ?? ctx.env["LOGNAME"] ?? userInfo().username}@${hostname()}`;
-  const ways = await openWays(calm, hosts);
+  const ways = await openWays(calm, hosts, bring);
   const held = new Map<HostAddress, Agent>();
   const release = async (): Promise<void> => {
     const agents = [...held.values()];

@@ -9,22 +9,36 @@ import { bracketed, explainFailure, explainUnfit, type Failure } from "./ssh-wor
 
 /** Seconds from the start of ssh to the first word from the host: connecting, authentication, login shells. */
 const PATIENCE = 60;
+/** Bytes in a second, at the least, of a way over which an interpreter is sent. */
+const SLOWEST = 50_000;
+
 /** How to get to a host: options of ssh that only this way needs. Asked again for each connection, because ways end. */
 export type Way = () => Promise<readonly string[]>;
 
-/** The agent on another machine, by the system's OpenSSH client; it travels over the channel, and nothing of it stays but in the target's root. */
-export function sshTransport(ctx: Context, way: Way): Transport {
-  let traveller: Promise<Traveller> | undefined;
-  return { open: async (host, marker, first) => await connect(ctx, host, marker, first, await (traveller ??= readTraveller()), way) };
+/** An interpreter for a host of some architecture (`uname -m`) that has none. */
+export type BringInterpreter = (arch: string) => Promise<BroughtInterpreter | undefined>;
+
+/** A tar archive with an interpreter in it. */
+export interface BroughtInterpreter {
+  /** `bin/python3.11` */
+  readonly program: string;
+  readonly size: number;
+  readonly bytes: Bytes;
 }
 
-async function connect(ctx: Context, host: HostAddress, marker: string, first: Uint8Array, traveller: Traveller, way: Way): Promise<Channel> {
+/** The agent on another machine, by the system's OpenSSH client; it travels over the channel, and nothing of it stays but in the target's root. */
+export function sshTransport(ctx: Context, way: Way, bring?: BringInterpreter): Transport {
+  let traveller: Promise<Traveller> | undefined;
+  return { open: async (host, marker, first) => await connect(ctx, host, marker, first, await (traveller ??= readTraveller()), way, bring) };
+}
+
+async function connect(ctx: Context, host: HostAddress, marker: string, first: Uint8Array, traveller: Traveller, way: Way, bring: BringInterpreter | undefined): Promise<Channel> {
   if (!isAddress(host.address)) fail({ code: "name-invalid", message: `\`${host.address}\` is no host`, hint: "user@host, or ssh://user@host:port" });
   const trouble = rootTrouble(host.root);
   if (trouble !== undefined) fail({ code: "name-invalid", message: `the directory \`${host.root}\` ${trouble}`, hint: "a directory on the host, from the top: /srv/shop" });
   for (let attempt = 0; ; attempt++) {
     const line = await startSsh(ctx, ["-T", ...(await way()), "--", host.address, traveller.command(host.root, marker, first)]);
-    const begun = await begin(line, marker, traveller);
+    const begun = await begin(line, marker, traveller, bring);
     if ("output" in begun) return channelOf(line, begun.output);
     await line.end();
     const failure: Failure = { address: host.address, host: host.name, said: line.said(), admitted: line.admitted() };
@@ -42,23 +56,41 @@ interface NotBegun {
   readonly noise: string;
 }
 
-/** From the first word from the host to an agent that listens. */
-async function begin(line: Line, marker: string, traveller: Traveller): Promise<NotBegun | { readonly output: Bytes }> {
+/** From the first word from the host to an agent that listens: it gets what it lacks, the agent's program and an interpreter, each once. */
+async function begin(line: Line, marker: string, traveller: Traveller, bring: BringInterpreter | undefined): Promise<NotBegun | { readonly output: Bytes }> {
   let silent = false;
-  const timer = setTimeout(() => {
+  const giveUp = (): void => {
     silent = true;
     void line.end();
-  }, PATIENCE * 1000);
+  };
+  let timer = setTimeout(giveUp, PATIENCE * 1000);
+  let offered = false;
   try {
-    const { word, rest, noise, output } = await readFirstWord(line.output, marker);
-    if (word === "begun") return { output };
-    if (word === "unfit" || word === "nothing") return { why: word === "unfit" ? "unfit" : silent ? "silent" : "ended", system: rest, noise };
-    line.input.write(await traveller.program());
-    const second = await readFirstWord(output, marker);
-    return second.word === "begun" ? { output: second.output } : { why: silent ? "silent" : "ended", system: "", noise: second.noise };
+    for (let output: AsyncIterable<Uint8Array> = line.output; ; ) {
+      const { word, rest, noise, output: following } = await readFirstWord(output, marker);
+      output = following;
+      if (word === "begun") return { output };
+      if (word === "nothing") return { why: silent ? "silent" : "ended", system: "", noise };
+      const [arch = "", ...system] = rest.split(" ");
+      if (word === "want") line.input.write(await traveller.program());
+      else {
+        const brought = offered ? undefined : await bring?.(arch);
+        if (brought === undefined) return { why: "unfit", system: system.join(" "), noise };
+        offered = true;
+        clearTimeout(timer);
+        timer = setTimeout(giveUp, (PATIENCE + brought.size / SLOWEST) * 1000);
+        await sendInterpreter(line, brought);
+      }
+    }
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** A line that says what comes, and the archive; what goes wrong on the way shows as what the host says next. */
+async function sendInterpreter({ input }: Line, { program, size, bytes }: BroughtInterpreter): Promise<void> {
+  input.write(`${size} ${program}\n`);
+  for await (const chunk of bytes) if (!input.write(chunk) && !input.destroyed) await new Promise<void>((go) => input.once("drain", go).once("close", go));
 }
 
 function explain(failure: Failure, { why, system, noise }: NotBegun): CaissonError {

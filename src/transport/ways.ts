@@ -7,7 +7,7 @@ import { mapConcurrently, temporaryDirectory, type Context, type TemporaryDirect
 import type { Transport } from "./channel.ts";
 import { localTransport } from "./local.ts";
 import { quoteProxyCommand } from "./quote.ts";
-import { sshTransport, type Way } from "./ssh.ts";
+import { sshTransport, type BringInterpreter, type Way } from "./ssh.ts";
 import { lastWords, pauseBefore, startSsh, type Line } from "./ssh-process.ts";
 import { explainFailure, type Failure } from "./ssh-words.ts";
 
@@ -28,8 +28,9 @@ const SOCKET_NAME = 88;
 /**
  * Ways to hosts. What several of them reach through the same jump host goes through one connection to it:
  * a jump host drops what comes in crowds (MaxStartups), and takes any number of ways through one connection. Nothing is connected before a host is.
+ * `bring` has an interpreter for those that have none; it is gone from there when the conversation ends.
  */
-export async function openWays(ctx: Context, hosts: readonly HostAddress[]): Promise<Ways> {
+export async function openWays(ctx: Context, hosts: readonly HostAddress[], bring?: BringInterpreter): Promise<Ways> {
   const remote = hosts.filter(({ via }) => via === "ssh");
   const settings = new Map((await mapConcurrently(remote, ASKING, async (host) => [host.address, await readSettings(ctx, host.address)] as const)));
   const jumps = new Map<string, JumpHost>();
@@ -38,7 +39,7 @@ export async function openWays(ctx: Context, hosts: readonly HostAddress[]): Pro
     if (jump !== undefined && shared && !jumps.has(jump)) jumps.set(jump, new JumpHost(ctx, jump));
   }
   return {
-    to: (host) => (host.via === "local" ? localTransport(ctx) : sshTransport(ctx, wayTo(ctx, host.address, settings.get(host.address), jumps))),
+    to: (host) => (host.via === "local" ? localTransport(ctx) : sshTransport(ctx, wayTo(ctx, host.address, settings.get(host.address), jumps), bring)),
     [Symbol.asyncDispose]: async () => {
       await Promise.all([...jumps.values()].map((jump) => jump[Symbol.asyncDispose]()));
     },
