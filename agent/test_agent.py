@@ -301,7 +301,7 @@ class Conversations(Talking):
         controller = self.start()
         self.activate(controller, 2, "2", undo_after=1)
         self.wait_until(lambda: self.last_words()[0] == "undone")
-        self.assertEqual(self.last_words(), ("undone", "1", "2", "controller silent for 1 s"))
+        self.assertEqual(self.last_words(), ("undone", "1", "2", "controller lost"))
         controller.process.stdin.close()
         controller.ends()
 

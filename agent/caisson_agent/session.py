@@ -98,7 +98,8 @@ class Session:
         now = time.monotonic()
         # Silence is no word at a moment when we listen: our own disk may have kept us from listening.
         if 0 not in readable and now - self.heard > self.silence:
-            self.ended = "controller silent for %g s" % self.silence
+            log("controller silent for %g s" % self.silence)
+            self.ended = "controller lost"
         if now - self.beaten >= BEAT:
             self.beaten = now
             self.send({"beat": int(now)})

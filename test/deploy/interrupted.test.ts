@@ -55,11 +55,11 @@ const rollback = (): Interruptible => ({
 });
 
 describe.each([["a second deploy", secondDeploy, 19, 18], ["a rollback", rollback, 10, 8]] as const)("%s", (_, change, ofAgent, ofCommand) => {
-  it("leaves one whole release and converges, wherever the agent is killed", { timeout: 300_000 }, async () => {
+  it("faults 1 to 13: leaves one whole release and converges, wherever the agent is killed", { timeout: 300_000 }, async () => {
     expect(await killAgentAtEveryStep(bench, change())).toEqual({ interruptions: ofAgent, faults: [] });
   });
 
-  it("leaves one whole release and converges, wherever the command is killed", { timeout: 300_000 }, async () => {
+  it("fault 14: leaves one whole release and converges, wherever the command is killed", { timeout: 300_000 }, async () => {
     expect(await killCommandAtEveryStep(bench, change())).toEqual({ interruptions: ofCommand, faults: [] });
   });
 });

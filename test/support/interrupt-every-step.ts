@@ -59,6 +59,12 @@ export async function killCommandAtEveryStep(bench: Workbench, change: Interrupt
   }));
 }
 
+/** Everything that is not as it must be after a change of a copy was cut short, and after the same change once more. */
+export async function judgeInterrupted(bench: Workbench, change: Interruptible, root: string, result?: HostResult): Promise<readonly string[]> {
+  await untilUnlocked(bench, root);
+  return [...(await findUntruth(bench, change, root, result)), ...(await findDivergence(bench, change, root))];
+}
+
 async function sweep<Point>(points: readonly Point[], interrupt: (point: Point) => Promise<readonly string[]>): Promise<Swept> {
   return { interruptions: points.length, faults: (await mapConcurrently(points, 2, interrupt)).flat() };
 }
@@ -79,7 +85,7 @@ async function stepsOf(bench: Workbench, change: Interruptible): Promise<HostPla
 
 let copies = 0;
 
-async function onCopy<Result>(bench: Workbench, change: Interruptible, work: (root: string) => Promise<Result>): Promise<Result> {
+export async function onCopy<Result>(bench: Workbench, change: Interruptible, work: (root: string) => Promise<Result>): Promise<Result> {
   const root = join(bench.directory, `copy-${copies++}`);
   await cp(change.template, root, { recursive: true, verbatimSymlinks: true, preserveTimestamps: true });
   try {
