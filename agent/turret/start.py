@@ -22,7 +22,7 @@ def main():
     try:
         from oct_turrets.base import get_turret_class
     except ImportError:
-        # Up to 0.2.2 there is one class, which finds its own identifier.
+        # Releases that know one class alone, which finds its own identifier.
         from oct_turrets.turret import Turret
 
         turret = Turret(config, module)

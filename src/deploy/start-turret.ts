@@ -99,5 +99,5 @@ function signalOf({ reason }: AbortSignal): NodeJS.Signals {
 
 function hintFor({ spellings, command }: StartConfig, { given }: Ground): Pick<Problem, "hint"> {
   if (command !== undefined || given === undefined || spellings.length > 1) return {};
-  return { hint: `\`${given}\` has only \`${spellings[0] ?? ""}\`: releases of oct-turrets up to 0.2.2 read \`canons\`, later ones \`cannons\`; write both` };
+  return { hint: `\`${given}\` has only \`${spellings[0] ?? ""}\`: releases of oct-turrets up to 0.2.3 read \`canons\`, later ones \`cannons\`; write both` };
 }

@@ -99,7 +99,7 @@ describe.skipIf(older === undefined)("on the Python that is here (needs a CPytho
     expect(await worker.start({ configFile: "nav/config.json" }).ended).toEqual({
       code: "process-failed",
       message: "turret `navigation` ended with status 1 before its HQ stopped it; last log: oct_turrets.exceptions.InvalidConfiguration: Missing required configuration key canons",
-      hint: "`nav/config.json` has only `cannons`: releases of oct-turrets up to 0.2.2 read `canons`, later ones `cannons`; write both",
+      hint: "`nav/config.json` has only `cannons`: releases of oct-turrets up to 0.2.3 read `canons`, later ones `cannons`; write both",
     });
     expect(JSON.parse(readFileSync(join(worker.directory, "nav/config.json"), "utf8"))).toEqual(config);
   });
