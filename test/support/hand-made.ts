@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { launcherLinks, launcherTree } from "../../src/formats/index.ts";
 import { wantedStack, type Wanted } from "../../src/deploy/wanted.ts";
-import { mediaTypes, type Artifact, type Digest, type Event, type Health, type Hook, type Label, type PackageName, type Payload, type Process, type Tree, type TreeEntry } from "../../src/model/index.ts";
+import { mediaTypes, type Artifact, type Digest, type Event, type Health, type Hook, type Label, type PackageName, type Payload, type Process, type Start, type Tree, type TreeEntry } from "../../src/model/index.ts";
 import { addToStack, createStack, freezeStack } from "../../src/stack/index.ts";
 import { openStore, type Store } from "../../src/store/index.ts";
 import { createContext, removeTree, treeId, type Context } from "../../src/system/index.ts";
@@ -35,6 +35,7 @@ export interface HandMade {
   readonly version: string;
   readonly files: Readonly<Record<string, string>>;
   readonly processes?: readonly Process[];
+  readonly start?: readonly Start[];
   readonly health?: Health;
   readonly hooks?: readonly Hook[];
 }
@@ -62,7 +63,7 @@ export async function makeArtifact(store: Store, made: HandMade): Promise<Artifa
     distributions: [],
     blobs: [...new Map(parts.map(({ blob }) => [blob.digest, blob])).values()],
     processes: made.processes ?? [],
-    start: [],
+    start: made.start ?? [],
     hooks: made.hooks ?? [],
     ...(made.health === undefined ? {} : { health: made.health }),
   };

@@ -1,3 +1,5 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readLogs } from "../../src/deploy/logs.ts";
@@ -83,6 +85,39 @@ describe.skipIf(missing !== undefined)(`a host run by systemd${missing === undef
     expect((await ground.sh("cat /srv/e/shared/beats")).split("\n").length).toBeGreaterThan(1);
     expect(await ground.sh("systemctl is-active caisson-e-e-beat.timer")).toBe("active");
   }, 30_000);
+
+  it("gives processes the values of the target's environment as they are, chooses by them what starts, and shows none in its logs", async () => {
+    const { bench, sh } = ground;
+    const secret = "pa ss%n$HOME`id`\"\\n";
+    const file = join(bench.directory, ".env");
+    const target = ground.target("h", { environment: [file] });
+    const made = (version: string) => ({
+      ...web({ stack: "h", port: 8108, version, health: { argv: ["true"] }, others: [{ name: "other", argv: ["sleep", "1000"], environment: {}, requires: [] }], body: "echo \"token $TOKEN\"\nexec python3 \"${0%/bin/*}/serve.py\"", process: { requires: ["TOKEN"] } }),
+      start: [{ when: { ROLE: "web" }, process: "web" }, { process: "other" }],
+    });
+    writeFileSync(file, `ROLE=web\nTOKEN='${secret}'\n`);
+    expect(await ground.deploy(target, made("1"))).toMatchObject({ outcome: "done" });
+    const environ = await sh("tr '\\0' '\\n' < /proc/$(systemctl show -p MainPID --value caisson-h-h-web.service)/environ | grep ^TOKEN=; systemctl list-unit-files --no-legend 'caisson-h-*' | awk '{print $1}'; grep -rl 'pa ss' /srv/h/units /srv/h/journal.jsonl /etc/systemd/system || echo none");
+    expect(environ).toBe(`TOKEN=${secret}\ncaisson-h-h-web.service\nnone`);
+    const lines: string[] = [];
+    await readLogs(bench.ctx, target, { lines: 100 }, (_, { text }) => void lines.push(text));
+    expect(lines.filter((line) => line.includes("token"))).toEqual(["token ***"]);
+    writeFileSync(file, "ROLE=x\nTOKEN=other-token\n");
+    expect(await ground.deploy(target, made("2"))).toMatchObject({ outcome: "done" });
+    expect(await sh("systemctl list-units --plain --no-legend 'caisson-h-*' | awk '{print $1}'")).toBe("caisson-h-h-other.service");
+    expect(await ground.rollback(target)).toMatchObject({ outcome: "done", now: "1" });
+  }, 40_000);
+
+  it("tells units that somebody has changed, and a process that runs another release", async () => {
+    const target = ground.target("i");
+    expect(await ground.deploy(target, web({ stack: "i", port: 8109, version: "1" }))).toMatchObject({ outcome: "done" });
+    expect(await ground.deploy(target, web({ stack: "i", port: 8109, version: "2" }))).toMatchObject({ outcome: "done" });
+    expect((await ground.status(target)).drift).toBeUndefined();
+    await ground.sh("ln -sfn 1 /srv/i/versions/current && systemctl restart caisson-i-i-web.service && sleep 1 && ln -sfn 2 /srv/i/versions/current; echo '# mine' >> /etc/systemd/system/caisson-i.target");
+    expect(await ground.status(target)).toMatchObject({ current: { label: "2" }, drift: expect.arrayContaining(["web runs 1", "caisson-i.target is changed"]) as string[] });
+    expect(await ground.deploy(target, web({ stack: "i", port: 8109, version: "3" }))).toMatchObject({ outcome: "done" });
+    expect((await ground.status(target)).drift).toBeUndefined();
+  }, 40_000);
 
   it("refuses units that are another root's, and processes of a user who is not there", async () => {
     const [place] = ground.target("elsewhere").hosts;
