@@ -3,6 +3,7 @@
 # no single quote, backslash or exclamation mark, every command ends in a semicolon, and a comment has a line of its own.
 # The first that runs it well is the one: a name may be a version manager's script with nothing behind it, or a Python without -I.
 # 2: no -I; 3: too old; 126, 127: could not be run. The agent itself never ends with these.
+# What comes after `unfit` is a line for us to do: bring.sh, where the controller has an interpreter for this host.
 # shellcheck shell=sh disable=SC1091,SC2154
 bootstrap=$1 root=$2 marker=$3 digest=$4 first=$5;
 run() {
@@ -15,14 +16,6 @@ for python in python3 python3.14 python3.13 python3.12 python3.11 python3.10 pyt
 done;
 test -r /etc/os-release && . /etc/os-release;
 arch=$(uname -m 2>/dev/null);
-echo "$marker unfit ${arch:-unknown} $ID $ID_LIKE";
-read -r size program || exit;
-umask 022;
-for old in "$root"/.python.*; do test -d "/proc/${old##*.}" || rm -rf "$old"; done;
-place=$root/.python.$$;
-mkdir -p "$place" && head -c "$size" | { tar -xf - -C "$place"; cat >/dev/null; };
-run "$place/$program";
-ran=$?;
-rm -rf "$place";
-rmdir "$root" 2>/dev/null;
-test $ran = 0 || echo "$marker unfit ${arch:-unknown} $ID $ID_LIKE"
+unfit="$marker unfit ${arch:-unknown} $ID $ID_LIKE";
+echo "$unfit";
+read -r more && eval "$more"

@@ -79,7 +79,7 @@ async function begin(line: Line, marker: string, traveller: Traveller, bring: Br
         offered = true;
         clearTimeout(timer);
         timer = setTimeout(giveUp, (PATIENCE + brought.size / SLOWEST) * 1000);
-        await sendInterpreter(line, brought);
+        await sendInterpreter(line, await traveller.bring(brought.size, brought.program), brought.bytes);
       }
     }
   } finally {
@@ -87,9 +87,9 @@ async function begin(line: Line, marker: string, traveller: Traveller, bring: Br
   }
 }
 
-/** A line that says what comes, and the archive; what goes wrong on the way shows as what the host says next. */
-async function sendInterpreter({ input }: Line, { program, size, bytes }: BroughtInterpreter): Promise<void> {
-  input.write(`${size} ${program}\n`);
+/** A line that says what to do with what comes, and the archive; what goes wrong on the way shows as what the host says next. */
+async function sendInterpreter({ input }: Line, first: string, bytes: Bytes): Promise<void> {
+  input.write(first);
   for await (const chunk of bytes) if (!input.write(chunk) && !input.destroyed) await new Promise<void>((go) => input.once("drain", go).once("close", go));
 }
 
