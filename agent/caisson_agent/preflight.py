@@ -5,7 +5,7 @@ import stat
 
 from .files import tried
 from .users import account
-from .values import LABEL, Refused
+from .values import LABEL, Refused, quoted
 
 OURS = ("trees", "versions", ".env", "hooks", "units", ".incoming")  # directories of which we must be able to change modes and remove anything
 WRITTEN = ("journal.jsonl", ".generation", ".lock")  # files that are written in place
@@ -20,7 +20,7 @@ def trouble_in(root):
     """What is wrong with the first directory or file that is not as it must be, in a sentence; None where all is well."""
     if not os.path.lexists(root.path):
         return blocked_above(root.path)
-    places = [root.path] + [root.at(name) for name in OURS + ("shared",)] + [root.at("versions", label) for label in root.names("versions", LABEL) if not os.path.islink(root.at("versions", label))]
+    places = [root.path] + [root.at(name) for name in OURS + ("shared",)] + [root.at("versions", label) for label in root.names("versions", LABEL) if os.path.isdir(root.at("versions", label)) and not os.path.islink(root.at("versions", label))]
     for place in places:
         found = tried(os.lstat, place)
         trouble = found and trouble_of(root, place, found)
@@ -36,11 +36,11 @@ def trouble_of(root, place, found):
     top, shared = place == root.path, place == root.at("shared")
     release = os.path.dirname(place) == root.at("versions")
     if found.st_uid != os.geteuid() and not top and not shared:
-        return "`%s` belongs to `%s`, and this agent is `%s`; deploy as `%s`, or: chown -R %s %s" % (place, name_of(found.st_uid), account(), name_of(found.st_uid), account(), place)
+        return "`%s` belongs to `%s`, and this agent is `%s`; deploy as `%s`, or: chown -R %s %s" % (place, name_of(found.st_uid), account(), name_of(found.st_uid), account(), quoted(place))
     if shared:
         return None if stat.S_ISDIR(found.st_mode) else "`%s` is not a directory; move it away" % place
     if found.st_mode & stat.S_IWOTH and not (top and found.st_mode & stat.S_ISVTX):
-        return "`%s` may be written by everybody; chmod o-w %s" % (place, place)
+        return "`%s` may be written by everybody; chmod o-w %s" % (place, quoted(place))
     wanted = os.R_OK | os.X_OK | (0 if release else os.W_OK)
     if not os.access(place, wanted):
         return "`%s` cannot be %s by `%s`; %s" % (place, "read" if release else "written", account(), mending(place))
@@ -53,10 +53,10 @@ def blocked_above(path):
         above = os.path.dirname(above)
     if os.path.isdir(above) and os.access(above, os.W_OK | os.X_OK):
         return None
-    return "`%s` cannot be made: `%s` may not write `%s`; as root: install -d -o %s %s" % (path, account(), above, account(), path)
+    return "`%s` cannot be made: `%s` may not write `%s`; as root: install -d -o %s %s" % (path, account(), above, account(), quoted(path))
 
 def mending(path):
-    return "it is on a file system that is read-only" if os.statvfs(path).f_flag & os.ST_RDONLY else "chmod u+rwX %s" % path
+    return "it is on a file system that is read-only" if os.statvfs(path).f_flag & os.ST_RDONLY else "chmod u+rwX %s" % quoted(path)
 
 def name_of(uid):
     try:

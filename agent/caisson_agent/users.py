@@ -2,7 +2,7 @@
 import os
 import pwd
 
-from .values import Refused
+from .values import Refused, quoted
 
 
 def account():
@@ -49,7 +49,7 @@ def give_shared(root, user):
         return
     blocked = blocked_at(root.at("versions"), record)
     if blocked is not None:
-        raise Refused("permission", "`%s` cannot enter `%s`; chmod o+x %s" % (user, blocked, blocked))
+        raise Refused("permission", "`%s` cannot enter `%s`; chmod o+x %s" % (user, blocked, quoted(blocked)))
     if os.stat(shared).st_uid != record.pw_uid:
         os.chown(shared, record.pw_uid, record.pw_gid)
 

@@ -71,6 +71,11 @@ def portable(path):
     """The reverse of `native`, for people and JSON."""
     return os.fsencode(path).decode("utf-8", "replace")
 
+def quoted(path):
+    """As a shell reads it."""
+    from shlex import quote
+    return quote(path)
+
 def random_word():
     return "%012x" % int.from_bytes(os.urandom(6), "big")
 

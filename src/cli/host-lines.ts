@@ -56,7 +56,7 @@ export function resultLines(results: readonly HostResult[]): readonly string[] {
     const release = result.name === undefined ? (result.to ?? "none") : `${result.name}@${result.to ?? "none"}`;
     switch (result.outcome) {
       case "done":
-        return [result.host, release, "active", `(was: ${result.from ?? "none"})`];
+        return [result.host, release, "active", result.from === result.to ? "(restarted)" : `(was: ${result.from ?? "none"})`];
       case "unknown":
         return [result.host, release, "unknown"];
       case "unchanged":

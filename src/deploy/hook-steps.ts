@@ -28,7 +28,10 @@ export function planHooks(target: Target, release: Label, hosts: readonly Hooked
   for (const { name, hook, host, changes } of all) if (hook.once === "stack" && changes && !carriers.has(name)) carriers.set(name, host);
   const runsOn = (host: HostAddress, { name, hook }: Found): boolean => (hook.once === "stack" ? carriers.get(name) === host && !doneAnywhere.has(name) : done.get(host)?.has(name) !== true);
   return (host) => {
-    const mine = all.filter((found) => found.host === host);
+    const state = hosts.find((each) => each.host === host)?.state;
+    const isCurrent = state?.current === release;
+    // What is current has had its hooks; one that was kept has not come to those at its end.
+    const mine = all.filter((found) => found.host === host && (!isCurrent || (found.hook.at === "after-activate" && releaseOf(state, release)?.state === "kept")));
     const steps = (at: Found["hook"]["at"], once?: Found["hook"]["once"]): readonly Step[] => mine.filter((found) => found.hook.at === at && (once === undefined || found.hook.once === once) && runsOn(host, found)).map(({ hook, owner }) => ({ step: "hook", release, package: owner, hook, ...asUser(target) }));
     // Those at work after this host's own switch say so themselves when they begin.
     const closing = all.filter((found) => !found.hook.reversible && (found.hook.once === "stack" ? found.hook.at !== "after-activate" || !runsOn(host, found) : found.host === host && found.hook.at !== "after-activate"));

@@ -142,7 +142,7 @@ describe("the user of a target", () => {
     const root = join(bench.directory, "app");
     expect(await deploy(version("1.0"), target(root, { user: "no-such-user" }))).toMatchObject([{ outcome: "not-done", problem: { code: "host-unfit", message: expect.stringMatching(/^there is no user `no-such-user` here; make one: useradd /) as string } }]);
     chmodSync(bench.directory, 0o700);
-    expect(await deploy(version("1.1"), target(root, { user: "nobody" }))).toMatchObject([{ outcome: "not-done", problem: { code: "permission", message: `\`nobody\` cannot enter \`${bench.directory}\`; chmod o+x ${bench.directory}` } }]);
+    expect(await deploy(version("1.1"), target(root, { user: "nobody" }))).toMatchObject([{ outcome: "not-done", problem: { code: "permission", message: `\`nobody\` cannot enter \`${bench.directory}\`; chmod o+x '${bench.directory}'` } }]);
     expect(readdirSync(join(root, "versions"))).toEqual([]);
   });
 });

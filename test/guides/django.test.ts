@@ -1,0 +1,107 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+import { has, makeHome, project, type Home } from "../support/machine.ts";
+import { oraclePython } from "../support/python-oracle.ts";
+import { parseStory, playScene, stable } from "../support/story.ts";
+
+const guide = readFileSync(join(project, "docs/guides/django.md"), "utf8");
+const homes: Home[] = [];
+afterAll(() => homes.forEach((home) => home.remove()));
+
+/** What lacks here, as a sentence. */
+const lacks = ["curl", "git"].filter((program) => !has(program)).map((program) => `needs ${program}`).at(0);
+
+/** A directory in an empty HOME with what `django-admin startproject` makes. */
+function startProject(): Home & { readonly work: string } {
+  const home = makeHome();
+  homes.push(home);
+  const work = join(home.directory, "my site");
+  mkdirSync(work);
+  const python = oraclePython("django", ["django==5.2.8"]);
+  execFileSync(python, ["-m", "django", "startproject", "mysite", work]);
+  return { ...home, work };
+}
+
+/** The fenced blocks of the guide: files by their names (` +` behind one: at its end), and transcripts. */
+function blocks(): readonly { readonly kind: string; readonly name: string; readonly text: string }[] {
+  return [...guide.matchAll(/^```(?<kind>\w*)(?: (?<name>[^\n]+))?\n(?<text>[^]*?)^```$/gm)].map(({ groups = {} }) => ({ kind: groups["kind"] ?? "", name: groups["name"] ?? "", text: groups["text"] ?? "" }));
+}
+
+async function freePort(): Promise<number> {
+  return await new Promise((resolve) => {
+    const server = createServer().listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === "object" && address !== null ? address.port : 0));
+    });
+  });
+}
+
+function place(work: string, port: number, wanted: (name: string) => boolean): void {
+  for (const { name, text } of blocks()) {
+    if (name === "" || !wanted(name)) continue;
+    const write = name.endsWith(" +") ? appendFileSync : writeFileSync;
+    write(join(work, name.replace(/ \+$/, "")), text.replaceAll("8000", String(port)));
+  }
+}
+
+function platformOf({ env, work }: { readonly env: Readonly<Record<string, string>>; readonly work: string }): string {
+  return /dist\/mysite-[\d.]+-(?<platform>.+)\.tar\.gz/.exec(spawnSync("caisson", ["build", "--on-disk"], { cwd: work, env, encoding: "utf8" }).stdout)?.groups?.["platform"] ?? "no platform";
+}
+
+describe("the guide for Django", () => {
+  it("does what it says, command by command", { timeout: 600_000 }, async ({ skip }) => {
+    skip(lacks !== undefined, lacks);
+    const port = await freePort();
+    const { env, work } = startProject();
+    place(work, port, () => true);
+    const label = platformOf({ env, work });
+    execFileSync("rm", ["-r", join(work, "dist")]);
+    // One shell for all, as a person has: what is exported stays.
+    const shell = { cwd: work, env: { ...env } as Record<string, string> };
+    try {
+      for (const { kind, text } of blocks()) {
+        if (kind !== "console") continue;
+        for (const scene of parseStory(text.replaceAll("8000", String(port)).replaceAll("debian-12", label))) {
+          const exported = /^export (?<name>\w+)=(?<value>\S+)$/.exec(scene.command)?.groups;
+          if (exported !== undefined) shell.env[exported["name"] ?? ""] = exported["value"] ?? "";
+          const played = playScene(scene, shell, stable);
+          expect({ command: scene.command, stdout: played.stdout, status: played.status }, played.stderr.join("\n")).toEqual({ command: scene.command, stdout: scene.stdout, status: scene.status ?? 0 });
+        }
+      }
+      expect(existsSync(join(work, "srv/shared/static/admin/css/base.css"))).toBe(true);
+      expect(readFileSync(join(work, "srv/hooks/1.1.log"), "utf8")).toContain("nonsense");
+      expect(spawnSync("grep", ["-rlE", "--exclude-dir=.env", "--exclude-dir=env", "horse", join(work, "srv"), join(work, "dist"), env["HOME"] ?? ""], { encoding: "utf8" }).stdout).toBe("");
+    } finally {
+      spawnSync("sh", ["-c", 'kill "$(cat srv/shared/web.pid)"'], { cwd: work });
+    }
+  });
+
+  it("is right about a default project: writing beside its own code is refused, with the cure", { timeout: 600_000 }, ({ skip }) => {
+    skip(lacks !== undefined, lacks);
+    const { env, work } = startProject();
+    place(work, 8000, (name) => name === "pyproject.toml");
+    const caisson = (...words: readonly string[]): { readonly stdout: string; readonly stderr: string; readonly status: number | null } => spawnSync("caisson", words, { cwd: work, env: { ...env, DJANGO_SETTINGS_MODULE: "mysite.settings" }, encoding: "utf8" });
+    const hooks = 'hooks = [{ at = "before-activate", command = "django-admin migrate --no-input" }]\n';
+    writeFileSync(join(work, "caisson.toml"), `[packages.mysite]\n${hooks}[targets.here]\nroot = "srv"\nenvironment = [".env"]\n`);
+    writeFileSync(join(work, ".env"), "DJANGO_SETTINGS_MODULE=mysite.settings\n");
+    expect(caisson("build", "--on-disk").status).toBe(0);
+    const refused = caisson("deploy", "--to", "here");
+    expect(refused.status).toBe(1);
+    // Whoever is not root is kept out by the modes of the store.
+    if (process.getuid?.() === 0) {
+      expect(refused.stderr).toMatch(/trees\/[0-9a-f]{64}\/site\/db\.sqlite3` was written into an installed package/);
+      expect(refused.stderr).toMatch(/^hint: let the program write below CAISSON_STATE \(Django: DATABASES, MEDIA_ROOT and STATIC_ROOT\), or give its package `link = "copy"`/m);
+    } else expect(refused.stderr).toMatch(/unable to open database file[^]*CAISSON_STATE/);
+    expect(existsSync(join(work, "srv/versions/current"))).toBe(false);
+
+    writeFileSync(join(work, "caisson.toml"), `[packages.mysite]\nlink = "copy"\n${hooks}[targets.copy]\nroot = "copy"\nenvironment = [".env"]\n`);
+    execFileSync("sed", ["-i", 's/^version = .*/version = "1.1"/', join(work, "pyproject.toml")]);
+    expect(caisson("build", "--on-disk").status).toBe(0);
+    const copied = caisson("deploy", "--to", "copy");
+    expect([copied.stdout, copied.status], copied.stderr).toEqual(["local  mysite@1.1  active  (was: none)\n", 0]);
+    expect(execFileSync("find", [join(work, "copy"), "-name", "db.sqlite3"], { encoding: "utf8" }).trim()).toMatch(/\/copy\/versions\/1\.1\/mysite\/lib\/python3\.\d+\/site-packages\/db\.sqlite3$/);
+  });
+});
