@@ -19,8 +19,7 @@ export function joinAgent() {
   if (twice !== undefined) throw new Error(`agent/caisson_agent: \`${twice}\` is defined twice`);
   const imports = [...new Set(texts.flatMap((text) => text.match(FOREIGN_IMPORT) ?? []))].sort((one, other) => (one < other ? -1 : 1));
   const bodies = texts.map((text, at) => `# ---- ${modules[at]}\n${withoutDocstring(text).replaceAll(OWN_IMPORT, "").replaceAll(FOREIGN_IMPORT, "").trim()}\n`);
-  const later = (line) => line.replace(/^import (\w+)\n/, (_, name) => (LATER.includes(name) ? `${name} = Later("${name}")\n` : line));
-  const file = `${readModule("__init__").trim()}\n\n${imports.map(later).join("")}\n${bodies.join("\n")}`;
+  const file = `${readModule("__init__").trim()}\n\n${imports.map(nowOrLater).join("")}\n${bodies.join("\n")}`;
   mkdirSync(join(project, "dist"), { recursive: true });
   // Whoever starts it meanwhile gets it whole, the old or the new.
   const joined = join(project, "dist/agent.py");
@@ -34,6 +33,11 @@ function inOrder(module, before = [], open = []) {
   const needs = [...readModule(module).matchAll(OWN_IMPORT)].map(([, name]) => name);
   const behind = needs.reduce((done, name) => inOrder(name, done, [...open, module]), before);
   return behind.includes(module) ? behind : [...behind, module];
+}
+
+function nowOrLater(line) {
+  const name = line.slice("import ".length, -1);
+  return LATER.includes(name) ? `${name} = Later("${name}")\n` : line;
 }
 
 function readModule(name) {

@@ -1,26 +1,32 @@
 /** Makes payloads and artifacts from packages at a revision and puts them in the store. */
+import type * as Build from "./build.ts";
 import type * as Dev from "./dev.ts";
 import type * as InterpreterImport from "./interpreter-tree/import.ts";
+import type * as InterpretersKept from "./interpreter-tree/kept.ts";
 import type * as LockWorkspace from "./lock-workspace.ts";
+import type * as Machine from "./machine.ts";
+import type * as Tools from "./tools.ts";
 import type * as WhyBuild from "./why.ts";
 import type * as TurretPack from "./turret/pack.ts";
 import type * as TurretEnvironment from "./turret/environment.ts";
 import type * as TurretArchive from "./turret/read-archive.ts";
 
-export { buildPackages, makePackages, type BuildRequest, type BuildResult, type BuiltArtifact } from "./build.ts";
-export { machinePlatform } from "./machine.ts";
 export { orderPackages } from "./order.ts";
-export { findUv } from "./tools.ts";
+export { parseTurretVersion } from "./turret/version.ts";
+export type { BuildRequest, BuildResult, BuiltArtifact } from "./build.ts";
 export type { StartConfig } from "./turret/start-config.ts";
 export type { DevEnvironment, DevRequest } from "./dev.ts";
 export type { ChangedInput, Why, WhyRequest } from "./why.ts";
-export { listInterpreters } from "./interpreter-tree/kept.ts";
 export type { ImportedInterpreter } from "./interpreter-tree/import.ts";
 export type { LockWorkspaceRequest, WrittenLock } from "./lock-workspace.ts";
-export { parseTurretVersion } from "./turret/setup.ts";
 export type { PackedTurret, PackedTurrets, PackTurretsRequest } from "./turret/pack.ts";
 
-// Loaded when it is first called, as all that a build with nothing to do has no need of.
+// Loaded when they are first called: who deploys does not build, and a build with nothing to do needs little of this.
+export const buildPackages: typeof Build.buildPackages = async (...words) => (await import("./build.ts")).buildPackages(...words);
+export const makePackages: typeof Build.makePackages = async (...words) => (await import("./build.ts")).makePackages(...words);
+export const machinePlatform: typeof Machine.machinePlatform = async (...words) => (await import("./machine.ts")).machinePlatform(...words);
+export const findUv: typeof Tools.findUv = async (...words) => (await import("./tools.ts")).findUv(...words);
+export const listInterpreters: typeof InterpretersKept.listInterpreters = async (...words) => (await import("./interpreter-tree/kept.ts")).listInterpreters(...words);
 export const makeDevEnvironment: typeof Dev.makeDevEnvironment = async (...words) => (await import("./dev.ts")).makeDevEnvironment(...words);
 export const explainBuild: typeof WhyBuild.explainBuild = async (...words) => (await import("./why.ts")).explainBuild(...words);
 export const importInterpreter: typeof InterpreterImport.importInterpreter = async (...words) => (await import("./interpreter-tree/import.ts")).importInterpreter(...words);

@@ -1,15 +1,10 @@
 import { failAll, printStackRef, type Plan, type Target } from "../model/index.ts";
 import type { Store } from "../store/index.ts";
 import type { Context } from "../system/index.ts";
-import { createChange, type Change } from "./change.ts";
-import { decideStart } from "./choose-processes.ts";
+import type { Change } from "./change.ts";
 import { checkReach, contactHosts } from "./contact.ts";
 import { interpreterFrom } from "./bring-interpreter.ts";
-import { learnLacking, openKnowledge } from "./known-trees.ts";
 import { findMoves } from "./moved.ts";
-import { readFleetPayloads, readPayloads, readTrees } from "./payloads.ts";
-import { lackingTrees, planDeploy } from "./plan.ts";
-import { readSendings } from "./read-sendings.ts";
 import { readValues } from "./values.ts";
 import { freezeWanted, wantedStack, type Wanted } from "./wanted.ts";
 
@@ -21,19 +16,15 @@ import { freezeWanted, wantedStack, type Wanted } from "./wanted.ts";
 export async function prepareDeploy(ctx: Context, store: Store, wanted: Wanted, target: Target, options: { readonly starts?: boolean; readonly retry?: boolean; readonly acrossHooks?: boolean } = {}): Promise<Change> {
   const values = target.environment === undefined ? undefined : await readValues(ctx, target.environment);
   const { stack, digest } = wanted;
-  const contact = await contactHosts(ctx, target.hosts, undefined, interpreterFrom(store, stack, target));
+  const contacting = contactHosts(ctx, target.hosts, undefined, interpreterFrom(store, stack, target));
+  // Heard of below, where it is waited for; the way to hosts is long, and what plans is loaded meanwhile.
+  contacting.catch(() => undefined);
+  const [{ planStack }, { createChange }] = await Promise.all([import("./plan-stack.ts"), import("./change.ts")]);
+  const contact = await contacting;
   try {
     checkReach(contact, target.policy);
-    const payloads = (await readPayloads(store, stack, target, contact.hosts)).map((each) => ({ ...each, payload: decideStart(each.payload, values?.byName ?? new Map()) }));
-    const payloadsNow = await readFleetPayloads(store, contact.hosts, ({ state }) => (state.current === stack.label ? null : state.current), target);
-    const knowledge = openKnowledge(store, target);
-    const ref = { name: stack.name, label: stack.label };
-    const hosts = await learnLacking(knowledge, contact, { ref, stack: digest });
-    const request = { ref, stack: digest, target, payloads, hosts, payloadsNow, ...(values === undefined ? {} : { environment: values }), ...(options.starts === undefined ? {} : { starts: options.starts }), ...(options.acrossHooks === undefined ? {} : { acrossHooks: options.acrossHooks }) };
-    const trees = await readTrees(store, lackingTrees(request));
-    const planned = planDeploy({ ...request, trees, sendings: await readSendings(store, knowledge, { ...request, trees }) });
-    if ("problems" in planned) return failAll(planned.problems) as never;
-    const plan = options.retry === true ? whatIsLeft(planned.plan) : planned.plan;
+    const planned = await planStack(store, { stack, digest }, target, contact, values, options);
+    const plan = options.retry === true ? whatIsLeft(planned) : planned;
     return createChange(ctx, store, plan, contact, () => freezeAndSay(ctx, store, wanted), values);
   } catch (error) {
     await contact[Symbol.asyncDispose]();
@@ -52,7 +43,10 @@ function whatIsLeft(plan: Plan): Plan {
  * @throws CaissonError `host-changed` where a host is no longer as the plan saw it
  */
 export async function preparePlan(ctx: Context, store: Store, plan: Plan): Promise<Change> {
-  const contact = await contactHosts(ctx, plan.hosts.map(({ host }) => host));
+  const contacting = contactHosts(ctx, plan.hosts.map(({ host }) => host));
+  contacting.catch(() => undefined);
+  const { createChange } = await import("./change.ts");
+  const contact = await contacting;
   try {
     checkReach(contact, plan.policy);
     const states = new Map(contact.hosts.map(({ host, state }) => [`${host.address} ${host.root}`, state]));

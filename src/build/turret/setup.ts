@@ -1,5 +1,5 @@
-import { fail, normalizeName } from "../../model/index.ts";
-import { normalizeVersion, parseRequirement } from "../../python/index.ts";
+import { normalizeName } from "../../model/index.ts";
+import { parseRequirement } from "../../python/index.ts";
 import { pipName, type Turret } from "./turret.ts";
 
 /** The distribution that starts a Python turret. */
@@ -21,14 +21,6 @@ setup(
 ${withProgram(turret.requirements).map((text) => `        ${pythonText(text)},\n`).join("")}    ],
 )
 `;
-}
-
-/**
- * A version that pip takes.
- * @throws CaissonError `name-invalid`
- */
-export function parseTurretVersion(text: string): string {
-  return normalizeVersion(text) === undefined ? fail({ code: "name-invalid", message: `\`${text}\` is no version that pip takes`, hint: "one such as 1.0, 1.0rc1 or 1.0.post1" }) : text;
 }
 
 /** What a turret asks of pip: its own requirements, then the turret program, which they may pin. */
