@@ -5,6 +5,7 @@ import subprocess
 
 from .files import read_bytes, sync_path, tried, write_new
 from .values import Refused, native
+from .workers import fault
 
 ASKED = 120.0  # seconds for an answer; stopping a process that ignores SIGTERM takes a quarter of that
 SHOWN = "Id,ActiveState,SubState,Result,ExecMainCode,ExecMainStatus,MainPID,NRestarts,Job,InvocationID,NeedDaemonReload"
@@ -95,12 +96,20 @@ class Systemd:
         for name in changed:
             self.put(name, texts[name])
         self.remove_files(gone)
+        fault("restart", "middle")
         if changed or gone:
             sync_path(self.folder)
+        # An earlier run may have been cut off before it told systemd.
+        if changed or gone or any(state.get("NeedDaemonReload") == "yes" for state in self.states(sorted(texts)).values()):
             self.must(self.words + ["daemon-reload"])
-        targets = [name for name in changed if name.endswith(".target") and name not in there]
+        targets = [name for name in sorted(texts) if name.endswith(".target") and not os.path.lexists(self.wanted_at(name, texts[name]))]
         if targets:
             self.must(self.words + ["enable", "--quiet", "--"] + targets)
+
+    def wanted_at(self, name, text):
+        """The link that starts a unit with the host."""
+        wanting = [line[len("WantedBy="):] for line in text.split("\n") if line.startswith("WantedBy=")]
+        return os.path.join(self.folder, "%s.wants" % (wanting or ["multi-user.target"])[0], name)
 
     def uninstall(self, files):
         there = sorted(self.installed(first_line(files[0]["text"])))

@@ -126,6 +126,14 @@ describe.skipIf(missing !== undefined)(`a host run by systemd${missing === undef
     expect(await served(8101)).toBe("3");
   }, 30_000);
 
+  it("starts processes below a directory whose name means something to systemd and to sh", async () => {
+    const [place] = ground.target("j").hosts;
+    const target = ground.target("j", { hosts: [{ ...place!, root: "/srv/100% of it" }] });
+    expect(await ground.deploy(target, web({ stack: "j", port: 8110, version: "1", process: { socket: true, notify: true } }))).toMatchObject({ outcome: "done" });
+    expect(await served(8110)).toBe("1");
+    expect(await ground.status(target)).toMatchObject({ health: "healthy", running: [{ release: "1" }] });
+  }, 30_000);
+
   it("tells what processes have said, by host and process, and goes on as they say more", async () => {
     const target = ground.target("g");
     const talk = { name: "talk", argv: ["sh", "-c", "while :; do echo tick; sleep 0.3; done"], environment: {}, requires: [] };
