@@ -18,6 +18,8 @@ const packages = {
   "openssh-server": ["test", "-x", "/usr/sbin/sshd"],
   debootstrap: ["sh", "-c", "command -v debootstrap"],
   "systemd-container": ["sh", "-c", "command -v systemd-nspawn"],
+  systemd: ["systemd-analyze", "--version"],
+  sudo: ["test", "-x", "/usr/sbin/visudo"],
   iproute2: ["ip", "-V"],
   procps: ["pgrep", "-V"],
   rsync: ["rsync", "--version"],
