@@ -1,12 +1,12 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { parseEnvironmentFile } from "../../src/config/environment-file.ts";
 import { printEnvironment, readEnvironment } from "../../src/config/index.ts";
 import { CaissonError } from "../../src/model/index.ts";
-import { createContext, type Context } from "../../src/system/index.ts";
+import { createContext, ownPath, type Context } from "../../src/system/index.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "caisson environment "));
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -44,6 +44,15 @@ describe("an environment file", () => {
 
   it("takes a value from the environment of whoever deploys, or from what a command prints", async () => {
     expect(await valuesOf("A=env:SECRET\nB=command:printf '%s\\n\\n' \"a  b\"\nC=command:echo $HOME\nD=command:pwd\n", { SECRET: "x y" })).toEqual({ A: "x y", B: "a  b", C: "$HOME", D: directory });
+  });
+
+  it("is what the guide shows", () => {
+    const shown = /```sh\n(?<text>[^]*?)```/.exec(readFileSync(ownPath("docs/guides/hooks.md"), "utf8"))?.groups?.["text"] ?? "";
+    const { assignments, problems } = parseEnvironmentFile("guide", shown);
+    expect(problems).toEqual([]);
+    expect(assignments.map(({ name, value }) => `${name} ${value.from === "text" ? JSON.stringify(value.text) : value.from}`)).toEqual([
+      "SECRET_KEY variable", "DATABASE_PASSWORD command", 'GREETING "hello  world & $friends"', 'MOTTO "say \\"when\\""', 'KEY "first line\\nsecond \\"line\\""', 'ALSO "over\\nseveral lines"', 'LITERAL "env:NOT_A_VARIABLE"',
+    ]);
   });
 
   it("gives way to a file that is named behind it", async () => {
