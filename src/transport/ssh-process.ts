@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import type { Readable, Writable } from "node:stream";
 import { CaissonError } from "../model/index.ts";
-import { errorCode, type Context } from "../system/index.ts";
+import { errorCode, ownPath, type Context } from "../system/index.ts";
 import { isDropped, type Failure } from "./ssh-words.ts";
 
 /**
@@ -32,10 +32,14 @@ export interface Line {
   end(): Promise<void>;
 }
 
-/** Start ssh; `words` come after the options that every connection has. @throws CaissonError `tool-missing` */
-export async function startSsh(ctx: Context, words: readonly string[]): Promise<Line> {
+/**
+ * Start ssh; `words` come after the options that every connection has. `tethered`: it has no use for input, whose end would end it, and so is told in another way when we are gone, also by kill -9.
+ * @throws CaissonError `tool-missing`
+ */
+export async function startSsh(ctx: Context, words: readonly string[], tethered = false): Promise<Line> {
   // A group of its own: Ctrl-C in our terminal must reach us alone, and we decide what becomes of the host. Without a terminal nothing can ask, either.
-  const child = spawn("ssh", [...OPTIONS.flatMap((option) => ["-o", option]), ...words], { cwd: "/", env: environment(ctx), stdio: ["pipe", "pipe", "pipe"], detached: true });
+  const [program = "", ...rest] = [...(tethered ? ["/bin/sh", ownPath("agent/tether.sh")] : []), "ssh", ...OPTIONS.flatMap((option) => ["-o", option]), ...words];
+  const child = spawn(program, rest, { cwd: "/", env: environment(ctx), stdio: ["pipe", "pipe", "pipe"], detached: true });
   await new Promise<void>((started, failed) => {
     child.once("spawn", started).once("error", (cause: NodeJS.ErrnoException) => {
       failed(new CaissonError([{ code: "tool-missing", message: "cannot run `ssh`", hint: "install OpenSSH's client (apt-get install openssh-client)" }], cause));

@@ -150,7 +150,6 @@ class JumpHost implements AsyncDisposable {
 }
 
 interface Master extends AsyncDisposable {
-  /** As ssh's options have it. */
   readonly socket: string;
   gone(): boolean;
 }
@@ -158,13 +157,12 @@ interface Master extends AsyncDisposable {
 /** @throws CaissonError `host-unreachable` · `host-key` · `permission`, of the jump host */
 async function openMaster(ctx: Context, address: string, before: string | undefined): Promise<Master> {
   const scratch = await socketDirectory(ctx);
-  const path = join(scratch.path, "s");
-  const socket = path.replaceAll("%", "%%");
+  const socket = join(scratch.path, "s");
   const words = ["-M", "-N", "-T", "-o", `ControlPath=${socket}`, "-o", "ControlPersist=no", ...(before === undefined ? [] : ["-o", `ProxyJump=${before}`]), "--", address];
   try {
     for (let attempt = 0; ; attempt++) {
-      const line = await startSsh(ctx, words);
-      if (await carries(line, path)) return { socket, gone: () => line.gone(), [Symbol.asyncDispose]: async () => void (await Promise.all([line.end(), scratch[Symbol.asyncDispose]()])) };
+      const line = await startSsh(ctx, words, true);
+      if (await carries(line, socket)) return { socket, gone: () => line.gone(), [Symbol.asyncDispose]: async () => void (await Promise.all([line.end(), scratch[Symbol.asyncDispose]()])) };
       await line.end();
       const failure: Failure = { address, host: address, said: line.said(), admitted: false };
       const pause = pauseBefore(attempt, failure);
@@ -191,13 +189,13 @@ function ofJumpHost(failure: Failure): CaissonError {
   return new CaissonError([{ ...problem, message: `the jump host: ${problem.message}` }], lastWords(failure.said) || undefined);
 }
 
-/** Ours alone, and short enough for the name of a socket. */
+/** Ours alone, short enough for the name of a socket, and without a letter that ssh's options read in a way of their own. */
 async function socketDirectory(ctx: Context): Promise<TemporaryDirectory> {
   return await temporaryDirectory("caisson-ssh", [ctx.env["XDG_RUNTIME_DIR"], tmpdir()].find(holdsSocket) ?? "/tmp");
 }
 
 function holdsSocket(place: string | undefined): place is string {
-  return place !== undefined && place !== "" && Buffer.byteLength(join(place, "caisson-ssh-XXXXXX", "s")) <= SOCKET_NAME;
+  return place !== undefined && /^\/[A-Za-z0-9_./-]+$/.test(place) && join(place, "caisson-ssh-XXXXXX", "s").length <= SOCKET_NAME;
 }
 
 /** A destination for ssh, of a hop as ProxyJump has it: `user@host:port`. */

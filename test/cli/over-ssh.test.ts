@@ -1,4 +1,4 @@
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -125,6 +125,18 @@ describe.skipIf(lacking() !== undefined)("caisson over ssh (needs sshd)", () => 
     expect(caisson("deploy", "plan.json", "--yes")).toMatchObject({ status: 0 });
   });
 
+  it("fault 14: leaves no ssh behind when it is killed, not even the one to a jump host", async () => {
+    const all = await begin(3);
+    for (const host of all.slice(1)) await host.restart({ sshd: ["ForceCommand exec cat"] });
+    writeFileSync(hosts.files.config, `Host h2 h3\n  ProxyJump ${all[0]?.address ?? ""}\n${readFileSync(hosts.files.config, "utf8")}`);
+    const running = (): readonly string[] => sshOf(hosts.files.config);
+    const child = spawn(process.execPath, [main, "status", "--to", "production"], { cwd: work, env: { ...home.env, PATH: `${hosts.files.bin}:${home.env["PATH"] ?? ""}` }, stdio: "ignore" });
+    await expect.poll(() => all.slice(1).map((host) => host.log().includes("Starting session")), { timeout: 20_000 }).toEqual([true, true]);
+    expect(running().some((words) => words.includes("\0-M\0"))).toBe(true);
+    child.kill("SIGKILL");
+    await expect.poll(running, { timeout: 20_000 }).toEqual([]);
+  });
+
   it("looks at hosts for what they need, a line for each thing", async () => {
     await begin(2);
     await hosts.get("h2").kill();
@@ -140,6 +152,18 @@ describe.skipIf(lacking() !== undefined)("caisson over ssh (needs sshd)", () => 
 /** Without progress, which depends on how fast a machine is. */
 function lines(text: string): readonly string[] {
   return text.split("\n").filter((line) => line !== "" && !/^ {2}\S/.test(line));
+}
+
+/** The words of every ssh that runs on this configuration. */
+function sshOf(config: string): readonly string[] {
+  return readdirSync("/proc").filter((name) => /^\d+$/.test(name)).flatMap((pid) => {
+    try {
+      const words = readFileSync(`/proc/${pid}/cmdline`, "utf8");
+      return words.includes(config) && words.split("\0")[0]?.endsWith("ssh") === true ? [words] : [];
+    } catch {
+      return [];
+    }
+  });
 }
 
 /** The release that a host's link leads to. */
