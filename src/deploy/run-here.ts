@@ -57,7 +57,7 @@ async function findProgram(release: string, payloads: readonly Payload[], name: 
   }
   const program = name === undefined && launchers.length === 0 && programs.length === 1 ? programs[0] : programs.find((each) => each === name);
   if (program !== undefined) return [join(release, "bin", program)];
-  const known = [...payloads.flatMap(({ processes }) => processes.map((process) => process.name)), ...programs];
+  const known = [...new Set([...payloads.flatMap(({ processes }) => processes.map((process) => process.name)), ...programs])];
   const message = name === undefined ? `\`${what}\` has ${known.length === 0 ? "nothing to start" : "several things to start"}` : `\`${what}\` has no process and no program \`${name}\``;
   return fail({ code: "usage", message, hint: known.length === 0 ? "give the package a process" : `caisson run ${what}:NAME, one of ${known.join(", ")}` });
 }
