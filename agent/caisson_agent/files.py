@@ -2,6 +2,7 @@
 import hashlib
 import json
 import os
+import re
 import stat
 
 from .values import CHUNK
@@ -99,6 +100,6 @@ def read_end(path):
         return file.read()
 
 def shortened(output, count):
-    """The last lines of what a program printed, as one, behind a colon; nothing for nothing."""
-    lines = [line.strip() for line in output.decode("utf-8", "replace").splitlines() if line.strip()]
+    """The last lines of what a program printed, as one, behind a colon, and without what moves a terminal's cursor; nothing for nothing."""
+    lines = [re.sub(r"[\x00-\x1f\x7f]", "?", line.strip()) for line in output.decode("utf-8", "replace").splitlines() if line.strip()]
     return ": " + " | ".join(lines[-count:]) if lines else ""

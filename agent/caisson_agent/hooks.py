@@ -66,7 +66,7 @@ def expanded(word, environment, name):
 
 def hook_name(package, hook):
     """As model/package.ts says it."""
-    return "%s %s: %s" % (package, hook["at"], " ".join(hook["argv"]))
+    return "%s %s: %s" % (package, hook["at"], re.sub(r"[\x00-\x1f\x7f]", "?", " ".join(hook["argv"])))
 
 def keep_output(root, label, headline, output):
     """The last of what hooks of a release printed, for people; that there is no room for it is no reason to fail."""

@@ -36,6 +36,7 @@ def run_service(root, label, command):
     """The owner's command, in the release's real directory. What it prints goes to service.log: a pipe would keep us waiting for a daemon that it leaves behind."""
     release = os.path.realpath(root.at("versions", label))
     with tried(lambda path: os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab"), root.at("service.log")) or open(os.devnull, "ab") as output:
+        tried(lambda number: os.fchmod(number, 0o600), output.fileno())  # it may have been another's before
         tried(output.truncate, 0)  # a full disk, or one that cannot be written, must not keep a service from being started
         process = subprocess.Popen(["/bin/sh", "-c", command], cwd=release, env=service_environment(root, release), stdin=subprocess.DEVNULL, stdout=output, stderr=output)
     try:

@@ -28,7 +28,10 @@ async function runOn(rollout: Rollout, host: HostPlan): Promise<void> {
     if (step.step !== "hook" || whyStopped(rollout) !== undefined) return;
     ctx.report({ type: "step", host: host.host.name, step: step.step, result: "begun" });
     const asked = agentOf(rollout, host).then((agent) => askAndTell(rollout, host.host, step.step, undefined, () => agent.ask(step)));
+    const what = `hook ${hookName(step.package, step.hook)}`;
+    ctx.report({ type: "started", what, host: host.host.name });
     const problem = await orAborted(ctx.urgent, asked).then((answer) => (answer.done ? undefined : refusal(answer)), problemOf);
+    ctx.report({ type: "finished", what, host: host.host.name });
     if (problem === undefined) continue;
     rollout.barred = `hook \`${hookName(step.package, step.hook)}\` failed on ${host.host.name}`;
     await endUnchanged(rollout, host, problem);

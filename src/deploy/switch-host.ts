@@ -1,4 +1,4 @@
-import type { HostPlan, Problem, Step } from "../model/index.ts";
+import { hookName, type HostPlan, type Problem, type Step } from "../model/index.ts";
 import type { Agent, Answer } from "../transport/index.ts";
 import { cancelled, orAborted } from "./abort.ts";
 import { checkOwn, isForeign } from "./check.ts";
@@ -51,11 +51,11 @@ export async function switchHost(rollout: Rollout, agent: Agent, host: HostPlan,
 async function carryOut({ ctx, starter }: Rollout, agent: Agent, host: string, step: Step, asked: Promise<Answer> | undefined): Promise<Answer> {
   ctx.report({ type: "step", host, step: step.step, result: "begun" });
   if (starter !== undefined && step.step === "restart") return await starter.restart(step.release);
-  if (step.step !== "check") return await (asked ?? agent.ask(step));
-  const what = `check health of ${step.package}`;
+  if (step.step !== "check" && step.step !== "hook") return await (asked ?? agent.ask(step));
+  const what = step.step === "hook" ? `hook ${hookName(step.package, step.hook)}` : `check health of ${step.package}`;
   ctx.report({ type: "started", what, host });
-  const answer = await (starter === undefined ? (asked ?? agent.ask(step)) : checkOwn(agent, step, starter.failed)).finally(() => ctx.report({ type: "finished", what, host }));
-  if (starter === undefined && isForeign(answer)) ctx.report({ type: "warning", host, problem: { code: "unhealthy", message: `${step.health.url ?? ""} answers well, but from a process that does not run from release \`${step.release}\``, hint: "is there a proxy in front of it, or did the old process keep running?" } });
+  const answer = await (starter === undefined || step.step === "hook" ? (asked ?? agent.ask(step)) : checkOwn(agent, step, starter.failed)).finally(() => ctx.report({ type: "finished", what, host }));
+  if (step.step === "check" && starter === undefined && isForeign(answer)) ctx.report({ type: "warning", host, problem: { code: "unhealthy", message: `${step.health.url ?? ""} answers well, but from a process that does not run from release \`${step.release}\``, hint: "is there a proxy in front of it, or did the old process keep running?" } });
   return answer;
 }
 

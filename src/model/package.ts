@@ -50,9 +50,10 @@ export interface Hook {
   readonly timeout: number;
 }
 
-/** What people and journals call a hook: `shop-web before-activate: shop-web migrate`. */
+/** What people and journals call a hook: `shop-web before-activate: shop-web migrate`. Nothing in it moves a terminal's cursor. */
 export function hookName(name: PackageName, { at, argv }: Pick<Hook, "at" | "argv">): string {
-  return `${name} ${at}: ${argv.join(" ")}`;
+  // oxlint-disable-next-line no-control-regex -- these are what is looked for
+  return `${name} ${at}: ${argv.join(" ").replaceAll(/[\x00-\x1f\x7f]/g, "?")}`;
 }
 
 /** How a running release is told from a broken one: an HTTP address that answers 2xx or 3xx, a TCP one (`tcp://host:port`) that takes connections, or a command that ends with 0; neither where only its processes are looked at. */

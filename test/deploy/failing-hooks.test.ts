@@ -6,6 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { planLines } from "../../src/cli/host-lines.ts";
 import { prepareDeploy } from "../../src/deploy/deploy.ts";
+import { readHistory } from "../../src/deploy/history.ts";
 import type { Wanted } from "../../src/deploy/wanted.ts";
 import type { HostResult } from "../../src/deploy/outcome.ts";
 import * as library from "../../src/index.ts";
@@ -106,6 +107,9 @@ describe("fault 47: malicious words", () => {
     expect(lines.filter((line) => /[\x00-\x1f\x7f]/.test(line))).toEqual([]);
     expect(lines.at(-1)).toContain('hook "$(touch ran)" "`touch ran`" "; touch ran" "a\\nb" "\\u001b[2J"');
     expect(await change.apply()).toMatchObject([{ outcome: "done" }]);
+    const [told] = await readHistory(bench.ctx, target(), 10);
+    expect(told?.entries.find(({ event }) => event === "hook")?.hook).toBe("hello before-activate: hook $(touch ran) `touch ran` ; touch ran a?b ?[2J -oProxyCommand=touch ran ../../../etc '\" %s");
+    expect((await deploy(withHook("1.1", "printf 'a\\033[2Jb\\007c'; exit 1")))?.problem?.message).toBe("hook `hello before-activate: hook` ended with 1: a?[2Jb?c");
     expect(readFileSync(join(bench.directory, "app/shared/words"), "utf8")).toBe(argv.slice(1).map((word) => `[${word}]`).join(""));
     expect(execFileSync("find", [bench.directory, "-name", "ran"], { encoding: "utf8" })).toBe("");
   });
