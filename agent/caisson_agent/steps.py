@@ -4,7 +4,15 @@ import re
 import time
 
 from .environments import sweep_environments, turn_environment, waiting_environment
-from .files import pieces_of, read_json, remove_tree, sync_filesystem, sync_path, tried, write_new
+from .files import (
+    pieces_of,
+    read_json,
+    remove_tree,
+    sync_filesystem,
+    sync_path,
+    tried,
+    write_new,
+)
 from .intact import compare_trees
 from .interpreters import find_interpreter
 from .parts import Part, choose_interpreter
