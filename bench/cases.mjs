@@ -1,8 +1,8 @@
 /** What is timed: ours first, then the peers. `prepare` makes the ground of a case outside the measured time. */
 import { spawnSync } from "node:child_process";
-import { readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { changeLine, makeHundred, makeShop } from "./ground.mjs";
+import { changeLine, makeHundred, makeShop, makeTurrets } from "./ground.mjs";
 
 const HUNDRED = "117 wheels, 171 MB";
 
@@ -112,6 +112,27 @@ export const cases = [
         { name: "caisson deploy", argv: deploy, cwd: application, env: ground.env, before: next, grows: root },
         // What the disk itself takes for as many new bytes and files.
         { name: "cp of the new tree, and sync", argv: () => ["sh", "-c", `cp -R "${newestTree(root)}" "${copy}" && sync -f "${copy}"`], before: () => rmSync(copy, { recursive: true, force: true }) },
+      ];
+    },
+  },
+  {
+    name: "pack turrets",
+    of: "50 turrets of 1 MB, cold start, both ending with a sync",
+    target: "1.5 x tar",
+    runs: 9,
+    prepare: (ground, directory) => {
+      const project = makeTurrets(join(directory, "load"), 50);
+      const out = join(directory, "out");
+      const tar = join(directory, "tar");
+      const fresh = (path) => () => {
+        rmSync(path, { recursive: true, force: true });
+        mkdirSync(path);
+        spawnSync("sync", ["-f", directory]);
+      };
+      const words = ground.caisson.map((word) => `'${word}'`).join(" ");
+      return [
+        { name: "caisson turret pack", argv: ["sh", "-ec", `${words} turret pack '${project}' --output '${out}' && sync -f '${out}'`], env: ground.env, before: fresh(out) },
+        { name: "50 x tar", argv: ["sh", "-ec", `cd '${project}'; for at in $(seq 0 49); do tar cf "${tar}/t$at.tar" config.json "scripts/v_user_$at.py" "data_$at.bin"; done; sync -f '${tar}'`], before: fresh(tar) },
       ];
     },
   },

@@ -1,5 +1,6 @@
 /** What all cases stand on, made once and kept in an ignored folder: the wheels, the peers, and the applications. */
 import { execFileSync, spawnSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { checkNeeds, must } from "../scripts/needs.mjs";
@@ -71,6 +72,18 @@ export function makeHundred(ground, directory) {
   writeFileSync(join(directory, "caisson.toml"), `[workspace]\nname = "hundred"\n\n[packages.hundred]\npath = "."\n\n[index]\nfind-links = [${JSON.stringify(ground.wheels)}, ${JSON.stringify(ground.backEnds)}]\n`);
   writeFileSync(join(directory, ".gitignore"), "dist/\nbuild/\n*.egg-info/\nout*/\nwheelhouse/\n");
   return commitAll(directory);
+}
+
+/** An OCT project of turrets with a megabyte of data each. */
+export function makeTurrets(directory, count) {
+  mkdirSync(join(directory, "scripts"), { recursive: true });
+  const turrets = Array.from({ length: count }, (_, at) => {
+    writeFileSync(join(directory, `scripts/v_user_${at}.py`), "class Transaction(object):\n    def __init__(self, config, context=None):\n        pass\n");
+    writeFileSync(join(directory, `data_${at}.bin`), randomBytes(1_000_000));
+    return { name: `turret-${at}`, cannons: 2, rampup: 0, script: `scripts/v_user_${at}.py`, extra_files: [`data_${at}.bin`] };
+  });
+  writeFileSync(join(directory, "config.json"), JSON.stringify({ run_time: 30, results_ts_interval: 10, testing: false, progress_bar: true, hq_address: "127.0.0.1", publish_port: 5000, rc_port: 5001, turrets }));
+  return directory;
 }
 
 /** Change one line of a file and commit it; another line each time. */

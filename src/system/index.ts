@@ -1,6 +1,7 @@
 /** Touches files, processes, network and time, so that few others do. */
 export * from "./concurrently.ts";
 export * from "./context.ts";
+export * from "./drafts.ts";
 export * from "./files.ts";
 export * from "./filter.ts";
 export * from "./foreground.ts";

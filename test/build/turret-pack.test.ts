@@ -22,7 +22,7 @@ function configure(...turrets: readonly unknown[]): void {
 }
 
 async function pack(options: Partial<PackTurretsRequest> = {}, ctx = ground.context): Promise<PackedTurrets> {
-  return await packTurrets(ctx, { directory: "a project", format: "tar", setup: true, version: "0.1", ...options });
+  return await packTurrets(ctx, { directory: "a project", format: "tar", setup: true, version: "0.1", digests: true, ...options });
 }
 
 function members(path: string): readonly string[] {

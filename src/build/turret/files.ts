@@ -1,7 +1,7 @@
-import { createReadStream } from "node:fs";
-import { readFile, realpath, stat } from "node:fs/promises";
+import { realpathSync, statSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { basename, join, posix, relative, resolve, sep } from "node:path";
-import { fail } from "../../model/index.ts";
+import { fail, type Bytes } from "../../model/index.ts";
 import { compareMembers, turretFormatNumber, type NewMember } from "../../formats/index.ts";
 import { errorCode, ownPath, walk } from "../../system/index.ts";
 import { printSetup } from "./setup.ts";
@@ -15,6 +15,8 @@ export interface PackedAs {
   readonly version: string;
   /** Extra files may come from anywhere on this machine; for a package only from its own directory. */
   readonly fromAnywhere: boolean;
+  /** How the bytes of a file are read. */
+  readonly read: (path: string) => Bytes;
 }
 
 /**
@@ -29,20 +31,20 @@ export async function gatherFiles(directory: string, turret: Turret, how: Packed
     if (other !== undefined && other.real !== found.real) wrong(turret, "extra_files", `would be \`${found.path}\` in the archive twice, with other content`);
     members.set(found.path, found);
   };
-  if (turret.script !== undefined) add(await findScript(directory, turret, turret.script));
+  if (turret.script !== undefined) add(findScript(directory, turret, turret.script));
   for (const path of turret.extraFiles) for await (const found of findExtra(directory, turret, path, how)) add(found);
   checkPlaces(turret, members);
   checkCommand(turret, members);
   const made = [madeFile("config.json", await printConfig(turret, how)), ...(turret.python && how.setup ? [madeFile("setup.py", printSetup(turret, how.version))] : [])];
   const compare = compareMembers(turret.script);
-  return [...made, ...[...members.values()].map(toMember)].toSorted((a, b) => compare(a.path, b.path));
+  return [...made, ...[...members.values()].map((found) => toMember(found, how))].toSorted((a, b) => compare(a.path, b.path));
 }
 
 /** The text of a turret's script; "" where it is too large to be one, or there is none. */
 export async function readScript(directory: string, { script }: Turret): Promise<string> {
   if (script === undefined) return "";
   const path = join(directory, script);
-  return (await stat(path)).size > LARGEST_SCRIPT ? "" : await readFile(path, "utf8");
+  return statSync(path).size > LARGEST_SCRIPT ? "" : await readFile(path, "utf8");
 }
 
 const LARGEST_SCRIPT = 4 * 2 ** 20;
@@ -60,17 +62,17 @@ function wrong({ name, place }: Turret, key: string, message: string, hint?: str
   return fail({ code: "config-invalid", ...place, key, message: `\`${key}\` of \`${name}\` ${message}`, ...(hint === undefined ? {} : { hint }) }, cause);
 }
 
-async function findScript(directory: string, turret: Turret, script: string): Promise<Found> {
-  const found = await look(directory, turret, "script", script);
+function findScript(directory: string, turret: Turret, script: string): Found {
+  const found = look(directory, turret, "script", script);
   if (!found.isFile) wrong(turret, "script", `is no file: \`${script}\``);
-  if (isOutside(await realpath(directory), found.real)) wrong(turret, "script", `lies outside the project: \`${script}\` leads to \`${found.real}\``, "move it into the project");
+  if (isOutside(realpathSync.native(directory), found.real)) wrong(turret, "script", `lies outside the project: \`${script}\` leads to \`${found.real}\``, "move it into the project");
   return { ...found, path: script };
 }
 
 /** A file by its base name, or a folder with everything in it. */
 async function* findExtra(directory: string, turret: Turret, path: string, how: PackedAs): AsyncIterable<Found> {
-  const found = await look(directory, turret, "extra_files", path);
-  const project = await realpath(directory);
+  const found = look(directory, turret, "extra_files", path);
+  const project = realpathSync.native(directory);
   if (!how.fromAnywhere && (posix.isAbsolute(path) || isOutside(project, found.real))) wrong(turret, "extra_files", `lies outside the package: \`${path}\``, "a package is built from its own files; move it there");
   const base = memberPath(turret, basename(posix.normalize(path)));
   if (found.isFile) yield { ...found, path: base };
@@ -92,23 +94,23 @@ async function* findInFolder(turret: Turret, path: string, base: string, found: 
     const real = join(found.real, entry.path);
     if (entry.kind === "directory") emptied.set(entry.path, { path: `${member}/`, real, mode: 0o755, size: 0 });
     else if (entry.kind === "file") yield { path: member, real, mode: entry.mode, size: entry.size };
-    else yield await followLink(turret, entry.kind, shown, real, found.real, member);
+    else yield followLink(turret, entry.kind, shown, real, found.real, member);
   }
   yield* emptied.values();
 }
 
 /** A link within the folder is packed as what it leads to; a worker would not find what lies elsewhere. */
-async function followLink(turret: Turret, kind: string, shown: string, path: string, folder: string, member: string): Promise<Found> {
+function followLink(turret: Turret, kind: string, shown: string, path: string, folder: string, member: string): Found {
   if (kind !== "link") wrong(turret, "extra_files", `has something that is neither file nor folder: \`${shown}\``);
-  const found = await look(folder, turret, "extra_files", path, shown);
+  const found = look(folder, turret, "extra_files", path, shown);
   if (!found.isFile || isOutside(folder, found.real)) wrong(turret, "extra_files", `has a link that leads ${found.isFile ? "out of its folder" : "to a folder"}: \`${shown}\``, "put a copy in its place");
   return { ...found, path: member };
 }
 
-async function look(directory: string, turret: Turret, key: string, path: string, shown: string = path): Promise<Found & { readonly isFile: boolean; readonly isDirectory: boolean }> {
+function look(directory: string, turret: Turret, key: string, path: string, shown: string = path): Found & { readonly isFile: boolean; readonly isDirectory: boolean } {
   try {
-    const real = await realpath(resolve(directory, path));
-    const found = await stat(real);
+    const real = realpathSync.native(resolve(directory, path));
+    const found = statSync(real);
     return { path, real, mode: found.mode, size: found.size, isFile: found.isFile(), isDirectory: found.isDirectory() };
   } catch (error) {
     const code = errorCode(error);
@@ -149,9 +151,9 @@ function checkCommand(turret: Turret, members: ReadonlyMap<string, Found>): void
   else if ((found.mode & 0o111) === 0) wrong(turret, "command", `starts \`${program}\`, which is not executable`, `chmod +x ${program}`);
 }
 
-function toMember({ path, real, mode, size }: Found): NewMember {
+function toMember({ path, real, mode, size }: Found, { read }: PackedAs): NewMember {
   const kind = path.endsWith("/") ? "directory" : "file";
-  return { path, kind, mode: kind === "directory" || (mode & 0o111) !== 0 ? 0o755 : 0o644, size: kind === "directory" ? 0 : size, open: () => createReadStream(real, { highWaterMark: 1 << 20 }) };
+  return { path, kind, mode: kind === "directory" || (mode & 0o111) !== 0 ? 0o755 : 0o644, size: kind === "directory" ? 0 : size, open: () => read(real) };
 }
 
 function madeFile(path: string, text: string): NewMember {
@@ -159,9 +161,11 @@ function madeFile(path: string, text: string): NewMember {
   return { path, kind: "file", mode: 0o644, size: bytes.length, open: async function* content() { yield bytes; } };
 }
 
+let ownVersion: Promise<string> | undefined;
+
 /** Rows O5 and O12: what the turret program reads, and for whoever asks later, by what it was packed. */
 async function printConfig(turret: Turret, { version }: PackedAs): Promise<string> {
-  const own = JSON.parse(await readFile(ownPath("package.json"), "utf8")) as { readonly version: string };
-  const caisson = { format: turretFormatNumber, version: own.version, turret_version: version, requirements: turret.requirements };
+  ownVersion ??= readFile(ownPath("package.json"), "utf8").then((text) => (JSON.parse(text) as { readonly version: string }).version);
+  const caisson = { format: turretFormatNumber, version: await ownVersion, turret_version: version, requirements: turret.requirements };
   return `${JSON.stringify({ ...turret.config, caisson }, undefined, 2)}\n`;
 }

@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
+import { closeSync, openSync, readSync } from "node:fs";
 import { lstat, readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { CaissonError, fail, type Bytes, type Digest, type Problem } from "../../model/index.ts";
 import { writeTurret, type TurretContainer } from "../../formats/index.ts";
-import { errorCode, explainFileError, makeDirectory, mapConcurrently, writeDurably, type Context } from "../../system/index.ts";
+import { errorCode, explainFileError, makeDirectory, mapConcurrently, syncPath, writeDraft, type Context, type Draft } from "../../system/index.ts";
 import { gatherFiles, readScript, type PackedAs } from "./files.ts";
 import { isOldGeneration, wantsOldProgram } from "./generation.ts";
 import { readTurretProject } from "./project.ts";
@@ -19,11 +20,13 @@ export interface PackTurretsRequest {
   readonly setup: boolean;
   /** For pip. */
   readonly version: string;
+  /** Whether somebody wants to know the archives' SHA-256. */
+  readonly digests?: boolean;
 }
 
 /** What became of one turret. */
 export type PackedTurret =
-  | { readonly turret: string; readonly state: "packed"; readonly path: string; readonly members: readonly string[]; readonly digest: Digest; readonly size: number }
+  | { readonly turret: string; readonly state: "packed"; readonly path: string; readonly members: readonly string[]; readonly digest?: Digest; readonly size: number }
   | { readonly turret: string; readonly state: "failed"; readonly problem: Problem };
 
 export interface PackedTurrets {
@@ -33,8 +36,11 @@ export interface PackedTurrets {
   readonly turrets: readonly PackedTurret[];
 }
 
-/** Archives that are written at one time: their syncs wait together. */
+/** Archives that are written at one time. */
 const WRITERS = 8;
+
+/** Archives that are open at one time. */
+const BATCH = 64;
 
 /** 1980-01-01, unless SOURCE_DATE_EPOCH says otherwise: files on disk have no time of their own. */
 const EPOCH = 315_532_800;
@@ -49,44 +55,82 @@ export async function packTurrets(ctx: Context, request: PackTurretsRequest): Pr
   const project = await readTurretProject((path) => readProjectFile(directory, path), (path) => join(request.directory, path));
   const output = request.output ?? request.directory;
   await makeDirectory(resolve(ctx.cwd, output));
-  const turrets = await mapConcurrently(project.turrets, WRITERS, async (turret): Promise<PackedTurret> => {
-    const path = `${output}${output.endsWith("/") ? "" : "/"}${turret.name}.${request.format}`;
-    try {
-      return await packOne(ctx, directory, turret, path, request);
-    } catch (error) {
-      const known = explainFileError(error, path);
-      if (!(known instanceof CaissonError)) throw error;
-      const stale = (await lstat(resolve(ctx.cwd, path)).catch(() => undefined))?.isFile() === true;
-      return { turret: turret.name, state: "failed", problem: { ...known.problems[0], ...(stale ? { hint: [...(known.hint === undefined ? [] : [known.hint]), `\`${path}\` is from an earlier time`].join("; ") } : {}) } };
-    }
-  });
+  const turrets: PackedTurret[] = [];
+  for (let at = 0; at < project.turrets.length; at += BATCH) turrets.push(...(await packBatch(ctx, directory, project.turrets.slice(at, at + BATCH), `${output}${output.endsWith("/") ? "" : "/"}`, request)));
+  await syncPath(resolve(ctx.cwd, output));
   return { absent: project.absent, turrets };
 }
 
-async function packOne(ctx: Context, directory: string, turret: Turret, path: string, request: PackTurretsRequest): Promise<PackedTurret> {
+/** All of them are written before the first is synced: then one pass over the disk serves them all. */
+async function packBatch(ctx: Context, directory: string, turrets: readonly Turret[], output: string, request: PackTurretsRequest): Promise<readonly PackedTurret[]> {
+  const pathOf = ({ name }: Turret): string => `${output}${name}.${request.format}`;
+  const drafts = await mapConcurrently(turrets, WRITERS, (turret) => orFailed(ctx, turret, pathOf(turret), () => draftOne(ctx, directory, turret, pathOf(turret), request)));
+  const synced = await Promise.all(turrets.map(async (turret, at) => {
+    const made = drafts[at] as Made<{ readonly draft: Draft; readonly packed: PackedTurret }>;
+    return "failed" in made ? made : await orFailed(ctx, turret, pathOf(turret), async () => (await made.draft.sync(), made));
+  }));
+  return await Promise.all(turrets.map(async (turret, at) => {
+    const made = synced[at] as Made<{ readonly draft: Draft; readonly packed: PackedTurret }>;
+    const placed = "failed" in made ? made : await orFailed(ctx, turret, pathOf(turret), async () => (await made.draft.place(), made));
+    return "failed" in placed ? placed.failed : placed.packed;
+  }));
+}
+
+type Made<Value> = Value | { readonly failed: PackedTurret };
+
+/** What goes wrong with one turret is told of that one. */
+async function orFailed<Value>(ctx: Context, turret: Turret, path: string, work: () => Promise<Value>): Promise<Made<Value>> {
+  try {
+    return await work();
+  } catch (error) {
+    const known = explainFileError(error, path);
+    if (!(known instanceof CaissonError)) throw error;
+    const stale = (await lstat(resolve(ctx.cwd, path)).catch(() => undefined))?.isFile() === true;
+    return { failed: { turret: turret.name, state: "failed", problem: { ...known.problems[0], ...(stale ? { hint: [...(known.hint === undefined ? [] : [known.hint]), `\`${path}\` is from an earlier time`].join("; ") } : {}) } } };
+  }
+}
+
+async function draftOne(ctx: Context, directory: string, turret: Turret, path: string, request: PackTurretsRequest): Promise<{ readonly draft: Draft; readonly packed: PackedTurret }> {
   if (ctx.signal.aborted) fail({ code: "cancelled", message: `\`${turret.name}\` is not packed: stopped on request` });
-  const how: PackedAs = { setup: request.setup, version: request.version, fromAnywhere: true };
+  const how: PackedAs = { setup: request.setup, version: request.version, fromAnywhere: true, read: readPieces };
   const members = await gatherFiles(directory, turret, how);
   await warnOfOldScript(ctx, directory, turret);
-  const hash = createHash("sha256");
+  const hash = request.digests === true ? createHash("sha256") : undefined;
   let size = 0;
   const archive = writeTurret(each(members), request.format, timeOf(ctx));
-  await writeDurably(resolve(ctx.cwd, path), (async function* counted(): Bytes {
+  const draft = await writeDraft(resolve(ctx.cwd, path), (async function* counted(): Bytes {
     for await (const chunk of archive) {
-      hash.update(chunk);
+      hash?.update(chunk);
       size += chunk.length;
       yield chunk;
     }
   })());
-  return { turret: turret.name, state: "packed", path, members: members.map((member) => member.path.replace(/\/$/, "")), digest: `sha256:${hash.digest("hex")}`, size };
+  const packed: PackedTurret = { turret: turret.name, state: "packed", path, members: members.map((member) => member.path.replace(/\/$/, "")), ...(hash === undefined ? {} : { digest: `sha256:${hash.digest("hex")}` as const }), size };
+  return { draft, packed };
 }
 
 /** Today's turret program starts a script of the old generation, says so, and loses its threads when the HQ fires. */
 export async function warnOfOldScript(ctx: Context, directory: string, turret: Turret): Promise<void> {
   const { name, script = "", place } = turret;
   if (turret.command !== undefined || wantsOldProgram(turret.requirements) || !isOldGeneration(await readScript(directory, turret))) return;
-  ctx.report({ type: "warning", problem: { code: "config-invalid", ...place, message: `\`${script}\` of \`${name}\` is written for OCT 0.3: its Transaction takes no config, and the turret program of today gives it one`, hint: "write `def __init__(self, config, context=None)`, or ask for `oct-turrets<0.2.3` in `turrets_requirements`" } });
+  ctx.report({ type: "warning", problem: { code: "config-invalid", ...place, message: `\`${script}\` of \`${name}\` is written for OCT 0.3: its Transaction takes no config, and the turret program of today gives it one`, hint: "write `def __init__(self, config, context=None)`, or ask for `oct-turrets<0.2.4` in `turrets_requirements`" } });
 }
+
+/** The bytes of a file, in a buffer that is used again: whoever reads them is done with a piece when he asks for the next. */
+async function* readPieces(path: string): Bytes {
+  const buffer = buffers.pop() ?? Buffer.allocUnsafeSlow(PIECE);
+  // What was just written or looked at lies in memory: to ask another thread for it takes longer than to have it.
+  const file = openSync(path, "r");
+  try {
+    for (let length = readSync(file, buffer, 0, PIECE, null); length > 0; length = readSync(file, buffer, 0, PIECE, null)) yield buffer.subarray(0, length);
+  } finally {
+    closeSync(file);
+    buffers.push(buffer);
+  }
+}
+
+const PIECE = 1 << 20;
+const buffers: Buffer[] = [];
 
 async function* each<Item>(items: readonly Item[]): AsyncIterable<Item> {
   yield* items;

@@ -1,3 +1,4 @@
+import { createReadStream } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { posix } from "node:path";
 import { compareBytewise, fail, mediaTypes, type Descriptor, type Package, type Process, type Tree, type TreeEntry } from "../../model/index.ts";
@@ -28,7 +29,7 @@ export interface TurretFiles {
 export async function readTurretPackage({ ctx, store }: { readonly ctx: Context; readonly store: Store }, pkg: Package, source: Source, version: string): Promise<TurretFiles> {
   const [{ turret, absent }, directory] = await Promise.all([findTurret(pkg, source), source.checkout()]);
   for (const key of absent) ctx.report({ type: "notice", message: `\`${fileOf(pkg, "config.json")}\` has no \`${key}\`: \`${pkg.written}\` takes the default, ${String(turret.config[PACKED[key] ?? key])}` });
-  const members = await gatherFiles(directory, turret, { setup: true, version: normalizeVersion(version) ?? "0.1", fromAnywhere: false });
+  const members = await gatherFiles(directory, turret, { setup: true, version: normalizeVersion(version) ?? "0.1", fromAnywhere: false, read: (path) => createReadStream(path) });
   await warnOfOldScript(ctx, directory, turret);
   const blobs: Descriptor[] = [];
   const files = await mapConcurrently(members, 8, async (member) => await toEntry(store, member, blobs));

@@ -24,6 +24,7 @@ export const turretPack: Command = {
       directory: input.arguments[0] ?? "",
       ...(output === undefined ? {} : { output }),
       format: library.parseTurretContainer(input.value("format") ?? "tar"),
+      digests: cli.json,
       setup: !input.has("without-setup"),
       version: library.parseTurretVersion(input.value("turret-version") ?? "0.1"),
     });
