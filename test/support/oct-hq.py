@@ -1,4 +1,4 @@
-"""The HQ's side of a load test: publishes each word that it reads as a command, and prints what turrets send, one JSON text a line; its first line names its ports.
+"""The HQ's side of a load test: publishes each word that it reads as a command, and prints what turrets send, one JSON text a line; its first line names its ports. The argument is the address to listen at.
 
 With two ports as arguments it says nothing, stops the first turret that is ready, and ends.
 The worker takes what is published whole as JSON, so that only the empty channel works.
@@ -26,8 +26,8 @@ def stop_one(ports):
         publish("kill")
 
 
-def follow():
-    ports = {"hq_publisher": publisher.bind_to_random_port("tcp://127.0.0.1"), "hq_rc": collector.bind_to_random_port("tcp://127.0.0.1")}
+def follow(address):
+    ports = {"hq_publisher": publisher.bind_to_random_port("tcp://" + address), "hq_rc": collector.bind_to_random_port("tcp://" + address)}
     print(json.dumps(ports), flush=True)
     poller = zmq.Poller()
     poller.register(collector, zmq.POLLIN)
@@ -43,7 +43,7 @@ def follow():
             publish(word)
 
 
-if len(sys.argv) > 1:
+if len(sys.argv) == 3:
     stop_one(sys.argv[1:])
 else:
-    follow()
+    follow(sys.argv[1])

@@ -42,15 +42,15 @@ export function hqCommand(): readonly [string, ...string[]] {
   return [oraclePython("zmq", ["pyzmq==27.3.0"]), "-I", join(import.meta.dirname, "oct-hq.py")];
 }
 
-export async function startHq(): Promise<Hq> {
+export async function startHq(address = "127.0.0.1"): Promise<Hq> {
   const [program, ...words] = hqCommand();
-  const child = spawn(program, words, { stdio: ["pipe", "pipe", "inherit"] });
+  const child = spawn(program, [...words, address], { stdio: ["pipe", "pipe", "inherit"] });
   const lines = createInterface({ input: child.stdout });
   const [first] = (await once(lines, "line")) as [string];
   const messages: TurretMessage[] = [];
   lines.on("line", (line) => messages.push(JSON.parse(line) as TurretMessage));
   return {
-    config: { hq_address: "127.0.0.1", ...(JSON.parse(first) as { readonly hq_publisher: number; readonly hq_rc: number }) },
+    config: { hq_address: address, ...(JSON.parse(first) as { readonly hq_publisher: number; readonly hq_rc: number }) },
     messages,
     publish: (command) => void child.stdin.write(`${command}\n`),
     until: async (wanted, { after = 0, ended } = {}) => {
