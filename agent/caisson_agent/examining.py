@@ -18,7 +18,7 @@ def step_examine(root, request):
     return False, {
         "user": account(), "umask": root.umask, "clock": time.time(), "place": place,
         "root": said(root.check),
-        "writing": next((trouble for trouble in [said(lambda each=each: try_writing(each)) for each in places(root, place)] if trouble), None),
+        "writing": next((dict(trouble, place=each) for each in places(root, place) for trouble in [said(lambda each=each: try_writing(each))] if trouble), None),
         "linking": said(lambda: try_linking(root)),
         "exchange": tried(lambda path: try_exchange(path), place, False),
         "filesystem": options["type"], "noexec": "noexec" in options["words"],
@@ -42,8 +42,8 @@ def nearest_directory(path):
     return path
 
 def places(root, place):
-    """Where a deploy writes, as far as it is there already."""
-    inside = [root.at(name) for name in ("trees", "versions", "shared")]
+    """Where a deploy writes, as far as it is there already; shared/ may belong to who runs the processes."""
+    inside = [root.at(name) for name in ("trees", "versions")]
     return [place] + [path for path in inside if os.path.isdir(path)]
 
 def try_writing(place):

@@ -1,5 +1,5 @@
 import { printSetup, unitsOf } from "../formats/index.ts";
-import { fail, type HostAddress, type Package, type PackageName, type Payload, type Target, type Workspace } from "../model/index.ts";
+import { fail, type HostAddress, type Package, type PackageName, type Payload, type Target, type Units, type Workspace } from "../model/index.ts";
 import type { Store } from "../store/index.ts";
 import type { Context } from "../system/index.ts";
 import { decideStart } from "./choose-processes.ts";
@@ -23,20 +23,25 @@ export interface HostSetupRequest {
  */
 export async function printHostSetup(ctx: Context, store: Store, what: Wanted | Pick<Workspace, "name" | "packages">, request: HostSetupRequest): Promise<string> {
   const { target, host, deployer } = request;
-  const { service, user } = target;
+  const { service } = target;
   if (service.kind !== "systemd" || service.scope !== "system") return fail({ code: "usage", message: `\`${target.name}\` needs no units of root's`, hint: "this is for targets with service = \"systemd\"" });
   const values = await valuesOf(ctx, target);
   const { name: stack, packages } = "stack" in what ? await readStackPackages(store, what) : what;
   const scripts = new Set(target.hosts.filter(({ name }) => host === undefined || name === host).map((each) => {
-    const mine = packagesFor(target, each, packages.map(nameOf));
-    const processes = packages.filter((pkg) => mine.includes(nameOf(pkg))).map((pkg) => ({ package: nameOf(pkg), processes: startedProcesses(decideStart(pkg, values)) }));
-    const units = unitsOf({ stack, root: each.root, scope: service.scope, packages: processes, ...(user === undefined ? {} : { user }) });
-    return printSetup({ deployer: deployer ?? userOf(each), stack, root: each.root, units });
+    return printSetup({ deployer: deployer ?? userOf(each), stack, root: each.root, units: unitsOn(target, each, stack, packages, values) });
   }));
   const [script, ...others] = scripts;
   if (script !== undefined && others.length === 0) return script;
   const known = target.hosts.map(({ name }) => name).join(", ");
   return fail({ code: "usage", message: script === undefined ? `\`${target.name}\` has no host \`${host ?? ""}\`` : `the hosts of \`${target.name}\` are not prepared alike`, hint: `--host NAME, one of ${known}` });
+}
+
+/** What systemd knows of packages on one host of a target that it starts processes on; `values` are of the processes' environment. */
+export function unitsOn(target: Target, host: HostAddress, stack: PackageName, packages: readonly (Payload | Package)[], values: ReadonlyMap<string, string>): Units {
+  const mine = packagesFor(target, host, packages.map(nameOf));
+  const processes = packages.filter((pkg) => mine.includes(nameOf(pkg))).map((pkg) => ({ package: nameOf(pkg), processes: startedProcesses(decideStart(pkg, values)) }));
+  const scope = target.service.kind === "systemd" ? target.service.scope : "system";
+  return unitsOf({ stack, root: host.root, scope, packages: processes, ...(target.user === undefined ? {} : { user: target.user }) });
 }
 
 /** A stack's packages; their processes are the same on every platform. */

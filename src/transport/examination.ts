@@ -5,7 +5,7 @@ export interface ExamineRequest {
 }
 
 /** Something that was tried and did not work: a code and a sentence. */
-export interface Trouble {
+interface Trouble {
   readonly code: string;
   readonly detail: string;
 }
@@ -20,7 +20,7 @@ export interface HostExamination {
   readonly place: string;
   /** What stands there and is none of ours. */
   readonly root: Trouble | null;
-  readonly writing: Trouble | null;
+  readonly writing: (Trouble & { readonly place: string }) | null;
   readonly linking: Trouble | null;
   /** Whether two links can change places in one step. */
   readonly exchange: boolean;

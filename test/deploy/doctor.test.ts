@@ -30,12 +30,13 @@ it("finds nothing to mend on a host that has all", () => {
   ]);
 });
 
-const permission = { code: "permission", detail: "no" };
+const permission = { code: "permission", detail: "no", place: "/srv" };
 
 it.each<readonly [string, string, Parameters<typeof find>[1], string, string]>([
   ["fault 24", "root", { examined: { writing: permission, place: "/srv" } }, "`deploy` may not write `/srv`", "as root: install -d -o deploy /srv/shop"],
+  ["fault 24", "root", { examined: { writing: { ...permission, place: "/srv/shop/trees" } } }, "`deploy` may not write `/srv/shop/trees`", "as root: chown -R deploy /srv/shop/trees"],
   ["fault 25", "root", { examined: { root: { code: "host-unfit", detail: "`/srv/shop/versions/current` is not a link" } } }, "`/srv/shop/versions/current` is not a link", "choose another root, or move that away"],
-  ["fault 22", "root", { examined: { writing: { code: "process-failed", detail: "EIO" } } }, "EIO", "see what is wrong with that disk: dmesg | tail"],
+  ["fault 22", "root", { examined: { writing: { code: "process-failed", detail: "EIO", place: "/srv" } } }, "EIO", "see what is wrong with that disk: dmesg | tail"],
   ["fault 27", "root", { examined: { noexec: true } }, "`/srv/shop` is mounted noexec, and programs are to run from it", "choose a root on another file system, or mount that one with exec"],
   ["fault 26", "links", { examined: { linking: { code: "host-unfit", detail: "not on one file system" } } }, "not on one file system", "one file system for the whole root: no mount below it"],
   ["fault 20", "room", { facts: { freeBytes: 1000 } }, "1.0 kB and 500000 inodes free", "make room there (caisson prune removes old releases)"],

@@ -1,11 +1,10 @@
-import { printSudoers, unitsOf } from "../../formats/index.ts";
+import { printSudoers } from "../../formats/index.ts";
 import type { HostAddress, Platform, Target, Workspace } from "../../model/index.ts";
 import type { Context } from "../../system/index.ts";
 import { describeWay } from "../../transport/index.ts";
-import { decideStart } from "../choose-processes.ts";
 import { contactHosts, type Contact } from "../contact.ts";
+import { unitsOn } from "../host-setup.ts";
 import type { ObservedHost } from "../plan.ts";
-import { startedProcesses } from "../service-steps.ts";
 import { valuesOf } from "../values.ts";
 import { findingsOf, type Finding, type Wishes } from "./findings.ts";
 
@@ -46,8 +45,7 @@ function wishesFor(host: HostAddress, target: Target, workspace: Workspace | und
   const { name, service, user } = target;
   const base = { target: { name, service, ...(user === undefined ? {} : { user }) }, root: host.root, ...(platform === undefined ? {} : { platform }) };
   if (service.kind !== "systemd" || service.scope === "user" || workspace === undefined) return base;
-  const packages = workspace.packages.map((pkg) => ({ package: pkg.name, processes: startedProcesses(decideStart(pkg, values)) }));
-  const units = unitsOf({ stack: workspace.name, root: host.root, scope: service.scope, packages, ...(user === undefined ? {} : { user }) });
+  const units = unitsOn(target, host, workspace.name, workspace.packages, values);
   const { restart, stop, reset, logs } = units.commands;
   return { ...base, sudoers: { commands: [restart, stop, reset, logs], print: (deployer) => printSudoers({ deployer, units }) } };
 }

@@ -1,5 +1,5 @@
 import type { HostFacts, HostState, Platform, Problem, Target } from "../../model/index.ts";
-import type { HostExamination, Trouble } from "../../transport/index.ts";
+import type { HostExamination } from "../../transport/index.ts";
 import { checkMachine, checkPython } from "../fit.ts";
 import { printSize } from "../size.ts";
 
@@ -71,10 +71,9 @@ function others({ python, pythons }: HostFacts): string {
 
 function rootFinding({ examined }: Found, { root }: Wishes): Finding {
   const { user, place, writing } = examined;
-  const trouble: Trouble | null = examined.root ?? writing;
   if (examined.root !== null) return ill("root", examined.root.detail, "choose another root, or move that away");
-  if (trouble?.code === "permission") return ill("root", `\`${user}\` may not write \`${place}\``, `as root: install -d -o ${user} ${root}`);
-  if (trouble !== null) return ill("root", trouble.detail, "see what is wrong with that disk: dmesg | tail");
+  if (writing?.code === "permission") return ill("root", `\`${user}\` may not write \`${writing.place}\``, writing.place === place ? `as root: install -d -o ${user} ${root}` : `as root: chown -R ${user} ${writing.place}`);
+  if (writing !== null) return ill("root", writing.detail, "see what is wrong with that disk: dmesg | tail");
   if (examined.noexec) return ill("root", `\`${place}\` is mounted noexec, and programs are to run from it`, "choose a root on another file system, or mount that one with exec");
   return well("root", place === root ? `${root}, written as ${user}` : `${root} can be made in ${place} as ${user}`);
 }
