@@ -17,7 +17,7 @@ export async function prepareRollback(ctx: Context, store: Store, target: Target
     checkReach(contact, target.policy);
     const payloadsOf = await readFleetPayloads(store, contact.hosts, ({ state }) => to ?? state.previous, target);
     const payloadsNow = await readFleetPayloads(store, contact.hosts, ({ state }) => state.current, target);
-    const decided = { payloadsOf: (host: ObservedHost) => payloadsOf(host).map((payload) => decideStart(payload, values)), payloadsNow };
+    const decided = { payloadsOf: (host: ObservedHost) => payloadsOf(host).map((payload) => decideStart(payload, values)), payloadsNow: (host: ObservedHost) => payloadsNow(host).map((payload) => decideStart(payload, values)) };
     const planned = planRollback({ target, hosts: contact.hosts, ...(to === undefined ? {} : { to }), ...decided, ...options });
     if ("problems" in planned) return failAll(planned.problems) as never;
     return createChange(ctx, store, planned.plan, contact);

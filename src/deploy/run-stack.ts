@@ -10,6 +10,7 @@ import { prepareDeploy } from "./deploy.ts";
 import type { HostResult } from "./outcome.ts";
 import { readPayloads, readReleasePayloads } from "./payloads.ts";
 import { preparePrune } from "./prune.ts";
+import { healthOf } from "./service-steps.ts";
 import { supervise, type Supervisor } from "./supervise.ts";
 import type { Wanted } from "./wanted.ts";
 
@@ -86,8 +87,10 @@ async function startUnchanged(ctx: Context, target: Target, release: Label, payl
   if (observed === undefined) return failed(contact.missed[0]?.problem ?? { code: "host-unreachable", message: "this machine does not answer" });
   await using agent = await contact.open(observed.host);
   try {
-    for (const { package: name, health } of payloads) {
+    for (const payload of payloads) {
+      const health = healthOf(payload, target.service);
       if (health === undefined) continue;
+      const name = payload.package;
       const { minHealthy, healthyDeadline: deadline } = target.policy;
       const answer = await orAborted(ctx.signal, checkOwn(agent, { step: "check", release, package: name, health, minHealthy, deadline }, supervisor.failed));
       if (!answer.done) return failed({ code: answer.code, message: answer.detail });

@@ -4,7 +4,7 @@ import { escapeQuoted, quoteWord } from "./shell-word.ts";
 
 /**
  * The program that starts one process of a package, as POSIX sh: the same bytes on every host, for a service manager, for `caisson up` and for a person.
- * It lies in `<release>/<package>/processes/`, finds its own real directory once, and becomes the process: `current` may move under it.
+ * It lies in `<release>/<package>/processes/`, or in `processes/` of what install.sh has made, finds its own real directory once, and becomes the process: `current` may move under it.
  * `$NAME` and `${NAME}` in the process's words come from the environment, and each word stays one word. What must be set and is not ends it with 64.
  */
 export function processLauncher(owner: PackageName, process: Process): string {
@@ -16,6 +16,7 @@ export function processLauncher(owner: PackageName, process: Process): string {
     "caisson_part=${caisson_part%/processes/*}",
     'export PATH="$caisson_part/bin:${PATH:-/usr/local/bin:/usr/bin:/bin}"',
     'export CAISSON_RELEASE="${caisson_part%/*}"',
+    '[ -f "$CAISSON_RELEASE/manifest.json" ] || CAISSON_RELEASE=$caisson_part',
     'export CAISSON_STATE="${CAISSON_STATE:-${CAISSON_RELEASE%/versions/*}/shared}"',
     ...Object.entries(process.environment).map(([name, value]) => `export ${name}=${quoteWord(value)}`),
     ...checkLines(process),

@@ -20,6 +20,7 @@ function launch(argv: readonly string[], how: { readonly environment?: Process["
   const label = `1.${releases++}`;
   const part = join(top, "versions", label, owner);
   for (const folder of ["bin", "processes"]) mkdirSync(join(part, folder), { recursive: true });
+  writeFileSync(join(top, "versions", label, "manifest.json"), "{}");
   const files = { "bin/say": SAY, "processes/web": processLauncher(owner, { name: "web", argv, environment: how.environment ?? {}, requires: how.requires ?? [] }) };
   for (const [path, text] of Object.entries(files)) {
     writeFileSync(join(part, path), text);
@@ -55,6 +56,14 @@ describe.each(shells.map((shell) => ({ name: shell.join(" "), shell })))("a proc
     expect(launch(["say", "$PORT"], { shell, env: { PORT: "" } })).toMatchObject({ status: 0 });
     expect(launch(["say", "$PORT"], { shell, environment: { PORT: "80" } }).lines[0]).toBe("<80>");
     expect(launch(["say", "$CAISSON_STATE/x"], { shell }).lines[0]).toBe(`<${join(top, "shared")}/x>`);
+  });
+
+  it("is at home where install.sh has put it, too", () => {
+    const place = mkdtempSync(join(top, "by hand "));
+    mkdirSync(join(place, "processes"));
+    writeFileSync(join(place, "processes/web"), processLauncher(owner, { name: "web", argv: ["sh", "-c", "pwd -P; echo \"$0 $1\"", "$CAISSON_RELEASE", "$CAISSON_STATE"], environment: {}, requires: [] }));
+    const [program = "", ...words] = shell;
+    expect(spawnSync(program, [...words, join(place, "processes/web")], { cwd: "/", encoding: "utf8" }).stdout).toBe(`${place}\n${place} ${place}/shared\n`);
   });
 
   it("takes a program that the package has not from PATH, and keeps the state it is given", () => {

@@ -40,7 +40,7 @@ describe("units of a stack", () => {
 [Unit]
 Description=web (shop-web of shop)
 StartLimitIntervalSec=60
-StartLimitBurst=10
+StartLimitBurst=40
 After=network.target
 Requires=caisson-shop-shop-web-web.socket
 After=caisson-shop-shop-web-web.socket
@@ -52,7 +52,7 @@ EnvironmentFile=-/srv/shop/env/shop-web
 Environment=PYTHONUNBUFFERED=1
 SyslogIdentifier=web
 Restart=always
-RestartSec=1
+RestartSec=2
 RestartPreventExitStatus=64
 KillMode=mixed
 TimeoutStopSec=30

@@ -105,6 +105,24 @@ describe.skipIf(missing !== undefined)(`faults of processes under systemd${missi
     }
   }, 120_000);
 
+  it("fault 14: a host that loses the command between the switch and its confirmation brings back link, units and processes by itself", async () => {
+    const { bench } = ground;
+    const target = ground.target("alone");
+    const worker = { name: "worker", argv: ["sleep", "1000"], environment: {}, requires: [] };
+    expect(await ground.deploy(target, web({ stack: "alone", port: 8307, version: "1", others: [worker] }))).toMatchObject({ outcome: "done" });
+    const wanted = await makeStack(bench.store, web({ stack: "alone", port: 8307, version: "2" }));
+    await using change = await prepareDeploy(bench.ctx, bench.store, wanted, target);
+    const [plan] = change.plan.hosts;
+    const activate = plan!.steps.findIndex(({ step }) => step === "activate");
+    expect(await applyPlan(bench.ctx, bench.store, { ...change.plan, hosts: [{ ...plan!, steps: plan!.steps.slice(0, activate) }] }, change.open)).toMatchObject([{ outcome: "done" }]);
+    const agent = await openAgent(bench.ctx, plan!.host, { by: "tester@here" });
+    for (const step of plan!.steps.slice(activate, activate + 2)) expect(await agent.ask(step)).toMatchObject({ done: true });
+    expect(await ground.sh("systemctl is-active caisson-alone-alone-worker.service || true")).toBe("inactive");
+    await agent[Symbol.asyncDispose]();
+    expect(await ground.sh("readlink /srv/alone/versions/current; systemctl is-active caisson-alone-alone-worker.service; tail -n 1 /srv/alone/journal.jsonl | grep -c 'controller lost'")).toBe("1\nactive\n1");
+    expect(await served(8307)).toBe("1");
+  }, 30_000);
+
   it("fault 46: a host that starts again before the release was confirmed goes back at the next contact, its processes and its units with it", async () => {
     const { bench, host } = ground;
     const target = ground.target("power");

@@ -76,7 +76,7 @@ function serviceLines(request: UnitsRequest, owner: PackageName, process: Proces
   return [
     "[Unit]",
     `Description=${process.name} (${owner} of ${stack})`,
-    ...(scheduled ? [] : ["StartLimitIntervalSec=60", "StartLimitBurst=10"]),
+    ...(scheduled ? [] : ["StartLimitIntervalSec=60", "StartLimitBurst=40"]),
     ...(scope === "system" ? ["After=network.target"] : []),
     ...(socket === undefined ? [] : [`Requires=${socket}`, `After=${socket}`]),
     "",
@@ -87,7 +87,7 @@ function serviceLines(request: UnitsRequest, owner: PackageName, process: Proces
     `EnvironmentFile=-${settingText(`${root}/env/${owner}`)}`,
     "Environment=PYTHONUNBUFFERED=1",
     `SyslogIdentifier=${process.name}`,
-    ...(scheduled ? [] : ["Restart=always", "RestartSec=1", `RestartPreventExitStatus=${MISUSED}`]),
+    ...(scheduled ? [] : ["Restart=always", "RestartSec=2", `RestartPreventExitStatus=${MISUSED}`]),
     "KillMode=mixed",
     "TimeoutStopSec=30",
     ...(user === undefined ? [] : [`User=${settingText(user)}`]),
