@@ -40,6 +40,7 @@ describe("what an archive may not hold", () => {
     ["a file below a link", 'add("a", kind=tarfile.SYMTYPE, link="b"); add("a/x", b"x")', "has a member below one that is no directory: `a/x`"],
     ["a link where a directory was", 'add("a/x", b"x"); add("a", kind=tarfile.SYMTYPE, link="b")', "has two members of different kinds by one name: `a`"],
     ["a file where a link was", 'add("a", kind=tarfile.SYMTYPE, link="b"); add("a", b"x")', "has two members of different kinds by one name: `a`"],
+    ["a name that is no text", 'add("\\udce9.py", b"x")', "has a member whose name is not UTF-8: `\ufffd.py`"],
     ["a folder that is a link", 'add(".", kind=tarfile.SYMTYPE, link="b")', "has a member outside its folder: `.`"],
     ["no config.json", "script()", "has no `config.json`, so it is no turret's"],
     ["a config.json that is too large", 'add("config.json", b" " * 2000000)', "has a `config.json` that is too large"],

@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { CaissonError, fail, normalizeName, type Package, type Payload, type Platform, type Problem, type Workspace } from "../../model/index.ts";
 import { bundleFiles } from "../../formats/index.ts";
 import type { Store } from "../../store/index.ts";
-import { hashJson, makeDirectory, ownedDirectory, type Context } from "../../system/index.ts";
+import { hashJson, makeDirectory, ownedDirectory, removeTree, type Context } from "../../system/index.ts";
 import { cacheDirectory } from "../cache.ts";
 import { readDependencies } from "../content.ts";
 import { findInterpreter, type InterpreterFacts } from "../interpreter.ts";
@@ -33,7 +33,7 @@ export async function makeTurretEnvironment(ctx: Context, store: Store, written:
   const program = payload.distributions.find(({ name }) => name === "oct-turrets")?.version ?? "";
   const key = hashJson({ schema: 1, trees: payload.trees.map(({ id }) => id), interpreter: [interpreter.executable, interpreter.version] });
   const directory = join(cacheDirectory(ctx), "turrets", key.slice("sha256:".length, "sha256:".length + 32));
-  if ((await stat(join(directory, "bin/python")).catch(() => undefined)) === undefined) await layOut(ctx, store, payload, interpreter, directory);
+  if (!(await isWhole(directory))) await layOut(ctx, store, payload, interpreter, directory);
   return { directory, program };
 }
 
@@ -47,6 +47,11 @@ async function makePayload(ctx: Context, store: Store, written: string, needs: r
   const assembled = assemblePayload(pkg, "0", session.source(pkg).revision, platform, { kind: "python", dependencies, siblings: [] });
   if ("problems" in assembled) throw new CaissonError(assembled.problems as readonly [Problem, ...Problem[]]);
   return assembled.payload;
+}
+
+/** Its interpreter is a link, which leads nowhere once that is taken away. */
+async function isWhole(directory: string): Promise<boolean> {
+  return await stat(join(directory, "bin/python")).then(() => true, () => false);
 }
 
 /** A turret may have the name of something that it needs; to the index it is called otherwise. */
@@ -97,8 +102,11 @@ async function layOut(ctx: Context, store: Store, payload: Payload, interpreter:
     }
     const { status, stderr } = await ctx.run([interpreter.executable, "-I", join(bundle, "data/agent.py"), "install", bundle, made, "--python", interpreter.executable], { cwd: scratch.path, env: ctx.env });
     if (status !== 0) fail({ code: "build-failed", message: `the environment of \`${payload.written}\` could not be made` }, stderr.trim());
-    // Somebody else may have made the same meanwhile.
-    await rename(made, directory).catch(() => undefined);
+    // Somebody else may have made the same meanwhile. What stands there and does not run is of no use to anybody.
+    if (!(await isWhole(directory))) await removeTree(directory);
+    await rename(made, directory).catch(async (error: unknown) => {
+      if (!(await isWhole(directory))) throw error;
+    });
   } finally {
     ctx.report({ type: "finished", what });
   }

@@ -18,6 +18,7 @@ export type Member =
 export function judgeMembers(refuse: Refuse): (entry: TarEntry) => Member | undefined {
   const kinds = new Map<string, Member["kind"]>();
   return (entry) => {
+    if (entry.name.includes("\ufffd")) refuse(`has a member whose name is not UTF-8: \`${printName(entry.name)}\``);
     const path = plainPath(entry.name) ?? refuse(`has a member outside its folder: \`${printName(entry.name)}\``);
     const member = readMember(entry, path, kinds, refuse);
     if (path === "") return member?.kind === "directory" ? undefined : refuse(`has a member outside its folder: \`${printName(entry.name)}\``);
@@ -59,7 +60,7 @@ function readMember({ name, type, target, mode }: TarEntry, path: string, kinds:
 function plainPath(name: string): string | undefined {
   const path = name.replace(/^(?:\.\/+)+/, "").replace(/^\.$/, "").replace(/\/+$/, "");
   if (path === "") return name.startsWith("/") ? undefined : "";
-  return !/[\0\ufffd]/.test(path) && path.split("/").every((part) => part !== "" && part !== "." && part !== "..") ? path : undefined;
+  return !path.includes("\0") && path.split("/").every((part) => part !== "" && part !== "." && part !== "..") ? path : undefined;
 }
 
 function staysInside(path: string, target: string): boolean {
