@@ -3,6 +3,7 @@ import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } fr
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import { lacking, startHosts } from "../support/hosts.ts";
 import { has, makeHome, project, type Home } from "../support/machine.ts";
 import { oraclePython } from "../support/python-oracle.ts";
 import { parseStory, playScene, stable } from "../support/story.ts";
@@ -77,6 +78,29 @@ describe("the guide for Django", () => {
     } finally {
       spawnSync("sh", ["-c", 'kill "$(cat srv/shared/web.pid)"'], { cwd: work });
     }
+  });
+
+  it("is right about hosts of one's own: systemd runs it as a user who can write `shared/` only", { timeout: 600_000 }, async ({ skip }) => {
+    const missing = lacks ?? lacking("systemd");
+    skip(missing !== undefined, missing);
+    const { env, work } = startProject();
+    place(work, 8000, () => true);
+    const [, processes = "", production = ""] = /^\[packages\.mysite\]\n(processes\.web[^\n]*\n)\n(\[targets\.production\][^]*?)^```$/m.exec(guide) ?? [];
+    const own = readFileSync(join(work, "caisson.toml"), "utf8").replace(/\[targets\.here\][^]*/, "");
+    writeFileSync(join(work, "caisson.toml"), `${own}${processes}${production.replace(/^hosts = .*$/m, 'hosts = ["root@h1"]')}rollout.min_healthy = "1s"\n`);
+    writeFileSync(join(work, ".env.production"), readFileSync(join(work, ".env.here")));
+    await using hosts = await startHosts({ kind: "systemd" });
+    const sh = async (command: string): Promise<string> => (await hosts.get("h1").enter(["/bin/sh", "-c", command])).trim();
+    await sh("useradd --system mysite");
+    const caisson = (...words: readonly string[]): readonly [string, number | null] => {
+      const { stdout, stderr, status } = spawnSync("caisson", words, { cwd: work, env: { ...env, MYSITE_SECRET_KEY: "correct-horse-battery-staple", PATH: `${hosts.files.bin}:${env["PATH"] ?? ""}` }, encoding: "utf8" });
+      return [status === 0 ? stdout : stderr, status];
+    };
+    expect(caisson("build", "--on-disk")[1]).toBe(0);
+    expect(caisson("deploy", "--to", "production", "--yes")).toEqual(["h1  mysite@1.0  active  (was: none)\n", 0]);
+    expect(await sh("python3 -c 'import urllib.request as u; print(u.urlopen(\"http://127.0.0.1:8000/admin/login/\").status)'")).toBe("200");
+    expect(await sh("ps -o user= -p $(pgrep -d, -f [m]ysite.wsgi) | sort -u; stat -c %U /srv/mysite/shared/db.sqlite3 /srv/mysite/shared/static/admin /srv/mysite/versions/1.0")).toBe("mysite\nmysite\nmysite\nroot");
+    expect(caisson("status", "--to", "production")).toEqual(["h1  mysite@1.0  active  healthy\n", 0]);
   });
 
   it("is right about a default project: writing beside its own code is refused, with the cure", { timeout: 600_000 }, ({ skip }) => {
