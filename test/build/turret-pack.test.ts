@@ -165,6 +165,20 @@ describe("packing", () => {
     expect(listing()).toEqual(["navigation.tar"]);
   });
 
+  it("stopped on request, says of each turret that it is not packed, and leaves nothing of it", async () => {
+    configure(navigation, { ...navigation, name: "random" });
+    const { turrets } = await pack({}, { ...ground.context, signal: AbortSignal.abort() });
+    expect(turrets.map((turret) => turret.state === "failed" && turret.problem.message)).toEqual(["`navigation` is not packed: stopped on request", "`random` is not packed: stopped on request"]);
+    expect(listing()).toEqual([]);
+  });
+
+  it("packs more turrets than are open at one time", async () => {
+    configure(...Array.from({ length: 150 }, (_, at) => ({ ...navigation, name: `t${at}`, ...(at === 70 ? { script: "lost.py" } : {}) })));
+    const { turrets } = await pack();
+    expect(turrets.map(({ turret, state }) => `${turret} ${state}`)).toEqual(Array.from({ length: 150 }, (_, at) => `t${at} ${at === 70 ? "failed" : "packed"}`));
+    expect(listing()).toHaveLength(149);
+  });
+
   it("row G13: does what it says for names that a shell would run", async () => {
     configure({ ...navigation, name: "$(touch gone);'\"`x`" }, { ...navigation, name: "ünï code" });
     await pack();

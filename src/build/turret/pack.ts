@@ -64,40 +64,51 @@ export async function packTurrets(ctx: Context, request: PackTurretsRequest): Pr
 /** All of them are written before the first is synced: then one pass over the disk serves them all. */
 async function packBatch(ctx: Context, directory: string, turrets: readonly Turret[], output: string, request: PackTurretsRequest): Promise<readonly PackedTurret[]> {
   const pathOf = ({ name }: Turret): string => `${output}${name}.${request.format}`;
-  const drafts = await mapConcurrently(turrets, WRITERS, (turret) => orFailed(ctx, turret, pathOf(turret), () => draftOne(ctx, directory, turret, pathOf(turret), request)));
-  const synced = await Promise.all(turrets.map(async (turret, at) => {
-    const made = drafts[at] as Made<{ readonly draft: Draft; readonly packed: PackedTurret }>;
-    return "failed" in made ? made : await orFailed(ctx, turret, pathOf(turret), async () => (await made.draft.sync(), made));
-  }));
-  return await Promise.all(turrets.map(async (turret, at) => {
-    const made = synced[at] as Made<{ readonly draft: Draft; readonly packed: PackedTurret }>;
-    const placed = "failed" in made ? made : await orFailed(ctx, turret, pathOf(turret), async () => (await made.draft.place(), made));
-    return "failed" in placed ? placed.failed : placed.packed;
-  }));
+  const drafts = new Map<Turret, Drafted>();
+  const failed = new Map<Turret, PackedTurret>();
+  const each = async (limit: number, work: (turret: Turret) => Promise<unknown>): Promise<unknown> =>
+    await mapConcurrently(turrets.filter((turret) => !failed.has(turret)), limit, async (turret) => {
+      const failure = await orFailed(ctx, turret, pathOf(turret), () => work(turret));
+      if (failure !== undefined) failed.set(turret, failure);
+    });
+  try {
+    await each(WRITERS, async (turret) => drafts.set(turret, await draftOne(ctx, directory, turret, pathOf(turret), request)));
+    await each(BATCH, async (turret) => await drafts.get(turret)?.draft.sync());
+    await each(BATCH, async (turret) => await drafts.get(turret)?.draft.place());
+    return turrets.map((turret) => failed.get(turret) ?? (drafts.get(turret) as Drafted).packed);
+  } catch (error) {
+    await Promise.all([...drafts.values()].map(({ draft }) => draft.discard()));
+    throw error;
+  }
 }
 
-type Made<Value> = Value | { readonly failed: PackedTurret };
-
 /** What goes wrong with one turret is told of that one. */
-async function orFailed<Value>(ctx: Context, turret: Turret, path: string, work: () => Promise<Value>): Promise<Made<Value>> {
+async function orFailed(ctx: Context, turret: Turret, path: string, work: () => Promise<unknown>): Promise<PackedTurret | undefined> {
   try {
-    return await work();
+    await work();
+    return undefined;
   } catch (error) {
     const known = explainFileError(error, path);
     if (!(known instanceof CaissonError)) throw error;
     const stale = (await lstat(resolve(ctx.cwd, path)).catch(() => undefined))?.isFile() === true;
-    return { failed: { turret: turret.name, state: "failed", problem: { ...known.problems[0], ...(stale ? { hint: [...(known.hint === undefined ? [] : [known.hint]), `\`${path}\` is from an earlier time`].join("; ") } : {}) } } };
+    return { turret: turret.name, state: "failed", problem: { ...known.problems[0], ...(stale ? { hint: [...(known.hint === undefined ? [] : [known.hint]), `\`${path}\` is from an earlier time`].join("; ") } : {}) } };
   }
 }
 
-async function draftOne(ctx: Context, directory: string, turret: Turret, path: string, request: PackTurretsRequest): Promise<{ readonly draft: Draft; readonly packed: PackedTurret }> {
+interface Drafted {
+  readonly draft: Draft;
+  /** What is said of it once it is in its place. */
+  readonly packed: PackedTurret;
+}
+
+async function draftOne(ctx: Context, directory: string, turret: Turret, path: string, request: PackTurretsRequest): Promise<Drafted> {
   if (ctx.signal.aborted) fail({ code: "cancelled", message: `\`${turret.name}\` is not packed: stopped on request` });
   const how: PackedAs = { setup: request.setup, version: request.version, fromAnywhere: true, read: readPieces };
   const members = await gatherFiles(directory, turret, how);
   await warnOfOldScript(ctx, directory, turret);
   const hash = request.digests === true ? createHash("sha256") : undefined;
   let size = 0;
-  const archive = writeTurret(each(members), request.format, timeOf(ctx));
+  const archive = writeTurret(inOrder(members), request.format, timeOf(ctx));
   const draft = await writeDraft(resolve(ctx.cwd, path), (async function* counted(): Bytes {
     for await (const chunk of archive) {
       hash?.update(chunk);
@@ -132,7 +143,7 @@ async function* readPieces(path: string): Bytes {
 const PIECE = 1 << 20;
 const buffers: Buffer[] = [];
 
-async function* each<Item>(items: readonly Item[]): AsyncIterable<Item> {
+async function* inOrder<Item>(items: readonly Item[]): AsyncIterable<Item> {
   yield* items;
 }
 
