@@ -32,12 +32,10 @@ const SOCKET_NAME = 88;
  */
 export async function openWays(ctx: Context, hosts: readonly HostAddress[], bring?: BringInterpreter): Promise<Ways> {
   const remote = hosts.filter(({ via }) => via === "ssh");
-  const settings = new Map((await mapConcurrently(remote, ASKING, async (host) => [host.address, await readSettings(ctx, host.address)] as const)));
-  const jumps = new Map<string, JumpHost>();
-  for (const { jump } of settings.values()) {
-    const shared = [...settings.values()].filter((other) => other.jump === jump).length > 1;
-    if (jump !== undefined && shared && !jumps.has(jump)) jumps.set(jump, new JumpHost(ctx, jump));
-  }
+  const settings = new Map(await mapConcurrently([...new Set(remote.map(({ address }) => address))], ASKING, async (address) => [address, await readSettings(ctx, address)] as const));
+  const wanted = remote.flatMap(({ address }) => settings.get(address)?.jump ?? []);
+  const shared = new Set(wanted.filter((jump, at) => wanted.indexOf(jump) !== at));
+  const jumps = new Map([...shared].map((jump) => [jump, new JumpHost(ctx, jump)]));
   return {
     to: (host) => (host.via === "local" ? localTransport(ctx) : sshTransport(ctx, wayTo(ctx, host.address, settings.get(host.address), jumps), bring)),
     [Symbol.asyncDispose]: async () => {

@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
+import { createConnection, createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
@@ -176,6 +176,28 @@ describe.skipIf(lacking() !== undefined)("the agent over ssh (needs sshd)", () =
   it("says how ssh is installed where it is missing", async () => {
     await using hosts = await startHosts();
     expect(await refusal(open(hosts, undefined, { env: { PATH: "/nowhere" } }))).toMatchObject({ code: "tool-missing", hint: expect.stringContaining("openssh-client") as string });
+  });
+
+  it("fault 29: tries again where it is dropped among many", async () => {
+    await using hosts = await startHosts();
+    const port = Number(/Host h1\n[^]*?Port (\d+)/.exec(readFileSync(hosts.files.config, "utf8"))?.[1]);
+    let dropped = 0;
+    const crowded = createServer((socket) => {
+      socket.on("error", () => undefined);
+      if (dropped++ < 2) {
+        socket.destroy();
+        return;
+      }
+      const behind = createConnection(port, "127.0.0.1");
+      behind.on("error", () => undefined);
+      socket.pipe(behind).pipe(socket);
+    }).listen(0, "127.0.0.1");
+    await new Promise((listening) => crowded.once("listening", listening));
+    configure(hosts, ["Host h1", `  Port ${(crowded.address() as AddressInfo).port}`]);
+    await using agent = await open(hosts);
+    expect(await agent.observe()).toMatchObject({ generation: 0 });
+    expect(dropped).toBe(3);
+    crowded.close();
   });
 
   it("fault 29: many hosts behind a jump host take one connection to it", async () => {
