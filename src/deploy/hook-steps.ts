@@ -58,12 +58,17 @@ export function releaseOf({ releases }: HostState, wanted: Label | null): Releas
 }
 
 /** The steps of a switch with its hooks in their places: those before it, then units, the switch, the start, the checks, those after it, and the confirmation. */
-export function withHooks(steps: readonly Step[], { before, after, irreversible }: HostHooks): readonly Step[] {
+export function withHooks(steps: readonly Step[], { before, after, irreversible }: HostHooks, compare: boolean): readonly Step[] {
   const inside = steps.flatMap((step): readonly Step[] => {
-    if (step.step === "activate") return [{ ...step, compare: true, ...(irreversible.length === 0 ? {} : { irreversible }) }];
+    if (step.step === "activate") return [{ ...step, ...(compare ? { compare } : {}), ...(irreversible.length === 0 ? {} : { irreversible }) }];
     return step.step === "confirm" ? [...after, step] : [step];
   });
   return [...before, ...inside];
+}
+
+/** Whether something may have written into trees, so that they are looked at before a switch: a hook of this deploy, or processes that run as root, whom no mode keeps out. */
+export function maySpoilTrees({ user }: Target, { privileges }: HostFacts, hooks: HostHooks): boolean {
+  return hooks.stage.length + hooks.before.length > 0 || (privileges === "root" && user === undefined);
 }
 
 /** The same steps, with the target's user where programs of a package are run or given something. */

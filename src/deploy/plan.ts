@@ -1,7 +1,7 @@
 import { fail, printStackRef } from "../model/index.ts";
 import type { Descriptor, Digest, HostAddress, HostPlan, HostState, PackageName, Payload, Plan, Problem, StackRef, Step, Target, Tree, TreeRef } from "../model/index.ts";
 import { checkFit } from "./fit.ts";
-import { asTarget, checkCrossing, checkModes, checkUser, environmentSteps, planHooks, releaseOf, withHooks, type HostHooks, type WantedEnvironment } from "./hook-steps.ts";
+import { asTarget, checkCrossing, checkModes, checkUser, environmentSteps, maySpoilTrees, planHooks, releaseOf, withHooks, type HostHooks, type WantedEnvironment } from "./hook-steps.ts";
 import { cheapest, sentBytes, type Receive, type Sending, type Sendings } from "./sending.ts";
 import { checkProcesses, healthOf, unitSteps, type Place } from "./service-steps.ts";
 
@@ -141,7 +141,7 @@ function planHost(request: DeployRequest, { host, state }: ObservedHost, hooks: 
   const starts = request.starts === true;
   const restarts = starts || target.service.kind !== "none" ? payloads.flatMap(({ processes }) => processes.filter(({ schedule }) => schedule === undefined).map(({ name }) => name)) : [];
   const back = starts ? {} : backSteps(target, state.current, payloadsOn(target, host, request.payloadsNow?.({ host, state }) ?? []));
-  const switching = withHooks(switchSteps(target, { stack: ref.name, root: host.root }, ref.label, state.current, payloads, starts), hooks);
+  const switching = withHooks(switchSteps(target, { stack: ref.name, root: host.root }, ref.label, state.current, payloads, starts), hooks, maySpoilTrees(target, state.facts, hooks));
   // What is current but not confirmed lacks only that; other values for it need a switch of their own.
   const needed = state.current === ref.label && values.length === 0 ? switching.filter(({ step }) => step !== "activate") : switching;
   const steps = asTarget(target, [...making, ...values, ...hooks.stage, ...needed]);

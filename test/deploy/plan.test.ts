@@ -4,7 +4,7 @@ import { parsePlan, printPlan } from "../../src/deploy/plan-file.ts";
 import { planPrune } from "../../src/deploy/plan-prune.ts";
 import { planRollback } from "../../src/deploy/plan-rollback.ts";
 import { payloadPath, treePath, type Sending, type Sendings } from "../../src/deploy/sending.ts";
-import type { HostState, Plan, Problem, Release } from "../../src/model/index.ts";
+import type { Hook, HostState, Plan, Problem, Release } from "../../src/model/index.ts";
 import { blob, digest, emptyHost, facts, host, label, packageName, payloadOf, target } from "./samples.ts";
 
 const hello = payloadOf({ name: "hello", version: "1.10", trees: [{ id: "a", document: "1", blob: "b", size: 500 }, { id: "c", document: "2", blob: "d", size: 30 }], document: "3" });
@@ -111,7 +111,7 @@ describe("planDeploy", () => {
             { step: "tree", id: digest("c"), document: blob("2", 10), python: "3.11" },
             { step: "receive", blob: blob("3", 100) },
             { step: "stage", release: "1.10", stack: { name: "hello", digest: stack }, payloads: [blob("3", 100)] },
-            { step: "activate", release: "1.10", saw: null, undoAfter: 20, service: { kind: "none" }, compare: true },
+            { step: "activate", release: "1.10", saw: null, undoAfter: 20, service: { kind: "none" } },
             { step: "confirm", release: "1.10" },
           ],
           sendBytes: 650,
@@ -140,7 +140,7 @@ describe("planDeploy", () => {
   it("only switches where the release is staged already", () => {
     const state: HostState = { ...emptyHost("h1"), current: label("1.9"), releases: [older, staged] };
     expect(planned(request([state], { trees: new Map() })).hosts[0]?.steps).toEqual([
-      { step: "activate", release: "1.10", saw: "1.9", undoAfter: 20, service: { kind: "none" }, compare: true },
+      { step: "activate", release: "1.10", saw: "1.9", undoAfter: 20, service: { kind: "none" } },
       { step: "confirm", release: "1.10" },
     ]);
   });
@@ -182,7 +182,7 @@ describe("planDeploy", () => {
     const service = { kind: "command", restart: "systemctl restart hello" } as const;
     const [plan] = planned(request([emptyHost("h1")], { payloads: [web.document], target: target({ service }) })).hosts;
     expect(plan?.steps.slice(2)).toEqual([
-      { step: "activate", release: "1.10", saw: null, undoAfter: 20, service, compare: true },
+      { step: "activate", release: "1.10", saw: null, undoAfter: 20, service },
       { step: "restart", release: "1.10", service },
       { step: "check", release: "1.10", package: "hello", health, minHealthy: 10, deadline: 60 },
       { step: "confirm", release: "1.10" },
@@ -239,5 +239,68 @@ describe("planDeploy", () => {
       "host-unfit: h3 has glibc 2.4, but `hello` is built for debian-12 (glibc 2.36)",
       "interpreter-unfit: `hello` needs CPython 3.11, and h4 has 3.9, 3.12",
     ]);
+  });
+});
+
+describe("planDeploy with hooks, values and a user", () => {
+  const hook = (at: Hook["at"], once: Hook["once"], reversible: boolean, word: string): Hook => ({ at, argv: [word], once, reversible, timeout: 60 });
+  const withHooks = (...hooks: readonly Hook[]): DeployRequest["payloads"] => [{ ...hello.document, payload: { ...hello.document.payload, hooks, health: { argv: ["well"] } } }];
+  const words = (plan: Plan, at: number): readonly string[] => plan.hosts[at]?.steps.filter(({ step }) => step !== "receive" && step !== "tree").map((step) => (step.step === "hook" ? step.hook.argv.join(" ") : step.step)) ?? [];
+
+  it("runs each hook at its place, and what is for all hosts on the first that is changed", () => {
+    const payloads = withHooks(hook("after-activate", "host", true, "after"), hook("before-activate", "host", true, "before"), hook("before-activate", "stack", true, "once"), hook("stage", "host", true, "staged"), hook("remove", "host", true, "never"));
+    const current: HostState = { ...emptyHost("h1"), current: label("1.10"), releases: [{ ...staged, state: "active" }] };
+    const plan = planned(request([current, emptyHost("h2"), emptyHost("h3")], { payloads }));
+    expect([0, 1, 2].map((at) => words(plan, at))).toEqual([
+      [],
+      ["stage", "staged", "once", "before", "activate", "check", "after", "confirm"],
+      ["stage", "staged", "before", "activate", "check", "after", "confirm"],
+    ]);
+    expect(plan.hosts.map(({ hooks }) => hooks)).toEqual([0, 4, 3]);
+  });
+
+  it("runs nothing again that has done its work for this release, on any host where it is for all", () => {
+    const payloads = withHooks(hook("stage", "host", true, "staged"), hook("before-activate", "stack", false, "once"));
+    const failed: HostState = { ...emptyHost("h1"), releases: [{ ...staged, ran: ["hello stage: staged"] }] };
+    const elsewhere: HostState = { ...emptyHost("h2"), releases: [{ ...staged, ran: ["hello before-activate: once"] }] };
+    const plan = planned(request([failed, elsewhere], { payloads }));
+    expect([words(plan, 0), words(plan, 1)]).toEqual([["activate", "check", "confirm"], ["staged", "activate", "check", "confirm"]]);
+  });
+
+  it("tells every host of what cannot be undone, except of what it will only run itself behind its switch", () => {
+    const payloads = withHooks(hook("before-activate", "stack", false, "once"), hook("stage", "host", false, "own"), hook("after-activate", "stack", false, "late"), hook("before-activate", "host", true, "fine"));
+    const plan = planned(request([emptyHost("h1"), emptyHost("h2")], { payloads }));
+    const named = plan.hosts.map(({ steps }) => steps.flatMap((step) => (step.step === "activate" ? (step.irreversible ?? []) : [])));
+    expect(named).toEqual([["hello before-activate: once", "hello stage: own"], ["hello after-activate: late", "hello before-activate: once", "hello stage: own"]]);
+  });
+
+  it("looks at trees where something may have written into them", () => {
+    const compared = (change: Partial<DeployRequest>, privileges: "root" | "user"): boolean => planned(request([{ ...emptyHost("h1"), facts: { ...facts, privileges, account: "shop" } }], change)).hosts[0]?.steps.some((step) => step.step === "activate" && step.compare === true) === true;
+    const hooks = withHooks(hook("stage", "host", true, "staged"));
+    expect([compared({}, "user"), compared({}, "root"), compared({ target: target({ user: "shop" }) }, "root"), compared({ payloads: hooks }, "user"), compared({ payloads: hooks, target: target({ user: "shop" }) }, "root")]).toEqual([false, true, false, true, true]);
+  });
+
+  it("sends values only where others are in force, and never has them in the plan, which is the same plan again from a file", () => {
+    const environment = { names: ["PASSWORD"], digestWith: (key: string) => `${key}-digest` };
+    const inForce: HostState = { ...emptyHost("h1"), environment: { key: "1", digest: "1-digest", packages: [packageName("hello")] } };
+    const others: HostState = { ...emptyHost("h2"), environment: { key: "2", digest: "1-digest", packages: [packageName("hello")] } };
+    const payloads = withHooks(hook("before-activate", "stack", false, "once"));
+    const wanted = target({ hosts: [host("h1"), host("h2"), host("h3")], environment: ["/work/.env"], user: "shop" });
+    const root = { ...facts, privileges: "root" as const };
+    const plan = planned(request([{ ...inForce, facts: root }, { ...others, facts: root }, { ...emptyHost("h3"), facts: root }], { environment, payloads, target: wanted }));
+    expect([0, 1, 2].map((at) => words(plan, at))).toEqual([["stage", "once", "activate", "check", "confirm"], ["stage", "environment", "activate", "check", "confirm"], ["stage", "environment", "activate", "check", "confirm"]]);
+    expect(plan.environment).toEqual(["/work/.env"]);
+    expect(plan.hosts[0]?.steps.filter((step) => "user" in step && step.user === "shop").map(({ step }) => step)).toEqual(["stage", "hook", "check"]);
+    expect(parsePlan("plan.json", printPlan(plan))).toEqual(plan);
+  });
+
+  it("refuses a user that it cannot become, a root that is not fit, and a way back across what cannot be undone", () => {
+    const across: HostState = { ...emptyHost("h2"), current: label("1.11"), releases: [{ ...staged, state: "retired", across: ["hello before-activate: migrate"] }, { ...older, label: label("1.11") }] };
+    const unfit: HostState = { ...emptyHost("h1"), facts: { ...facts, account: "deploy" }, unfit: "`/srv/h1` cannot be written by `deploy`" };
+    expect(refused(request([unfit, across], { target: target({ user: "shop" }) })).map(({ code, message }) => `${code}: ${message}`)).toEqual([
+      "permission: only root can run processes as `shop`, and on h1 you are `deploy`", "permission: h1: `/srv/h1` cannot be written by `deploy`",
+      "permission: only root can run processes as `shop`, and on h2 you are `somebody else`", "hook-failed: going back to `1.10` crosses `hello before-activate: migrate`, which cannot be undone",
+    ]);
+    expect(planned(request([across], { acrossHooks: true })).hosts[0]?.to).toBe("1.10");
   });
 });
