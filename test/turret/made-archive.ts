@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { findPythons } from "../support/machine.ts";
 
 const HEAD = `import io, json, os, sys, tarfile
 def add(name, content=b"", kind=tarfile.REGTYPE, link="", mode=0o644):
@@ -10,7 +11,10 @@ def script(text="class Transaction(object): pass\\n"):
     add("test_scripts/v_user.py", text.encode())
 `;
 
+/** The interpreter proper: a version manager's script takes longer than the work. */
+const python = findPythons().at(-1)?.path ?? "python3";
+
 /** A turret's archive as Python's tarfile writes it, which the original uses: `body` calls add(), config() and script(). */
 export function makeArchive(path: string, body: string, mode: "w" | "w:gz" = "w", format: "GNU" | "PAX" | "USTAR" = "GNU"): void {
-  execFileSync("python3", ["-I", "-c", `${HEAD}t = tarfile.open(sys.argv[1], "${mode}", format=tarfile.${format}_FORMAT)\n${body}\nt.close()\n`, path]);
+  execFileSync(python, ["-I", "-c", `${HEAD}t = tarfile.open(sys.argv[1], "${mode}", format=tarfile.${format}_FORMAT)\n${body}\nt.close()\n`, path]);
 }

@@ -11,13 +11,13 @@ import { makeArchive } from "./made-archive.ts";
 const STARTING = /^stderr \[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3}: INFO \| oct_turrets\.turret\] starting turret$/;
 
 /** An archive of ours, packed from a project whose HQ is `hq`. */
-async function packed(worker: Worker, hq: Hq, more: Readonly<Record<string, unknown>> = {}, turret: Readonly<Record<string, unknown>> = {}): Promise<string> {
+async function packed(worker: Worker, hq: Hq, more: Readonly<Record<string, unknown>> = {}, turret: Readonly<Record<string, unknown>> = {}, format: "tar" | "tar.gz" = "tar"): Promise<string> {
   const { hq_address, hq_publisher: publish_port, hq_rc: rc_port } = hq.config;
   const project = { run_time: 30, results_ts_interval: 10, testing: false, progress_bar: false, hq_address, publish_port, rc_port, turrets: [{ name: "navigation", cannons: 1, rampup: 0, script: "test_scripts/v_user.py", ...turret }], ...more };
   worker.write({ "project/config.json": JSON.stringify(project), "project/test_scripts/v_user.py": vUser });
   const ctx = createContext({ cwd: worker.directory, env: worker.env, report: () => undefined, signal: new AbortController().signal });
-  await packTurrets(ctx, { directory: "project", format: "tar", setup: true, version: "0.1" });
-  return "project/navigation.tar";
+  await packTurrets(ctx, { directory: "project", format, setup: true, version: "0.1" });
+  return `project/navigation.${format}`;
 }
 
 /** The whole of a turret's life as its HQ sees it: it reports, fires, and is stopped. */
@@ -32,13 +32,13 @@ async function expectLife(hq: Hq, ended: Promise<unknown>, cannonsKey: "canons" 
   await hq.until(({ status }) => status === "Killed");
 }
 
-const pythons: readonly (readonly [string, Python | undefined])[] = [["up to 3.11", older], ["from 3.12 on", newer]];
+const pythons: readonly (readonly [string, Python | undefined, "tar" | "tar.gz"])[] = [["up to 3.11", older, "tar"], ["from 3.12 on", newer, "tar.gz"]];
 
-describe.each(pythons)("on a Python %s", (_, python) => {
-  it.skipIf(python === undefined)("row O7: the real oct-turrets starts from our archive, talks to its HQ, and is stopped by it (needs such a CPython)", async () => {
+describe.each(pythons)("on a Python %s", (_, python, format) => {
+  it.skipIf(python === undefined)("rows O7, O8: the real oct-turrets starts from our archive, talks to its HQ, and is stopped by it (needs such a CPython)", async () => {
     await using worker = await startWorker(python as Python);
     await using hq = await startHq();
-    const { ended } = worker.start({ tar: await packed(worker, hq) });
+    const { ended } = worker.start({ tar: await packed(worker, hq, {}, {}, format) });
     await expectLife(hq, ended);
     expect(await ended).toBeUndefined();
     expect(worker.lines.filter((line) => line.includes("starting turret"))).toEqual([expect.stringMatching(STARTING)]);
@@ -124,5 +124,13 @@ describe.skipIf(older === undefined)("on the Python that is here (needs a CPytho
     worker.write({ "project/run.sh": "#!/bin/sh\necho no targets\nexit 9\n" });
     await packed(worker, hq, {}, { script: undefined, command: "./run.sh", extra_files: ["run.sh"] });
     expect(await worker.start({ tar }).ended).toEqual({ code: "process-failed", message: "turret `navigation` ended with status 9 before its HQ stopped it; last log: no targets" });
+  });
+
+  it("row O14: a command beside a Python script has the turret's own Python, with what it asks for", async () => {
+    await using worker = await startWorker(python);
+    await using hq = await startHq();
+    const tar = await packed(worker, hq, {}, { command: ["python", "-c", "import sys, zmq, oct_turrets; print(sys.prefix); sys.exit('no ' + sys.argv[1])", "targets"] });
+    expect(await worker.start({ tar }).ended).toMatchObject({ message: "turret `navigation` ended with status 1 before its HQ stopped it; last log: no targets" });
+    expect(worker.lines).toContainEqual(expect.stringMatching(/^stdout .*\/caisson\/turrets\/[0-9a-f]{32}$/));
   });
 });

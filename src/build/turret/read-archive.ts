@@ -3,7 +3,7 @@ import { link, open, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { fail, failAll, type Bytes, type Problem } from "../../model/index.ts";
 import { readGzip, readTarEntries, type Refuse } from "../../formats/index.ts";
-import { errorCode, makeDirectory, type Context } from "../../system/index.ts";
+import { errorCode, explainFileError, makeDirectory, type Context } from "../../system/index.ts";
 import { turretKeys } from "./keys.ts";
 import { judgeMembers, type Member } from "./members.ts";
 import { readInstallRequires } from "./setup-text.ts";
@@ -40,11 +40,15 @@ export async function readTurretArchive(ctx: Context, given: string): Promise<Tu
     config,
     requirements: config.requirements ?? requirementsOf(given, texts.get("setup.py")),
     extract: async (directory) => {
-      for await (const { member, bytes } of entries()) {
-        if (ctx.signal.aborted) fail({ code: "cancelled", message: "stopped on request" });
-        await extractMember(directory, member, bytes);
+      try {
+        for await (const { member, bytes } of entries()) {
+          if (ctx.signal.aborted) fail({ code: "cancelled", message: "stopped on request" });
+          await extractMember(directory, member, bytes);
+        }
+        await writeFile(join(directory, "config.json"), config.text);
+      } catch (error) {
+        throw explainFileError(error, directory);
       }
-      await writeFile(join(directory, "config.json"), config.text);
     },
   };
 }
@@ -130,7 +134,7 @@ export async function readTurretFolder(ctx: Context, given: string): Promise<Omi
   const text = await readIfThere(path);
   if (text === undefined) return fail({ code: "config-invalid", file: given, message: "there is no such file", hint: "name a turret's config.json, or its archive with --tar" });
   const config = readStartConfig(given, text);
-  const script = config.script === undefined ? undefined : join(folder, config.script);
+  const script = config.script === undefined ? undefined : resolve(folder, config.script);
   if (script !== undefined && (await stat(script).catch(() => undefined))?.isFile() !== true) fail({ code: "config-invalid", file: given, key: "script", message: `the script \`${config.script ?? ""}\` is not beside it` });
   return { path, config, requirements: config.requirements ?? requirementsOf(dirname(given), await readIfThere(join(folder, "setup.py"))) };
 }
