@@ -92,6 +92,7 @@ async function takeMembers(ctx: Context, { members, inFolder }: Container, write
     const top = slash < 0 ? member.path : member.path.slice(0, slash);
     const path = !inFolder ? member.path : slash < 0 ? "" : member.path.slice(slash + 1);
     if (inFolder) folder ??= top;
+    if (inFolder && folder === "config.json") invalid("this is a turret's archive, and no bundle", undefined, "caisson turret start --tar FILE; what is deployed is built from a package of kind \"turret\"");
     if (inFolder && top !== folder) invalid(`the bundle has more than one folder: \`${top}\` beside \`${folder ?? ""}\``);
     if (paths.has(path)) invalid(`the bundle has the member \`${path}\` twice`);
     paths.add(path);

@@ -209,7 +209,7 @@ describe("hostile files", () => {
 
   it("extra files that would hang, escape or overwrite are refused, each by its name", async () => {
     ground.write({ "a project/a/x": "1", "a project/b/x": "2", "a project/sub/v_user.py": "other", "other/test_scripts/v_user.py": "other", "a project/odd/a\\b": "" });
-    execFileSync("mkfifo", [join(ground.directory, "a project/a/pipe")]);
+    execFileSync("python3", ["-I", "-c", "import os, sys; os.mkfifo(sys.argv[1])", join(ground.directory, "a project/a/pipe")]);
     symlinkSync("/etc", join(ground.directory, "a project/b/etc"));
     const extra = (path: string): unknown => ({ ...navigation, extra_files: [path] });
     expect(await failures(extra("missing"))).toEqual(["a project/config.json:10 extra_files: `extra_files` of `navigation` names `missing`, which is not there"]);

@@ -71,6 +71,7 @@ it.each([
   ["a name that begins with a dot", 'add("./x/VERSION", content=b"x")', "the bundle has a member outside its folder: `./x/VERSION`"],
   ["a backslash", 'add("x/..\\\\\\\\VERSION", content=b"x")', "the bundle has a member outside its folder: `x/..\\\\VERSION`"],
   ["two folders", 'add("x/VERSION"); add("y/VERSION")', "the bundle has more than one folder: `y` beside `x`"],
+  ["a turret's archive", 'add("config.json"); add("setup.py")', "this is a turret's archive, and no bundle"],
   ["a member twice", 'add("x/VERSION"); add("x/VERSION")', "the bundle has the member `VERSION` twice"],
   ["a file and a directory of one name", 'add("x/data/", tarfile.DIRTYPE); add("x/data")', "the bundle has the member `data` twice"],
   ["a strange member", 'add("x/", tarfile.DIRTYPE); add("x/setup.sh", content=b"x")', "the bundle has a member that does not belong there: `x/setup.sh`"],

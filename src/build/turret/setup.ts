@@ -24,7 +24,7 @@ ${withProgram(turret.requirements).map((text) => `        ${pythonText(text)},\n
 }
 
 /** What a turret asks of pip: its own requirements, then the turret program, which they may pin. */
-export function withProgram(requirements: readonly string[]): readonly string[] {
+function withProgram(requirements: readonly string[]): readonly string[] {
   const named = requirements.some((text) => normalizeName(parseRequirement(text).name) === PROGRAM);
   return named ? requirements : [...requirements, PROGRAM];
 }
