@@ -48,14 +48,15 @@ export async function contactHosts(ctx: Context, hosts: readonly HostAddress[], 
       ctx.report({ type: "step", host: host.name, step: "connect", result: "done", generation: state.generation, ...(skew === 0 ? {} : { skew }) });
       return { host, state, skew };
     } catch (error) {
-      if (!(error instanceof CaissonError)) {
-        await release();
-        throw error;
-      }
+      if (!(error instanceof CaissonError)) throw error;
       const [problem] = error.problems;
       ctx.report({ type: "step", host: host.name, step: "connect", result: "refused", problem });
       return { host, problem };
     }
+  }).catch(async (error: unknown) => {
+    // By now nobody opens any more.
+    await release();
+    throw error;
   });
   return {
     asked: hosts,

@@ -8,6 +8,10 @@ import { askAndTell, describeWork, type Rollout } from "./rollout.ts";
 /** Requests under way at once; enough to fill a slow line with small ones while large trees are made. Their bytes are read one after the other. */
 const IN_FLIGHT = 256;
 
+/** The same for all hosts together, none getting less than so many: what waits takes memory here. */
+const IN_FLIGHT_OF_ALL = 1024;
+const IN_FLIGHT_AT_LEAST = 8;
+
 /**
  * All steps of one host that switch nothing, many under way at once; the agent takes them in order. Returns what prune removed.
  * @throws CaissonError with the first refusal · `cancelled` · `unknown-state`
@@ -17,6 +21,7 @@ export async function stageHost(rollout: Rollout, agent: Agent, host: HostPlan, 
   const { name } = host.host;
   const what = describeWork(plan);
   ctx.report({ type: "started", what, host: name });
+  const inFlight = Math.min(IN_FLIGHT, Math.max(IN_FLIGHT_AT_LEAST, Math.floor(IN_FLIGHT_OF_ALL / Math.min(plan.hosts.length, plan.policy.maxParallel))));
   let done = 0;
   try {
     const carryOut = async (step: Step): Promise<Answer> => {
@@ -28,7 +33,7 @@ export async function stageHost(rollout: Rollout, agent: Agent, host: HostPlan, 
       ctx.report({ type: "progress", what, done: ++done, total: steps.length, host: name });
       return answer;
     };
-    const work = mapConcurrently(steps.filter(({ step }) => step !== "hook"), IN_FLIGHT, carryOut);
+    const work = mapConcurrently(steps.filter(({ step }) => step !== "hook"), inFlight, carryOut);
     const removed = removedBy(await orAborted(signal, work));
     // None begins before what stands before it is done.
     for (const step of steps.filter((each) => each.step === "hook")) await orAborted(signal, carryOut(step));

@@ -14,7 +14,7 @@ export interface OpenBlob extends AsyncDisposable {
   read(offset: number, length: number): Promise<Uint8Array>;
 }
 
-const CHUNK = 1 << 18;
+const CHUNK = 1 << 16;
 
 /** The blob's bytes, hashed on the way out; the last chunk comes only when the digest is right. */
 export async function* readBlob(store: string, blob: Digest): Bytes {
