@@ -242,11 +242,12 @@ describe("planDeploy", () => {
   });
 });
 
-describe("planDeploy with hooks, values and a user", () => {
-  const hook = (at: Hook["at"], once: Hook["once"], reversible: boolean, word: string): Hook => ({ at, argv: [word], once, reversible, timeout: 60 });
-  const withHooks = (...hooks: readonly Hook[]): DeployRequest["payloads"] => [{ ...hello.document, payload: { ...hello.document.payload, hooks, health: { argv: ["well"] } } }];
-  const words = (plan: Plan, at: number): readonly string[] => plan.hosts[at]?.steps.filter(({ step }) => step !== "receive" && step !== "tree").map((step) => (step.step === "hook" ? step.hook.argv.join(" ") : step.step)) ?? [];
+const hook = (at: Hook["at"], once: Hook["once"], reversible: boolean, word: string): Hook => ({ at, argv: [word], once, reversible, timeout: 60 });
+const withHooks = (...hooks: readonly Hook[]): DeployRequest["payloads"] => [{ ...hello.document, payload: { ...hello.document.payload, hooks, health: { argv: ["well"] } } }];
+const words = (plan: Plan, at: number): readonly string[] => plan.hosts[at]?.steps.filter(({ step }) => step !== "receive" && step !== "tree").map((step) => (step.step === "hook" ? step.hook.argv.join(" ") : step.step)) ?? [];
+const compared = (change: Partial<DeployRequest>, privileges: "root" | "user"): boolean => planned(request([{ ...emptyHost("h1"), facts: { ...facts, privileges, account: "shop" } }], change)).hosts[0]?.steps.some((step) => step.step === "activate" && step.compare === true) === true;
 
+describe("planDeploy with hooks, values and a user", () => {
   it("runs each hook at its place, and what is for all hosts on the first that is changed", () => {
     const payloads = withHooks(hook("after-activate", "host", true, "after"), hook("before-activate", "host", true, "before"), hook("before-activate", "stack", true, "once"), hook("stage", "host", true, "staged"), hook("remove", "host", true, "never"));
     const current: HostState = { ...emptyHost("h1"), current: label("1.10"), releases: [{ ...staged, state: "active" }] };
@@ -275,7 +276,6 @@ describe("planDeploy with hooks, values and a user", () => {
   });
 
   it("looks at trees where something may have written into them", () => {
-    const compared = (change: Partial<DeployRequest>, privileges: "root" | "user"): boolean => planned(request([{ ...emptyHost("h1"), facts: { ...facts, privileges, account: "shop" } }], change)).hosts[0]?.steps.some((step) => step.step === "activate" && step.compare === true) === true;
     const hooks = withHooks(hook("stage", "host", true, "staged"));
     expect([compared({}, "user"), compared({}, "root"), compared({ target: target({ user: "shop" }) }, "root"), compared({ payloads: hooks }, "user"), compared({ payloads: hooks, target: target({ user: "shop" }) }, "root")]).toEqual([false, true, false, true, true]);
   });
@@ -302,5 +302,12 @@ describe("planDeploy with hooks, values and a user", () => {
       "permission: only root can run processes as `shop`, and on h2 you are `somebody else`", "hook-failed: going back to `1.10` crosses `hello before-activate: migrate`, which cannot be undone",
     ]);
     expect(planned(request([across], { acrossHooks: true })).hosts[0]?.to).toBe("1.10");
+  });
+
+  it("lets systemd start processes as anybody, and needs root for what is not systemd's to start", () => {
+    const service = { kind: "systemd", scope: "system" } as const;
+    const deployer: HostState = { ...emptyHost("h1"), facts: { ...facts, account: "deploy" } };
+    expect(planned(request([deployer], { target: target({ user: "shop", service }) })).hosts).toHaveLength(1);
+    expect(refused(request([deployer], { target: target({ user: "shop", service }), payloads: withHooks(hook("stage", "host", true, "staged")) })).map(({ message }) => message)).toEqual(["only root can run the hooks of `hello` as `shop`"]);
   });
 });
