@@ -41,7 +41,7 @@ describe.skipIf(missing !== undefined)(`a host run by systemd${missing === undef
     expect(await ground.deploy(target, made("3"))).toMatchObject({ outcome: "done", now: "3" });
     expect(await ground.prune(target, 0)).toMatchObject({ removed: ["2"] });
     expect(await ground.sh("ls /srv/a/units")).toBe("1.json\n3.json");
-  }, 60_000);
+  }, 120_000);
 
   it("takes units away with their processes, and brings them back with the release that has them", async () => {
     const target = ground.target("b");
@@ -56,13 +56,13 @@ describe.skipIf(missing !== undefined)(`a host run by systemd${missing === undef
     const failing = web({ stack: "b", port: 8102, version: "3", body: "exit 3", others: [{ ...worker, name: "other" }] });
     expect(await ground.deploy(target, failing)).toMatchObject({ outcome: "undone", now: "1", health: "healthy" });
     expect(await units()).toBe("caisson-b-b-web.service caisson-b-b-worker.service caisson-b.target caisson-b-b-web.service active caisson-b-b-worker.service active caisson-b.target active");
-  }, 60_000);
+  }, 120_000);
 
   it("leaves nothing of a first release that fails", async () => {
     const target = ground.target("c", { patience: { healthyDeadline: 2 } });
     expect(await ground.deploy(target, web({ stack: "c", port: 8103, version: "1", body: "echo no >&2; exit 3" }))).toMatchObject({ outcome: "undone", now: null, problem: { code: "unhealthy" } });
     expect(await ground.sh("ls -d /etc/systemd/system/caisson-c* /etc/systemd/system/*/caisson-c* 2>/dev/null; systemctl list-units --all --plain --no-legend 'caisson-c-*' caisson-c.target")).toBe("");
-  }, 30_000);
+  }, 120_000);
 
   it("keeps a port open across restarts where a process takes its socket over", async () => {
     const target = ground.target("d");
@@ -75,7 +75,7 @@ describe.skipIf(missing !== undefined)(`a host run by systemd${missing === undef
     const seen = JSON.parse((await asking).replaceAll("'", '"')) as Record<string, number>;
     expect(Object.keys(seen)).toEqual(["1", "2"]);
     expect(await ground.sh("systemctl show -p NAccepted,ActiveState --value caisson-d-d-web.socket")).toContain("active");
-  }, 60_000);
+  }, 120_000);
 
   it("lets a timer start what has a schedule, and nothing else", async () => {
     const target = ground.target("e");
@@ -84,7 +84,7 @@ describe.skipIf(missing !== undefined)(`a host run by systemd${missing === undef
     await sleep(4500);
     expect((await ground.sh("cat /srv/e/shared/beats")).split("\n").length).toBeGreaterThan(1);
     expect(await ground.sh("systemctl is-active caisson-e-e-beat.timer")).toBe("active");
-  }, 30_000);
+  }, 120_000);
 
   it("gives processes the values of the target's environment as they are, chooses by them what starts, and shows none in its logs", async () => {
     const { bench, sh } = ground;
@@ -106,7 +106,7 @@ describe.skipIf(missing !== undefined)(`a host run by systemd${missing === undef
     expect(await ground.deploy(target, made("2"))).toMatchObject({ outcome: "done" });
     expect(await sh("systemctl list-units --plain --no-legend 'caisson-h-*' | awk '{print $1}'")).toBe("caisson-h-h-other.service");
     expect(await ground.rollback(target)).toMatchObject({ outcome: "done", now: "1" });
-  }, 40_000);
+  }, 120_000);
 
   it("tells units that somebody has changed, and a process that runs another release", async () => {
     const target = ground.target("i");
@@ -117,14 +117,14 @@ describe.skipIf(missing !== undefined)(`a host run by systemd${missing === undef
     expect(await ground.status(target)).toMatchObject({ current: { label: "2" }, drift: expect.arrayContaining(["web runs 1", "caisson-i.target is changed"]) as string[] });
     expect(await ground.deploy(target, web({ stack: "i", port: 8109, version: "3" }))).toMatchObject({ outcome: "done" });
     expect((await ground.status(target)).drift).toBeUndefined();
-  }, 40_000);
+  }, 120_000);
 
   it("refuses units that are another root's, and processes of a user who is not there", async () => {
     const [place] = ground.target("elsewhere").hosts;
     expect(await ground.deploy(ground.target("a", { hosts: [place!] }), web({ stack: "a", port: 8106, version: "9" }))).toMatchObject({ outcome: "not-done", problem: { code: "host-unfit", message: expect.stringMatching(/^`\/etc\/systemd\/system\/caisson-a-a-web.service` is there already, and not of this directory/) as string } });
     expect(await ground.deploy(ground.target("f", { user: "nobody-here" }), web({ stack: "f", port: 8106, version: "1" }))).toMatchObject({ outcome: "not-done", problem: { code: "host-unfit", message: expect.stringContaining("there is no user `nobody-here`") as string } });
     expect(await served(8101)).toBe("3");
-  }, 30_000);
+  }, 120_000);
 
   it("starts processes below a directory whose name means something to systemd and to sh", async () => {
     const [place] = ground.target("j").hosts;
@@ -132,7 +132,7 @@ describe.skipIf(missing !== undefined)(`a host run by systemd${missing === undef
     expect(await ground.deploy(target, web({ stack: "j", port: 8110, version: "1", process: { socket: true, notify: true } }))).toMatchObject({ outcome: "done" });
     expect(await served(8110)).toBe("1");
     expect(await ground.status(target)).toMatchObject({ health: "healthy", running: [{ release: "1" }] });
-  }, 30_000);
+  }, 120_000);
 
   it("tells what processes have said, by host and process, and goes on as they say more", async () => {
     const target = ground.target("g");
@@ -150,5 +150,5 @@ describe.skipIf(missing !== undefined)(`a host run by systemd${missing === undef
     controller.abort();
     await following;
     expect(ticks.length).toBeGreaterThan(3);
-  }, 30_000);
+  }, 120_000);
 });

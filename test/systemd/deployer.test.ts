@@ -47,14 +47,14 @@ describe.skipIf(missing !== undefined)(`a deploy user who is not root${missing =
     const tries = ["systemctl restart sshd.service", "systemctl link /srv/s/x.service", "systemctl daemon-reload", "systemctl stop caisson-s.target --root=/", "journalctl", "sh", "systemctl edit caisson-s-s-web.service"];
     for (const words of tries) expect((await host.run(`sudo -n ${words}`)).status).not.toBe(0);
     expect((await host.run("test -w /etc/systemd/system/caisson-s-s-web.service || test -w /etc/sudoers.d/caisson-s")).status).not.toBe(0);
-  }, 60_000);
+  }, 120_000);
 
   it("is told who answers when sudo asks for a password", async () => {
     await ground.sh("mv /etc/sudoers.d/caisson-s /root/kept");
     const target = ground.target("s", { as: "deploy", patience: { healthyDeadline: 3 } });
     expect(await ground.deploy(target, web({ stack: "s", port: 8401, version: "5" }))).toMatchObject({ outcome: "not-done", problem: { code: "host-unfit", message: expect.stringMatching(/^`deploy` may not run `(systemctl|journalctl) .*` with sudo and without a password; `caisson units` prints/) as string } });
     await ground.sh("mv /root/kept /etc/sudoers.d/caisson-s");
-  }, 30_000);
+  }, 120_000);
 
   it("may have his own systemd start processes, which outlive his logging out", async () => {
     const { user: _, ...target } = ground.target("u", { as: "deploy", patience: { healthyDeadline: 3 }, service: { kind: "systemd", scope: "user" } });
@@ -68,5 +68,5 @@ describe.skipIf(missing !== undefined)(`a deploy user who is not root${missing =
     await ground.sh("loginctl disable-linger deploy");
     expect(await ground.deploy(target, made("4"))).toMatchObject({ outcome: "not-done", problem: { message: "what `deploy` starts would end when `deploy` logs out; as root: loginctl enable-linger deploy" } });
     await ground.sh("loginctl enable-linger deploy");
-  }, 60_000);
+  }, 120_000);
 });
