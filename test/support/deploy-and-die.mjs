@@ -1,6 +1,6 @@
 /**
  * One change of a host by the compiled library, in a process that kills itself right before or right after it asks the agent for one step.
- * Its only argument is JSON: {store, root, action, stack, at, moment}; `at` counts the plan's steps from 0.
+ * Its only argument is JSON: {store, root, action, stack, at, moment}; `at` counts the plan's steps from 0; without it nothing kills this process from within.
  */
 import { applyPlan } from "../../dist/deploy/apply.js";
 import { createContext, findWanted, openStore, parseLabel, prepareDeploy, prepareRollback } from "../../dist/index.js";
@@ -10,6 +10,10 @@ const { store: directory, root, action, stack, at, moment, target } = JSON.parse
 const ctx = createContext({ cwd: root, env: process.env, report: () => undefined, signal: new AbortController().signal });
 const store = await openStore(ctx, directory);
 const change = action === "deploy" ? await prepareDeploy(ctx, store, await findWanted(ctx, store, undefined, stack), target) : await prepareRollback(ctx, store, target, parseLabel(stack.split("@")[1]));
+if (at === undefined) {
+  await change.apply();
+  process.exit();
+}
 const { plan } = change;
 await change[Symbol.asyncDispose]();
 let asked = 0;

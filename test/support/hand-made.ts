@@ -20,8 +20,8 @@ export interface Workbench extends AsyncDisposable {
   insist(): void;
 }
 
-export async function openWorkbench(env: Readonly<Record<string, string>> = {}): Promise<Workbench> {
-  const directory = await realpath(await mkdtemp(join(tmpdir(), "caisson deploy ")));
+export async function openWorkbench(env: Readonly<Record<string, string>> = {}, place: string = tmpdir()): Promise<Workbench> {
+  const directory = await realpath(await mkdtemp(join(place, "caisson deploy ")));
   const events: Event[] = [];
   const [controller, urgent] = [new AbortController(), new AbortController()];
   const ctx = createContext({ cwd: directory, env: { PATH: process.env["PATH"] ?? "", HOME: directory, USER: "tester", ...env }, report: (event) => events.push(event), signal: controller.signal, urgent: urgent.signal });

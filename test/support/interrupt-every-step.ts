@@ -101,7 +101,7 @@ async function carryOut(change: Interruptible, root: string, env: Readonly<Recor
 }
 
 /** The agent of a dead command goes back by itself; until it has, it holds the host. */
-async function untilUnlocked(bench: Workbench, root: string): Promise<void> {
+export async function untilUnlocked(bench: Workbench, root: string): Promise<void> {
   const take = ["flock", "--nonblock", join(root, ".lock"), "true"];
   for (let waited = 0; waited < 100; waited++) {
     if ((await bench.ctx.run(take, { cwd: root, env: bench.ctx.env })).status === 0) return;

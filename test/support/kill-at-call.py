@@ -1,0 +1,72 @@
+"""Run the agent, and kill somebody right before its N-th call that changes something; calls of its workers count with its own.
+
+`kill-at-call.py -I AGENT WORDS...`, as python3 is called; CAISSON_TEST_KILL is `N WHO FILE`. WHO is
+`agent` (with its workers, as kill -9 of it does), `worker` (only the process that calls, as where memory runs out),
+`command` (whoever started the agent) or `nobody`. FILE gets the number of calls; it is made by the first agent, and
+one that finds it is left alone. Right before one call is right after the one before it.
+AGENT is imported, so that it is compiled once for all.
+"""
+import ctypes
+import mmap
+import os
+import signal
+import struct
+import sys
+
+CALLS = ("write", "pwrite", "fsync", "rename", "replace", "link", "symlink", "unlink", "remove", "mkdir", "rmdir", "chmod", "fchmod", "chown", "truncate", "ftruncate", "utime")
+LIBC_CALLS = ("syncfs", "syscall", "fallocate64")
+
+def count():
+    number = struct.unpack("<q", shared[:8])[0] + 1
+    shared[:8] = struct.pack("<q", number)
+    if number < at or (who == "command" and number > at):
+        return
+    if who == "agent":
+        os.kill(agent, signal.SIGKILL)
+    if who in ("agent", "worker"):
+        os.kill(os.getpid(), signal.SIGKILL)
+    if who == "command":
+        os.kill(command, signal.SIGKILL)
+
+def counted(call):
+    def counting(*words, **more):
+        count()
+        return call(*words, **more)
+    return counting
+
+class Libc:
+    """The C library, of which some calls count."""
+
+    def __init__(self, library):
+        self.library = library
+
+    def __getattr__(self, name):
+        call = getattr(self.library, name)
+        return counted(call) if name in LIBC_CALLS else call
+
+def watch():
+    """From here on calls count."""
+    plain_open, plain_library = os.open, ctypes.CDLL
+
+    def counted_open(path, flags, *words, **more):
+        if flags & os.O_CREAT:
+            count()
+        return plain_open(path, flags, *words, **more)
+
+    os.open = counted_open
+    ctypes.CDLL = lambda *words, **more: Libc(plain_library(*words, **more))
+    for name in CALLS:
+        setattr(os, name, counted(getattr(os, name)))
+
+at, who, path = os.environ.pop("CAISSON_TEST_KILL", "0 nobody /dev/null").split(" ", 2)
+at, agent, command = int(at), os.getpid(), os.getppid()
+program, words = sys.argv[2], sys.argv[3:]
+sys.path.insert(0, os.path.dirname(program))
+main = __import__(os.path.basename(program)[:-len(".py")]).main
+if not os.path.exists(path):
+    with open(path, "w+b") as file:
+        file.truncate(8)
+        file.flush()
+        shared = mmap.mmap(file.fileno(), 8)
+    watch()
+sys.exit(main(words))

@@ -1,0 +1,36 @@
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { delimiter, join } from "node:path";
+
+/** Who is killed: the agent with its workers, the one process of it that makes the call, the command that started it, or nobody, where calls are only counted. */
+export type Victim = "agent" | "worker" | "command" | "nobody";
+
+export interface CallKiller {
+  /** What the command is run with: its first agent counts every call that changes something, and the n-th kills. */
+  env(at: number, victim: Victim): { readonly PATH: string; readonly CAISSON_TEST_KILL: string };
+  /** How many calls the first agent of the last command with this environment has made; undefined where it never began. */
+  counted(env: { readonly CAISSON_TEST_KILL: string }): number | undefined;
+  /** The PATH of commands whose agents are left alone, and need not be compiled again. */
+  readonly path: string;
+}
+
+let killers = 0;
+
+/** A `python3` of its own in a directory there, through which agents on this machine are killed at a call. `before`: a program and its words that it is started by. */
+export function makeCallKiller(directory: string, before: readonly string[] = []): CallKiller {
+  const place = mkdtempSync(join(directory, "killer-"));
+  const python = execFileSync("python3", ["-c", "import sys; print(sys.executable)"], { encoding: "utf8" }).trim();
+  const bin = join(place, "bin");
+  mkdirSync(bin);
+  const words = [...before, python, "-I", "-X", `pycache_prefix=${join(place, "cache")}`, join(import.meta.dirname, "kill-at-call.py")].map((word) => `'${word}'`).join(" ");
+  writeFileSync(join(bin, "python3"), `#!/bin/sh\ncase "$2" in */agent.py) exec ${words} "$@" ;; esac\nexec '${python}' "$@"\n`, { mode: 0o755 });
+  const path = `${bin}${delimiter}${process.env["PATH"] ?? ""}`;
+  return {
+    path,
+    env: (at, victim) => ({ PATH: path, CAISSON_TEST_KILL: `${at} ${victim} ${join(place, `calls-${killers++}`)}` }),
+    counted: ({ CAISSON_TEST_KILL }) => {
+      const file = CAISSON_TEST_KILL.split(" ").slice(2).join(" ");
+      return existsSync(file) ? Number(readFileSync(file).readBigInt64LE()) : undefined;
+    },
+  };
+}
