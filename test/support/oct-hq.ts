@@ -24,7 +24,7 @@ export interface Hq extends AsyncDisposable {
   /** Everything that came so far, in order. */
   readonly messages: readonly TurretMessage[];
   publish(command: "start" | "stop" | "kill" | "status_request"): void;
-  /** The first message from the `after`th on that is so, which may be still to come; an error after half a minute, or as soon as `ended` says that nothing more will come. */
+  /** The first message from the `after`th on that is so, which may be still to come; an error after two minutes, or as soon as `ended` says that nothing more will come. */
   until(wanted: (message: TurretMessage) => boolean, options?: { readonly after?: number; readonly ended?: Promise<unknown> }): Promise<TurretMessage>;
 }
 
@@ -56,7 +56,7 @@ export async function startHq(address = "127.0.0.1"): Promise<Hq> {
     until: async (wanted, { after = 0, ended } = {}) => {
       const over: unknown[] = [];
       ended?.then((how) => over.push(how), (error: unknown) => over.push(error));
-      for (const end = Date.now() + 30_000; Date.now() < end && over.length === 0; await sleep(20)) {
+      for (const end = Date.now() + 120_000; Date.now() < end && over.length === 0; await sleep(20)) {
         const found = messages.slice(after).find(wanted);
         if (found !== undefined) return found;
       }

@@ -40,7 +40,7 @@ function processesOf(directory: string): readonly string[] {
   return texts.filter((text) => text.includes(directory));
 }
 
-describe.skipIf(older === undefined)("caisson turret start (needs a CPython of 3.6 to 3.11)", () => {
+describe.skipIf(older === undefined)("caisson turret start (needs a CPython of 3.6 to 3.11)", { timeout: 180_000 }, () => {
   const python = older as Python;
 
   it.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)("row O13: %s is passed on, nothing stays behind, and that is no failure", async (signal) => {

@@ -61,7 +61,7 @@ async function untilGone(directory: string): Promise<void> {
   expect(running(directory)).toEqual([]);
 }
 
-it("row O7: a stack with a turret, deployed to two places, starts a turret in each, which their HQ sees; the next release and the way back replace them", async () => {
+it("row O7: a stack with a turret, deployed to two places, starts a turret in each, which their HQ sees; the next release and the way back replace them", { timeout: 180_000 }, async () => {
   configure("1.0", 1);
   caisson("build", "--on-disk", "--to-stack", "1", "--create");
   expect(caisson("deploy", "1", "--to", "workers")).toContain("active  (was: none)");
@@ -85,7 +85,7 @@ it("row O7: a stack with a turret, deployed to two places, starts a turret in ea
   }
 });
 
-it("row O7: caisson up runs a workspace of turrets, and ends them with itself", async () => {
+it("row O7: caisson up runs a workspace of turrets, and ends them with itself", { timeout: 180_000 }, async () => {
   configure("1.0", 1);
   const up = spawn("caisson", ["up"], { cwd: work, env: home.env });
   const ended = once(up, "close");

@@ -34,7 +34,7 @@ async function expectLife(hq: Hq, ended: Promise<unknown>, cannonsKey: "canons" 
 
 const pythons: readonly (readonly [string, Python | undefined, "tar" | "tar.gz"])[] = [["up to 3.11", older, "tar"], ["from 3.12 on", newer, "tar.gz"]];
 
-describe.each(pythons)("on a Python %s", (_, python, format) => {
+describe.each(pythons)("on a Python %s", { timeout: 180_000 }, (_, python, format) => {
   it.skipIf(python === undefined)("rows O7, O8: the real oct-turrets starts from our archive, talks to its HQ, and is stopped by it (needs such a CPython)", async () => {
     await using worker = await startWorker(python as Python);
     await using hq = await startHq();
@@ -65,7 +65,7 @@ describe.each(pythons)("on a Python %s", (_, python, format) => {
   });
 });
 
-describe.skipIf(older === undefined)("on the Python that is here (needs a CPython of 3.6 to 3.11)", () => {
+describe.skipIf(older === undefined)("on the Python that is here (needs a CPython of 3.6 to 3.11)", { timeout: 180_000 }, () => {
   const python = older as Python;
 
   it("row O7: the second start makes nothing, and needs no network", async () => {
