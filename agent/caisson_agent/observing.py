@@ -133,6 +133,8 @@ def step_observe(root, request):
         "releases": releases, "treesDigest": "sha256:" + hashlib.sha256("".join(name + "\n" for name in there).encode("ascii")).hexdigest(), "facts": dict(host_facts(root.path), account=account()), "clock": time.time(),
     }
     state.update({"recovered": recovered} if recovered else {})
+    units = current and tried(hash_of, root.at("units", current + ".json"))
+    state.update({"units": "sha256:" + units} if units else {})
     values = environment_facts(root)
     state.update({"environment": values} if values else {})
     trouble = trouble_in(root)

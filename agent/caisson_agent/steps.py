@@ -16,6 +16,7 @@ from .files import (
 from .intact import compare_trees
 from .interpreters import find_interpreter
 from .parts import Part, choose_interpreter
+from .units import forget_units, units_wait
 from .users import give_shared
 from .values import (
     PACKAGE,
@@ -102,7 +103,7 @@ def step_activate(root, request):
     """Let `current` lead to a staged release; until `confirm` it may be taken back at any time, and will be when the controller is lost."""
     label, current, service = checked_label(request["release"]), root.linked("current"), request.get("service")
     values = waiting_environment(root)
-    if current == label and (values is None or root.unsettled() is not None):
+    if current == label and ((values is None and not units_wait(root, label)) or root.unsettled() is not None):
         return False, None
     if current != request["saw"] or root.unsettled() is not None:
         raise Refused("host-changed", "`current` leads to %s%s, expected %s" % (current, " and is not confirmed" if root.unsettled() else "", request["saw"]))
@@ -137,6 +138,7 @@ def step_confirm(root, request):
         root.note("confirmed", entry["from"], label)
         fault("confirm", "middle")
         root.keep_previous(entry["from"] if entry["from"] != label else None)
+        forget_units(root, label)
         sweep_environments(root)
     return entry is not None, None
 

@@ -22,15 +22,33 @@ def step_units(root, request):
     for file in wanted["files"]:
         checked(file["name"], OWN_UNIT, "name of a unit")
     check_manager(manager, wanted)
-    if wanted == known:
-        return False, None
     os.makedirs(root.at("units"), exist_ok=True)
-    new = root.at("units", ".new-%s-%s" % (label, random_word()))
-    write_new(new, [canonical_json(wanted)])
-    sync_path(new)
-    os.rename(new, root.at("units", label + ".json"))
-    sync_path(root.at("units"))
+    if wanted == known:
+        forget_units(root, label)
+        return False, None
+    if root.linked("current") == label:
+        keep_units(root, before_path(root, label), known)  # the way back of a switch from a release to itself
+    keep_units(root, root.at("units", label + ".json"), wanted)
     return True, None
+
+def keep_units(root, path, value):
+    new = root.at("units", ".new-%s" % random_word())
+    write_new(new, [canonical_json(value)])
+    sync_path(new)
+    os.rename(new, path)
+    sync_path(root.at("units"))
+
+def before_path(root, label):
+    """Where the units lie that the current release had before others were kept for it."""
+    return root.at("units", label + ".before.json")
+
+def forget_units(root, label):
+    """The current release stays with the units that it has."""
+    tried(os.unlink, before_path(root, label))
+
+def units_wait(root, label):
+    """Whether the current release is to have other units than those that it runs with."""
+    return os.path.exists(before_path(root, label))
 
 def units_of(root, label):
     """What systemd is told of a release; None where nobody has said it."""
@@ -103,6 +121,13 @@ def end_units(root, label, scope):
 
 def return_units(root, old, new, scope):
     """The processes of the old release again, whatever has become of those of the new one; none where there was none before."""
+    if old == new and units_wait(root, old) and read_json(before_path(root, old)) is not None:
+        os.rename(before_path(root, old), root.at("units", old + ".json"))
+    elif old == new and units_wait(root, old):
+        end_units(root, new, scope)
+        tried(os.unlink, root.at("units", old + ".json"))
+        os.unlink(before_path(root, old))
+        return
     if old is None or units_of(root, old) is None:
         end_units(root, new, scope)
     else:

@@ -3,7 +3,7 @@ import type { Descriptor, Digest, HostAddress, HostPlan, HostState, PackageName,
 import { checkFit } from "./fit.ts";
 import { asTarget, checkCrossing, checkModes, checkUser, environmentSteps, maySpoilTrees, planHooks, releaseOf, withHooks, type HostHooks, type WantedEnvironment } from "./hook-steps.ts";
 import { cheapest, sentBytes, type Receive, type Sending, type Sendings } from "./sending.ts";
-import { checkProcesses, healthOf, unitSteps, type Place } from "./service-steps.ts";
+import { checkProcesses, hasOtherUnits, healthOf, unitSteps, type Place } from "./service-steps.ts";
 
 /** A payload with the address of its document. */
 export interface PayloadDocument {
@@ -135,15 +135,17 @@ function planHost(request: DeployRequest, { host, state }: ObservedHost, hooks: 
   const whole = total([...uniqueBlobs(payloads.flatMap(({ blobs }) => blobs)), ...treesOf(documents).map(({ document }) => document), ...documents.map(({ document }) => document)]);
   const values = environmentSteps(request.environment, state, payloads.map((payload) => payload.package));
   const isKept = releaseOf(state, ref.label)?.state === "kept";
-  if (state.current === ref.label && values.length === 0 && !isKept) return { ...plan, steps: [], sendBytes: 0, keptBytes: whole, restarts: [] };
+  const place = { stack: ref.name, root: host.root };
+  const otherUnits = request.starts !== true && hasOtherUnits(target, place, state, ref.label, payloads);
+  if (state.current === ref.label && values.length === 0 && !isKept && !otherUnits) return { ...plan, steps: [], sendBytes: 0, keptBytes: whole, restarts: [] };
   const making = isStaged(request, state) ? [] : stageSteps(request, documents, state);
   const sendBytes = sentBytes(making.filter((step) => step.step === "receive"));
   const starts = request.starts === true;
   const restarts = starts || target.service.kind !== "none" ? payloads.flatMap(({ processes }) => processes.filter(({ schedule }) => schedule === undefined).map(({ name }) => name)) : [];
   const back = starts ? {} : backSteps(target, state.current, payloadsOn(target, host, request.payloadsNow?.({ host, state }) ?? []));
-  const switching = withHooks(switchSteps(target, { stack: ref.name, root: host.root }, ref.label, state.current, payloads, starts), hooks, maySpoilTrees(target, state.facts, hooks));
-  // What is current but not confirmed lacks only that; other values for it need a switch of their own.
-  const needed = state.current === ref.label && values.length === 0 ? switching.filter(({ step }) => step !== "activate") : switching;
+  const switching = withHooks(switchSteps(target, place, ref.label, state.current, payloads, starts), hooks, maySpoilTrees(target, state.facts, hooks));
+  // What is current but not confirmed lacks only that; other values or units for it need a switch of their own.
+  const needed = state.current === ref.label && values.length === 0 && !otherUnits ? switching.filter(({ step }) => step !== "activate") : switching;
   const steps = asTarget(target, [...making, ...values, ...hooks.stage, ...needed]);
   return { ...plan, ...back, steps, sendBytes, keptBytes: whole - sendBytes, restarts, hooks: steps.filter(({ step }) => step === "hook").length };
 }

@@ -1,5 +1,6 @@
 import { groupName, unitsOf } from "../formats/index.ts";
-import type { Health, HostFacts, Label, PackageName, Payload, Problem, Process, Step, Target } from "../model/index.ts";
+import type { Health, HostFacts, HostState, Label, PackageName, Payload, Problem, Process, Step, Target } from "../model/index.ts";
+import { hashJson } from "../system/index.ts";
 import { chooseProcesses } from "./choose-processes.ts";
 
 /** Where a stack goes on one host. */
@@ -14,6 +15,12 @@ export function unitSteps({ service, user }: Target, { stack, root }: Place, rel
   const packages = payloads.map((payload) => ({ package: payload.package, processes: startedProcesses(payload) }));
   const units = payloads.length === 0 ? {} : { units: unitsOf({ stack, root, scope: service.scope, packages, ...(user === undefined ? {} : { user }) }) };
   return [{ step: "units", release, service, ...units }];
+}
+
+/** Whether systemd knows another process table of the current release than it is to have: a target's settings may change without its stack. */
+export function hasOtherUnits(target: Target, place: Place, state: HostState, release: Label, payloads: readonly Payload[]): boolean {
+  const [step] = unitSteps(target, place, release, payloads);
+  return state.current === release && step?.step === "units" && step.units !== undefined && hashJson(step.units) !== state.units;
 }
 
 /** What a service manager looks after: what is started, and what a timer starts. */

@@ -72,6 +72,8 @@ export interface HostState {
   /** Trees from which nothing can be taken; comes with `trees`. */
   readonly damaged?: readonly Digest[];
   readonly facts: HostFacts;
+  /** The digest of what systemd was told of the current release; undefined where it was told nothing. */
+  readonly units?: Digest;
   /** The values that are in force: the HMAC-SHA256 of their bytes with a key of this host's, both in hex, and whose they are. */
   readonly environment?: { readonly key: string; readonly digest: string; readonly packages: readonly PackageName[] };
   /** Why nothing can be deployed there: what is wrong with the root's directories, in a sentence with the cure. */

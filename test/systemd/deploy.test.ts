@@ -126,6 +126,25 @@ describe.skipIf(missing !== undefined)(`a host run by systemd${missing === undef
     expect(await served(8101)).toBe("3");
   }, 120_000);
 
+  it("starts by systemd, and then as another user, what the same stack was before, and goes back from that as well", async () => {
+    const target = ground.target("m");
+    const made = web({ stack: "m", port: 8111, version: "1" });
+    const { user: _, ...bare } = target;
+    expect(await ground.deploy({ ...bare, service: { kind: "none" } }, made)).toMatchObject({ outcome: "done" });
+    expect(await ground.again(target, "1")).toMatchObject({ outcome: "done", from: "1", now: "1" });
+    expect(await served(8111)).toBe("1");
+    expect(await ground.again(target, "1")).toMatchObject({ outcome: "unchanged" });
+    await ground.sh("useradd --system second");
+    expect(await ground.again({ ...target, user: "second" }, "1")).toMatchObject({ outcome: "done", from: "1", now: "1" });
+    const owner = () => ground.sh("ps -o user= -p $(systemctl show -p MainPID --value caisson-m-m-web.service)");
+    expect(await owner()).toBe("second");
+    // A user who may not even enter the directory.
+    await ground.sh("useradd --system third && mkdir -p /etc/systemd/system/caisson-m-m-web.service.d && printf '[Service]\\nInaccessiblePaths=/srv/m/versions\\n' > /etc/systemd/system/caisson-m-m-web.service.d/x.conf");
+    expect(await ground.again({ ...target, user: "third" }, "1")).toMatchObject({ outcome: "undone", now: "1" });
+    await ground.sh("rm -r /etc/systemd/system/caisson-m-m-web.service.d && systemctl daemon-reload && systemctl restart caisson-m-m-web.service");
+    expect([await owner(), await ground.sh("ls /srv/m/units")]).toEqual(["second", "1.json"]);
+  }, 120_000);
+
   it("starts processes below a directory whose name means something to systemd and to sh", async () => {
     const [place] = ground.target("j").hosts;
     const target = ground.target("j", { hosts: [{ ...place!, root: "/srv/100% of it" }] });
