@@ -33,10 +33,25 @@ function member(path: string, name: string): string {
   return execFileSync("tar", ["xOf", join(ground.directory, path), name], { encoding: "utf8" });
 }
 
+/** Root may read everything. */
+async function asNobody<Result>(work: () => Promise<Result>): Promise<Result> {
+  if (process.geteuid?.() !== 0) return await work();
+  try {
+    process.seteuid?.(65_534);
+    return await work();
+  } finally {
+    process.seteuid?.(0);
+  }
+}
+
 /** What is said of each turret that has no archive. */
 async function failures(...turrets: readonly unknown[]): Promise<readonly string[]> {
   configure(...turrets);
-  return (await pack()).turrets.flatMap((turret) => (turret.state === "failed" ? [`${turret.problem.file ?? ""}:${turret.problem.line ?? ""} ${turret.problem.key ?? ""}: ${turret.problem.message}`] : []));
+  return failuresOf(await pack());
+}
+
+function failuresOf({ turrets }: PackedTurrets): readonly string[] {
+  return turrets.flatMap((turret) => (turret.state === "failed" ? [`${turret.problem.file ?? ""}:${turret.problem.line ?? ""} ${turret.problem.key ?? ""}: ${turret.problem.message}`] : []));
 }
 
 function listing(): readonly string[] {
@@ -195,6 +210,23 @@ describe("packing", () => {
 });
 
 describe("hostile files", () => {
+  it("row O11: a script or a folder that may not be read is named, by file and key", async () => {
+    ground.write({ "a project/mine.py": SCRIPT, "a project/mine/x": "", "a project/half/mine/x": "", "a project/part/x": "" });
+    for (const path of ["mine.py", "mine", "half/mine", "part/x"]) chmodSync(join(ground.directory, "a project", path), 0);
+    const turrets = [{ ...navigation, script: "mine.py" }, { ...navigation, name: "good" }, ...["mine", "half", "part"].map((name) => ({ ...navigation, name, extra_files: [name] }))];
+    configure(...turrets);
+    await pack();
+    for (const path of [".", "a project"]) chmodSync(join(ground.directory, path), 0o777);
+    const said = failuresOf(await asNobody(() => pack()));
+    for (const path of ["mine", "half/mine"]) chmodSync(join(ground.directory, "a project", path), 0o700);
+    expect(said.map((line) => line.replace(/^.*?: (?=`)/, ""))).toEqual([
+      "`script` of `navigation` names `mine.py`, which cannot be read",
+      "`extra_files` of `mine` has a folder that cannot be read: `mine`",
+      "`extra_files` of `half` has a folder that cannot be read: `half`",
+      "`extra_files` of `part` names `part/x`, which cannot be read",
+    ]);
+  });
+
   it("a script that is a link to outside of the project is refused, one within it is taken", async () => {
     ground.write({ "outside.py": SCRIPT });
     symlinkSync("../outside.py", join(ground.directory, "a project/out.py"));

@@ -1,7 +1,7 @@
-import { realpathSync, statSync } from "node:fs";
+import { closeSync, openSync, realpathSync, statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { basename, join, posix, relative, resolve, sep } from "node:path";
-import { fail, type Bytes } from "../../model/index.ts";
+import { CaissonError, fail, type Bytes } from "../../model/index.ts";
 import { compareMembers, turretFormatNumber, type NewMember } from "../../formats/index.ts";
 import { errorCode, ownPath, walk } from "../../system/index.ts";
 import { printSetup } from "./setup.ts";
@@ -81,7 +81,17 @@ async function* findExtra(directory: string, turret: Turret, path: string, how: 
   else wrong(turret, "extra_files", `holds the project itself: \`${path}\``, "name the files and folders in it");
 }
 
+/** @throws CaissonError where something in it may not be looked at */
 async function* findInFolder(turret: Turret, path: string, base: string, found: Found): AsyncIterable<Found> {
+  try {
+    yield* walkFolder(turret, path, base, found);
+  } catch (error) {
+    if (error instanceof CaissonError || errorCode(error) === undefined) throw error;
+    wrong(turret, "extra_files", `has a folder that cannot be read: \`${path}\``, undefined, error);
+  }
+}
+
+async function* walkFolder(turret: Turret, path: string, base: string, found: Found): AsyncIterable<Found> {
   const emptied = new Map<string, Found>([["", { ...found, path: `${base}/` }]]);
   for await (const entry of walk(found.real, (below) => !isRubbish(below))) {
     if (isRubbish(entry.path)) continue;
@@ -93,7 +103,7 @@ async function* findInFolder(turret: Turret, path: string, base: string, found: 
     const shown = posix.join(path, entry.path);
     const real = join(found.real, entry.path);
     if (entry.kind === "directory") emptied.set(entry.path, { path: `${member}/`, real, mode: 0o755, size: 0 });
-    else if (entry.kind === "file") yield { path: member, real, mode: entry.mode, size: entry.size };
+    else if (entry.kind === "file") yield { ...look(found.real, turret, "extra_files", real, shown), path: member };
     else yield followLink(turret, entry.kind, shown, real, found.real, member);
   }
   yield* emptied.values();
@@ -111,6 +121,8 @@ function look(directory: string, turret: Turret, key: string, path: string, show
   try {
     const real = realpathSync.native(resolve(directory, path));
     const found = statSync(real);
+    // Whether it may be read is known by trying; a pipe would wait for its other end.
+    if (found.isFile()) closeSync(openSync(real, "r"));
     return { path, real, mode: found.mode, size: found.size, isFile: found.isFile(), isDirectory: found.isDirectory() };
   } catch (error) {
     const code = errorCode(error);
