@@ -19,6 +19,7 @@ SETS = ".env"  # one directory for each set of values
 IN_FORCE = "env"  # a link to one of them
 WAITING = ".env-next"  # a link to the one that the next switch brings into force, or to the one that a switch took out of it
 KEY = ".key"
+SET = r"\d+-[0-9a-f]{12}\Z"  # a set's name: nothing else in that directory is ours
 ASSIGNMENT = re.compile(br"([A-Za-z_][A-Za-z0-9_]*)=\"((?:[^\"\\$`\0]|\\[\"\\$`])*)\"\n")
 LONGEST = 1 << 22  # bytes of all values together
 SHORTEST_SECRET = 4  # bytes; shorter values are in every text
@@ -52,6 +53,9 @@ def step_environment(root, request):
     parse_values(data)
     if in_force_already(root, packages, data):
         return False, None
+    for place, is_ours in ((root.at(IN_FORCE), os.path.islink), (root.at(SETS), os.path.isdir)):
+        if os.path.lexists(place) and not is_ours(place):
+            raise Refused("host-unfit", "`%s` is none of Caisson's; move it away, or choose another root" % place)
     if os.path.lexists(root.at(WAITING)):
         os.unlink(root.at(WAITING))
     os.makedirs(root.at(SETS), 0o700, exist_ok=True)
@@ -134,7 +138,7 @@ def sweep_environments(root):
     """Remove every set that is not in force."""
     link = read_link(root.at(IN_FORCE))
     tried(os.unlink, root.at(WAITING))
-    for name in root.names(SETS):
+    for name in root.names(SETS, SET):
         if "%s/%s" % (SETS, name) != link:
             remove_tree(root.at(SETS, name))
 

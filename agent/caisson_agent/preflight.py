@@ -20,10 +20,10 @@ def trouble_in(root):
     """What is wrong with the first directory or file that is not as it must be, in a sentence; None where all is well."""
     if not os.path.lexists(root.path):
         return blocked_above(root.path)
-    places = [root.path] + [root.at(name) for name in OURS + ("shared",)] + [root.at("versions", label) for label in root.names("versions", LABEL) if os.path.isdir(root.at("versions", label)) and not os.path.islink(root.at("versions", label))]
+    places = [root.path] + [root.at(name) for name in OURS] + [root.at("versions", label) for label in root.names("versions", LABEL) if os.path.isdir(root.at("versions", label)) and not os.path.islink(root.at("versions", label))]
     for place in places:
-        found = tried(os.lstat, place)
-        trouble = found and trouble_of(root, place, found)
+        found = tried(os.stat, place)  # where one is a link, it leads to another disk
+        trouble = trouble_of(root, place, found) if found and stat.S_ISDIR(found.st_mode) else None
         if trouble:
             return trouble
     for name in WRITTEN:
@@ -33,12 +33,9 @@ def trouble_in(root):
     return None
 
 def trouble_of(root, place, found):
-    top, shared = place == root.path, place == root.at("shared")
-    release = os.path.dirname(place) == root.at("versions")
-    if found.st_uid != os.geteuid() and not top and not shared:
+    top, release = place == root.path, os.path.dirname(place) == root.at("versions")
+    if found.st_uid != os.geteuid() and not top:
         return "`%s` belongs to `%s`, and this agent is `%s`; deploy as `%s`, or: chown -R %s %s" % (place, name_of(found.st_uid), account(), name_of(found.st_uid), account(), quoted(place))
-    if shared:
-        return None if stat.S_ISDIR(found.st_mode) else "`%s` is not a directory; move it away" % place
     if found.st_mode & stat.S_IWOTH and not (top and found.st_mode & stat.S_ISVTX):
         return "`%s` may be written by everybody; chmod o-w %s" % (place, quoted(place))
     wanted = os.R_OK | os.X_OK | (0 if release else os.W_OK)

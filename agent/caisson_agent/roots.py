@@ -24,7 +24,7 @@ from .services import return_service
 from .trees import Blobs
 from .values import JOURNAL_RESERVE, LABEL, Refused, explained, random_word
 
-UNPUBLISHED = (("trees", r"\.(new|trash)-"), ("versions", r"\.(new|trash)-"), ("units", r"\.new-"), ("", r"\.(incoming|env-next)\Z"), (".env", r"\.new-"), (".agent", r"\.new-"))
+UNPUBLISHED = (("trees", r"\.(new|trash)-"), ("versions", r"\.(new|trash)-"), ("units", r"\.new-"), ("", r"\.(incoming|env-next)\Z"), (".env", r"\.new-\d+-[0-9a-f]{12}\Z"), (".agent", r"\.new-"))
 
 def described_holder(holder):
     """Who holds a host, since when, and for what, in a sentence."""

@@ -126,6 +126,22 @@ describe("values of the environment", () => {
     expect((await deploy(wanted, { ...target(), environment: [] })).result).toMatchObject({ outcome: "unchanged" });
   });
 
+  it.each([
+    ["a directory `env`", "env", "mkdir app/env && echo mine > app/env/hello"],
+    ["a file `.env`", ".env", "echo mine > app/.env"],
+    ["a directory `.env`", undefined, "mkdir -p app/.env/bin app/.env/.new-venv && echo mine > app/.env/bin/python"],
+  ])("take nobody's place: %s of somebody else stays as it is", async (_, refused, spoil) => {
+    const { environment: __, ...silent } = target();
+    await deploy(await makeStack(bench.store, version("1.0")), silent);
+    execFileSync("sh", ["-c", spoil], { cwd: bench.directory });
+    const before = execFileSync("sh", ["-c", "find app/env app/.env -type f -exec grep -H mine {} + || true"], { cwd: bench.directory, encoding: "utf8" });
+    write("PASSWORD=one\n");
+    const { result } = await deploy(await makeStack(bench.store, version("1.1")));
+    expect([result?.outcome, result?.problem?.message]).toEqual(refused === undefined ? ["done", undefined] : ["not-done", `\`${join(bench.directory, "app", refused)}\` is none of Caisson's; move it away, or choose another root`]);
+    await deploy(await makeStack(bench.store, version("1.2")), silent);
+    expect(execFileSync("sh", ["-c", "find app/env app/.env -type f -exec grep -H mine {} + || true"], { cwd: bench.directory, encoding: "utf8" })).toBe(before);
+  });
+
   it("are refused with their file and line before any host is asked", async () => {
     write("PASSWORD=one\nhunter2\n");
     await expect(prepareDeploy(bench.ctx, bench.store, await makeStack(bench.store, version("1.0")), target())).rejects.toMatchObject({ code: "config-invalid", problems: [{ file: ".env", line: 2, message: "this line is no assignment" }] });
