@@ -131,12 +131,21 @@ export async function warnOfOldScript(ctx: Context, directory: string, turret: T
 async function* readPieces(path: string): Bytes {
   const buffer = buffers.pop() ?? Buffer.allocUnsafeSlow(PIECE);
   // What was just written or looked at lies in memory: to ask another thread for it takes longer than to have it.
-  const file = openSync(path, "r");
+  const file = openOrFail(path);
   try {
     for (let length = readSync(file, buffer, 0, PIECE, null); length > 0; length = readSync(file, buffer, 0, PIECE, null)) yield buffer.subarray(0, length);
   } finally {
     closeSync(file);
     buffers.push(buffer);
+  }
+}
+
+/** It was there when it was looked at. */
+function openOrFail(path: string): number {
+  try {
+    return openSync(path, "r");
+  } catch (error) {
+    return fail({ code: "permission", message: `cannot read \`${path}\``, hint: "somebody moved it meanwhile; run the same command again" }, error);
   }
 }
 
