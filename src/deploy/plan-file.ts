@@ -72,7 +72,7 @@ const hookOf = { release: label, package: packageName, hook: object({ at: oneOf(
 
 const step = byWord("step", {
   receive: object({ step: oneOf("receive"), blob, source: optional(source), packed: optional(object({ size: integer(), base: optional(object({ path: text(), source })) })) }),
-  tree: object({ step: oneOf("tree"), id: digest, document: blob, python: optional(text("a Python, `3.11`", (word) => /^3\.\d+$/.test(word))), like: optional(list(digest)) }),
+  tree: object({ step: oneOf("tree"), id: digest, document: blob, python: optional(text("a Python, `3.11`", (word) => /^3\.\d+$/.test(word))), like: optional(list(digest)), bytecode: optional(shapes.boolean()) }),
   stage: object({ step: oneOf("stage"), release: label, stack: object({ name: packageName, digest }), payloads: list(blob), user }),
   environment: object({ step: oneOf("environment"), packages: list(packageName), names: list(text("a variable's name", (word) => /^[A-Za-z_][A-Za-z0-9_]*$/.test(word))) }),
   hook: object({ step: oneOf("hook"), ...hookOf, user }),

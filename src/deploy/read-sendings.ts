@@ -7,9 +7,9 @@ import { isStaged, type DeployRequest, type ObservedHost, type PayloadDocument }
 import { payloadPath, treePath, type Receive, type Sending, type Sendings } from "./sending.ts";
 import { openWire, type Wire } from "./wire.ts";
 
-/** A tree whose own files are less than this share of it is worth taking apart. */
+/** A large tree of which more than this share is new is not worth taking apart. */
 const SHARE = 0.5;
-/** What is larger is never told by its difference to something else. */
+/** What is larger is never told by its difference to something else; what is smaller is always looked at. */
 const SMALL = 1 << 20;
 /** Blobs that are packed at once. */
 const PACKING = 4;
@@ -98,7 +98,7 @@ async function readFormers(store: Store, ref: TreeRef, payload: Payload, befores
 async function fromFormer(store: Store, wire: Wire, ref: TreeRef, tree: Tree, former: Former): Promise<readonly Sending[]> {
   const there = new Map(filesOf(former.tree).map((file) => [file.digest, file]));
   const lacking = [...new Map(filesOf(tree).filter((file) => !there.has(file.digest) && file.source.from !== "inline").map((file) => [file.digest, file])).values()];
-  if (sizeOf(lacking) > sizeOf(filesOf(tree)) * SHARE) return [];
+  if (sizeOf(lacking) > Math.max(SMALL, sizeOf(filesOf(tree)) * SHARE)) return [];
   // Our own copy of what hosts have may be swept away; theirs then helps nobody to tell a difference.
   const ours = new Map(await inTurn([...sourceBlobs(former.tree)], async (digest) => [[digest, await store.has(digest)] as const]));
   const places = new Map(filesOf(former.tree).map((file) => [placeOf(file), file]));
