@@ -20,7 +20,7 @@ async function packed(worker: Worker, hq: Hq, more: Readonly<Record<string, unkn
   return `project/navigation.${format}`;
 }
 
-/** The whole of a turret's life as its HQ sees it: it reports, fires, and is stopped. */
+/** The whole of a turret's life as its HQ sees it: it reports, fires, is stopped before time, and is ended. */
 async function expectLife(hq: Hq, ended: Promise<unknown>, cannonsKey: "canons" | "cannons" = "cannons"): Promise<void> {
   expect(await hq.until(({ status }) => status === "ready", { ended })).toMatchObject({ turret: "navigation", script: "test_scripts/v_user.py", rampup: 0, [cannonsKey]: 1 });
   hq.publish("status_request");
@@ -28,6 +28,9 @@ async function expectLife(hq: Hq, ended: Promise<unknown>, cannonsKey: "canons" 
   hq.publish("start");
   await hq.until(({ status }) => status === "Running");
   expect(await hq.until(({ scriptrun_time: time }) => time !== undefined)).toMatchObject({ error: "" });
+  const before = hq.messages.length;
+  hq.publish("stop");
+  await hq.until(({ status }) => status === "ready", { after: before, ended });
   hq.publish("kill");
   await hq.until(({ status }) => status === "Killed");
 }
@@ -39,9 +42,12 @@ describe.each(pythons)("on a Python %s", { timeout: 180_000 }, (_, python, forma
     await using worker = await startWorker(python as Python);
     await using hq = await startHq();
     const { ended } = worker.start({ tar: await packed(worker, hq, {}, {}, format) });
+    await hq.until(({ status }) => status === "ready", { ended });
+    expect(worker.lines.filter((line) => line.includes("starting turret"))).toEqual([expect.stringMatching(STARTING)]);
     await expectLife(hq, ended);
     expect(await ended).toBeUndefined();
-    expect(worker.lines.filter((line) => line.includes("starting turret"))).toEqual([expect.stringMatching(STARTING)]);
+    // What its HQ stops before time is ready for another test, says the program, by the same line.
+    expect(worker.lines.filter((line) => STARTING.test(line))).toHaveLength(2);
     expect(worker.left()).toEqual([]);
   });
 
