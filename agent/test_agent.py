@@ -1,4 +1,5 @@
 """What the agent promises at its edges, spoken to as any controller would. Runs on CPython 3.6 and newer: python3 -m unittest discover -s agent"""
+import base64
 import errno
 import hashlib
 import io
@@ -13,6 +14,7 @@ import tempfile
 import time
 import unittest
 import zipfile
+import zlib
 from unittest import mock
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "dist"))
@@ -20,8 +22,10 @@ import agent  # joined from caisson_agent/ by scripts/join-agent.mjs
 
 AGENT = os.path.abspath(agent.__file__)
 MARKER = "0123456789abcdef" * 2
-# How a transport without files starts it: the program comes over the channel, in front of the first frame.
-BOOTSTRAP = "import os\nn, b = int(os.environ['N']), b''\nwhile len(b) < n: b += os.read(0, n - len(b))\nPROGRAM = b.decode('utf-8')\nexec(compile(PROGRAM, 'agent.py', 'exec'))"
+# How bootstrap.sh starts it on another machine: the words of bootstrap.py, with carets for the ends of its lines.
+BOOTSTRAP = "import sys;exec(sys.argv[1].replace(chr(94),chr(10)))"
+with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "bootstrap.py"), encoding="utf-8") as lines:
+    WORDS = "^".join(line.rstrip() for line in lines if line.strip() and not line.startswith("#"))
 
 
 class Directory(unittest.TestCase):
@@ -167,11 +171,15 @@ class Switches(Directory):
         self.assertEqual(os.readlink(os.path.join(target, "link")), "run")
 
 
+def framed(header):
+    text = json.dumps(header).encode("utf-8")
+    return struct.pack(">I", len(text)) + text
+
 class Controller:
     """Speaks the protocol over a pair of pipes."""
 
-    def __init__(self, words, root, **environment):
-        self.process = subprocess.Popen(words + [root, "--marker", MARKER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=dict(os.environ, **environment))
+    def __init__(self, words, root, *more, **environment):
+        self.process = subprocess.Popen(words + [root] + list(more or ("--marker", MARKER)), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=dict(os.environ, **environment))
         self.asked = 0
 
     def begin(self):
@@ -179,8 +187,7 @@ class Controller:
         return self
 
     def send(self, header, data=b""):
-        text = json.dumps(header).encode("utf-8")
-        self.process.stdin.write(struct.pack(">I", len(text)) + text + data)
+        self.process.stdin.write(framed(header) + data)
         self.process.stdin.flush()
 
     def hear(self):
@@ -190,9 +197,12 @@ class Controller:
     def ask(self, header, data=b""):
         self.asked += 1
         self.send(dict(header, request=self.asked), data)
+        return self.answer(self.asked)
+
+    def answer(self, number):
         while True:
             answer = self.hear()
-            if answer.get("answer") == self.asked:
+            if answer.get("answer") == number:
                 return answer
 
     def ends(self):
@@ -233,7 +243,7 @@ class Talking(Directory):
 
     def activate(self, controller, generation, label, undo_after=15, service=None):
         """Release `label`, which holds nothing, is current and unconfirmed."""
-        payload, data = document({"package": "p" + label, "version": "1", "kind": "files", "trees": [], "links": [], "platform": {"python": {"version": "3.11"}}})
+        payload, data = document({"package": "p" + label, "version": "1", "kind": "files", "trees": [], "links": [], "hooks": [], "platform": {"python": {"version": "3.11"}}})
         self.change(controller, generation, {"step": "receive", "blob": payload, "size": len(data)}, data)
         self.change(controller, generation, {"step": "stage", "release": label, "stack": {"name": "shop", "digest": "sha256:" + label * 64}, "payloads": [payload]})
         saw = os.readlink(self.path("versions", "current")) if os.path.lexists(self.path("versions", "current")) else None
@@ -276,7 +286,7 @@ class Conversations(Talking):
         pipe = subprocess.Popen([sys.executable, "-c", "import sys, time; sys.stdout.buffer.write(sys.stdin.buffer.read()); sys.stdout.flush(); time.sleep(600)"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.addCleanup(pipe.stdout.close)
         frames = io.BytesIO()
-        payload, data = document({"package": "p2", "version": "1", "kind": "files", "trees": [], "links": [], "platform": {"python": {"version": "3.11"}}})
+        payload, data = document({"package": "p2", "version": "1", "kind": "files", "trees": [], "links": [], "hooks": [], "platform": {"python": {"version": "3.11"}}})
         run = {"generation": 2, "by": "tester@here"}
         for number, (step, tail) in enumerate([
             ({"step": "receive", "blob": payload, "size": len(data)}, data), ({"step": "stage", "release": "2", "stack": {"name": "shop", "digest": "sha256:" + "2" * 64}, "payloads": [payload]}, b""),
@@ -351,14 +361,23 @@ class Conversations(Talking):
         with open(told) as file:
             self.assertEqual(file.read(), "1\n")
 
-    def test_the_program_may_come_over_the_channel(self):
+    def bootstrapped(self):
         with open(AGENT, "rb") as file:
             program = file.read()
-        controller = Controller([sys.executable, "-I", "-c", BOOTSTRAP], self.root, N=str(len(program)))
+        digest, first = hashlib.sha256(program).hexdigest(), base64.b64encode(framed({"request": 1, "step": "observe"})).decode("ascii")
+        controller = Controller([sys.executable, "-I", "-c", BOOTSTRAP, WORDS], self.root, MARKER, digest, first)
+        controller.asked = 1  # its first question came with it
         self.addCleanup(self.stop, controller)
-        controller.process.stdin.write(program)
+        return controller, program, digest
+
+    def test_the_program_comes_over_the_channel_once(self):
+        controller, program, digest = self.bootstrapped()
+        self.assertEqual(controller.process.stdout.readline(), MARKER.encode("ascii") + b" want\n")
+        packed = zlib.compress(program)
+        controller.process.stdin.write(framed({"program": digest, "size": len(packed)}) + packed)
         controller.process.stdin.flush()
         controller.begin()
+        self.assertEqual(controller.answer(1)["facts"]["generation"], 0)
         self.activate(controller, 1, "1")
         entries = [{"kind": "file", "path": "site/m.py", "mode": 0o644, "digest": "sha256:" + hashlib.sha256(b"x = 1\n").hexdigest(), "size": 6, "source": {"from": "inline", "text": "x = 1\n"}}]
         tree = "sha256:" + hashlib.sha256(agent.canonical_json([{key: value for key, value in entries[0].items() if key != "source"}])).hexdigest()
@@ -368,6 +387,17 @@ class Conversations(Talking):
         self.assertEqual(len(os.listdir(self.path("trees", tree[7:], "site", "__pycache__"))), 1)
         controller.process.stdin.close()
         controller.ends()
+        again, _, _ = self.bootstrapped()
+        again.begin()
+        self.assertEqual(again.answer(1)["facts"]["generation"], 1)
+
+    def test_a_program_that_does_not_arrive_whole_is_not_run(self):
+        controller, program, digest = self.bootstrapped()
+        packed = zlib.compress(program + b"#")
+        controller.process.stdin.write(framed({"program": digest, "size": len(packed)}) + packed)
+        controller.process.stdin.flush()
+        self.assertEqual(controller.process.stdout.read(), MARKER.encode("ascii") + b" want\n")
+        self.assertEqual(controller.process.wait(10), 1)
 
     def test_an_unknown_step_is_refused_and_its_bytes_are_skipped(self):
         controller = self.start()
