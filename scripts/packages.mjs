@@ -24,6 +24,8 @@ const packages = {
   procps: ["pgrep", "-V"],
   rsync: ["rsync", "--version"],
   strace: ["strace", "-V"],
+  gcc: ["gcc", "--version"],
+  "libc6-dev": ["test", "-f", "/usr/include/stdio.h"],
   e2fsprogs: ["test", "-x", "/usr/sbin/mkfs.ext4"],
 };
 

@@ -5,6 +5,7 @@ import type { Change } from "./change.ts";
 import { checkReach, contactHosts } from "./contact.ts";
 import { interpreterFrom } from "./bring-interpreter.ts";
 import { findMoves } from "./moved.ts";
+import type { ObservedHost } from "./plan.ts";
 import { readValues } from "./values.ts";
 import { freezeWanted, wantedStack, type Wanted } from "./wanted.ts";
 
@@ -25,11 +26,17 @@ export async function prepareDeploy(ctx: Context, store: Store, wanted: Wanted, 
     checkReach(contact, target.policy);
     const planned = await planStack(store, { stack, digest }, target, contact, values, options);
     const plan = options.retry === true ? whatIsLeft(planned) : planned;
+    for (const message of adoptions(contact.hosts)) ctx.report({ type: "notice", message });
     return createChange(ctx, store, plan, contact, () => freezeAndSay(ctx, store, wanted), values);
   } catch (error) {
     await contact[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+/** What stands on hosts and is none of ours, in sentences: it is kept. */
+function adoptions(hosts: readonly ObservedHost[]): readonly string[] {
+  return hosts.flatMap(({ host, state: { current, releases } }) => (current === null || releases.some(({ label }) => label === current) ? [] : [`${host.name}: \`versions/${current}\` was made by hand; it is left as it is, and is gone back to where this deploy fails`]));
 }
 
 /** The part of a plan that changes something. Where the stack is current already, it has been tried: no host needs to go first. */

@@ -26,7 +26,7 @@ export type { Change } from "./change.ts";
 export type { HostSetupRequest } from "./host-setup.ts";
 export type { LogsRequest, MissedLog } from "./logs.ts";
 export type { RunRequest } from "./run-here.ts";
-export type { HostHistory } from "./history.ts";
+export { mergeHistories, type HistoryLine, type HostHistory } from "./history.ts";
 export type { HostVerification } from "./verify.ts";
 export type { Wanted } from "./wanted.ts";
 export type { TurretLine, TurretPlace } from "./start-turret.ts";

@@ -41,6 +41,9 @@ function nameOf(state: HostState, label: Label): PackageName {
 
 function checkThere({ host, state }: ObservedHost, to: Label | undefined): readonly Problem[] {
   if (state.busy !== undefined) return [{ code: "host-busy", message: `${host.name}: ${state.busy}`, hint: "wait until that has ended, then run the same command again" }];
+  const wanted = to ?? state.previous;
+  const byHand = wanted !== null && wanted === state.previous && !state.releases.some(({ label }) => label === wanted);
+  if (byHand) return [{ code: "ref-unknown", message: `\`${wanted}\`, the release before on ${host.name}, was made by hand, and nobody knows what is in it`, hint: `build and deploy it; or let it run as it is: ln -sfn ${wanted} versions/current there, and start its processes` }];
   if (to === undefined) return state.previous === null ? [{ code: "ref-unknown", message: `${host.name} has no previous release`, hint: `releases there: ${listReleases(state)}` }] : [];
   if (state.releases.some(({ label }) => label === to)) return [];
   return [{ code: "ref-unknown", message: `${host.name} has no release \`${to}\``, hint: `releases there: ${listReleases(state)}` }];

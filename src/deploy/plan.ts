@@ -121,6 +121,7 @@ function checkRoot(ref: StackRef, stack: Digest, host: HostAddress, state: HostS
   if (stranger !== undefined) return [{ code: "host-changed", message: `\`${host.root}\` on ${host.name} belongs to the stack \`${stranger.name}\``, hint: "give each stack a root of its own" }];
   const same = state.releases.find(({ label }) => label === ref.label);
   if (same !== undefined && same.stack !== stack) return [{ code: "host-changed", message: `${host.name} has another \`${printStackRef(ref)}\``, hint: `deploy it under another label: caisson stack create NAME --from ${ref.label}` }];
+  if (same === undefined && state.current === ref.label) return [{ code: "host-unfit", message: `\`versions/${ref.label}\` below \`${host.root}\` on ${host.name} was made by hand, and is current`, hint: `give it another name there, then deploy: mv versions/${ref.label} versions/${ref.label}-by-hand && ln -sfn ${ref.label}-by-hand versions/current` }];
   const wait = "wait until that has ended, then run the same command again";
   if (state.busy !== undefined) return [{ code: "host-busy", message: `${host.name}: ${state.busy}`, hint: wait }];
   if (same?.state === "unconfirmed") return [{ code: "host-busy", message: `${host.name} is being switched to \`${printStackRef(ref)}\` by somebody else`, hint: wait }];

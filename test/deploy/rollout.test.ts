@@ -3,11 +3,11 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { prepareDeploy } from "../../src/deploy/deploy.ts";
-import { readHistory } from "../../src/deploy/history.ts";
+import { mergeHistories, readHistory } from "../../src/deploy/history.ts";
 import { exitStatus, type HostResult } from "../../src/deploy/outcome.ts";
 import { readStatus } from "../../src/deploy/status.ts";
 import type { Wanted } from "../../src/deploy/wanted.ts";
-import type { Policy, Service, Target } from "../../src/model/index.ts";
+import type { JournalEntry, Policy, Service, Target } from "../../src/model/index.ts";
 import { makeStack, openWorkbench, type HandMade, type Workbench } from "../support/hand-made.ts";
 
 let bench: Workbench;
@@ -212,7 +212,20 @@ describe("a rollout that is stopped", () => {
   });
 });
 
+function entry(time: number, generation: number): JournalEntry {
+  return { generation, time, event: "confirmed", from: null, to: null };
+}
+
 describe("history", () => {
+  it("is one story of all hosts: each in its own order, together by their clocks as ours would have told them", () => {
+    const merged = mergeHistories([
+      { host: "h1", entries: [entry(100, 1), entry(300, 2)] },
+      // An hour ahead, and set back once.
+      { host: "h2", entries: [entry(3800, 1), entry(50, 2), entry(3950, 3)], skew: 3600 },
+    ]);
+    expect(merged.map(({ host, entry: line }) => `${host} ${line.generation}`)).toEqual(["h1 1", "h2 1", "h2 2", "h1 2", "h2 3"]);
+  });
+
   it("tells what was done to all hosts, in the order in which it was done", async () => {
     const to = fleet(["h1", "h2"]);
     for (const number of ["1.0", "1.1"]) await deploy(await makeStack(bench.store, version(number)), to);

@@ -6,7 +6,7 @@ export const history: Command = {
   name: "history",
   summary: "what was done to a target's hosts, by whom, and how it ended",
   options: [toOption, { flag: "--last <number>", summary: "so many lines of each host; 20 where absent" }, jsonOption],
-  examples: [["caisson history --to production --last 5", "the last five lines of each host's journal, newest last"]],
+  examples: [["caisson history --to production --last 5", "the last five lines of each host's journal, together, newest last"]],
   run: async (cli, input) => {
     const { library } = cli;
     const { target } = await findTarget(cli, input);
@@ -19,7 +19,7 @@ export const history: Command = {
       return exit;
     }
     for (const { host, problem } of hosts) if (problem !== undefined) cli.note(`${host}: ${problem.message}`);
-    printLines(cli, alignColumns(hosts.flatMap(({ host, entries }) => entries.map((entry) => cellsOf(host, entry)))));
+    printLines(cli, alignColumns(library.mergeHistories(hosts).map(({ host, entry }) => cellsOf(host, entry))));
     return exit;
   },
 };
