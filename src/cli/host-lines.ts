@@ -90,7 +90,7 @@ function nextHints(results: readonly HostResult[], { target, action, ref, hosts 
     const logs = undone.problem?.code === "unhealthy" && process !== undefined;
     hints.add(logs ? `caisson logs --to ${target}${others.length === 0 ? ` ${process}` : ""}` : `caisson history --to ${target}`);
   }
-  const left = results.some(({ outcome, problem }) => outcome === "not-done" && problem?.code === "cancelled" && !has("undone"));
+  const left = results.some(({ outcome, problem }) => outcome === "not-done" && problem?.code === "cancelled" && !has("undone", "partly-done"));
   if (left || (has("done", "unchanged") && has("undone", "not-done"))) hints.add(`the rest again: ${again(action, ref, target, typed)}`);
   return [...hints];
 }
