@@ -59,6 +59,7 @@ it.each<readonly [string, Parameters<typeof find>[1], string]>([
   ["root", { examined: { place: "/srv" } }, "/srv/shop can be made in /srv as deploy"],
   ["links", { examined: { exchange: false, filesystem: "nfs" } }, "nfs; no exchange of two links, so that going back needs a free inode"],
   ["room", { facts: { freeInodes: 0 } }, "9.0 GB free"],
+  ["platform", { facts: { python: "3.9.1", pythons: {} }, wishes: { platform, bringsPython: true } }, "debian 12, x86_64, glibc 2.36: fits centos-7"],
   ["service", { examined: { sudo: [{ allowed: true }] }, wishes: { target: system, sudoers } }, "systemd 252, as deploy with sudo"],
   ["service", { facts: { privileges: "root" }, wishes: { target: system, sudoers } }, "systemd 252, as deploy"],
   ["service", { examined: { manager: { version: null, lingers: true } }, wishes: { target: { name: "production", service: { kind: "systemd", scope: "user" } } } }, "systemd of an unknown version, for deploy"],

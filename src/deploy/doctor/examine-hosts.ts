@@ -43,7 +43,7 @@ async function wayTo(ctx: Context, host: HostAddress): Promise<string> {
 function wishesFor(host: HostAddress, target: Target, workspace: Workspace | undefined, values: ReadonlyMap<string, string>): Wishes {
   const platform = platformOf(target, workspace);
   const { name, service, user } = target;
-  const base = { target: { name, service, ...(user === undefined ? {} : { user }) }, root: host.root, ...(platform === undefined ? {} : { platform }) };
+  const base = { target: { name, service, ...(user === undefined ? {} : { user }) }, root: host.root, ...(platform === undefined ? {} : { platform, bringsPython: workspace?.interpreters[platform.label] !== undefined }) };
   if (service.kind !== "systemd" || service.scope === "user" || workspace === undefined) return base;
   const units = unitsOn(target, host, workspace.name, workspace.packages, values);
   const { restart, stop, reset, logs } = units.commands;

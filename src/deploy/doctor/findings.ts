@@ -20,6 +20,8 @@ export interface Wishes {
   readonly root: string;
   /** What is built for it, where that is known. */
   readonly platform?: Platform;
+  /** Releases bring their interpreter along. */
+  readonly bringsPython?: boolean;
   /** Argument lists that who deploys runs with sudo, and the file that lets him. */
   readonly sudoers?: { readonly commands: readonly (readonly string[])[]; readonly print: (deployer: string) => string };
 }
@@ -90,12 +92,12 @@ function roomFinding({ freeBytes, freeInodes }: HostFacts): Finding {
   return few ? ill("room", says, "make room there (caisson prune removes old releases)") : well("room", says);
 }
 
-function platformFinding({ host, state: { facts } }: Found, { platform }: Wishes): Finding {
+function platformFinding({ host, state: { facts } }: Found, { platform, bringsPython = false }: Wishes): Finding {
   const is = `${facts.os.id} ${facts.os.release}, ${facts.arch}, ${facts.libc.family} ${facts.libc.version}`;
   if (platform === undefined) return well("platform", is);
   const unfit = checkMachine(host, facts, platform, `what is built for ${platform.label} needs another`);
   if (unfit !== undefined) return ill("platform", unfit, "build for a platform that it has (caisson.toml: platforms)");
-  const [lacking]: readonly (Problem | undefined)[] = checkPython(host, facts, platform.python.version, platform.label);
+  const [lacking]: readonly (Problem | undefined)[] = bringsPython ? [] : checkPython(host, facts, platform.python.version, platform.label);
   return lacking === undefined ? well("platform", `${is}: fits ${platform.label}`) : ill("platform", lacking.message, lacking.hint ?? "");
 }
 
