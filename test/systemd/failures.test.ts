@@ -109,8 +109,8 @@ describe.skipIf(missing !== undefined)(`faults of processes under systemd${missi
     const { bench } = ground;
     const target = ground.target("alone");
     const worker = { name: "worker", argv: ["sleep", "1000"], environment: {}, requires: [] };
-    expect(await ground.deploy(target, web({ stack: "alone", port: 8307, version: "1", others: [worker] }))).toMatchObject({ outcome: "done" });
-    const wanted = await makeStack(bench.store, web({ stack: "alone", port: 8307, version: "2" }));
+    expect(await ground.deploy(target, web({ stack: "alone", port: 8307, process: { notify: true }, version: "1", others: [worker] }))).toMatchObject({ outcome: "done" });
+    const wanted = await makeStack(bench.store, web({ stack: "alone", port: 8307, process: { notify: true }, version: "2" }));
     await using change = await prepareDeploy(bench.ctx, bench.store, wanted, target);
     const [plan] = change.plan.hosts;
     const activate = plan!.steps.findIndex(({ step }) => step === "activate");
@@ -127,8 +127,8 @@ describe.skipIf(missing !== undefined)(`faults of processes under systemd${missi
     const { bench, host } = ground;
     const target = ground.target("power");
     const worker = { name: "worker", argv: ["sleep", "1000"], environment: {}, requires: [] };
-    expect(await ground.deploy(target, web({ stack: "power", port: 8305, version: "1" }))).toMatchObject({ outcome: "done" });
-    const wanted = await makeStack(bench.store, web({ stack: "power", port: 8305, version: "2", others: [worker] }));
+    expect(await ground.deploy(target, web({ stack: "power", port: 8305, process: { notify: true }, version: "1" }))).toMatchObject({ outcome: "done" });
+    const wanted = await makeStack(bench.store, web({ stack: "power", port: 8305, process: { notify: true }, version: "2", others: [worker] }));
     await using change = await prepareDeploy(bench.ctx, bench.store, wanted, target);
     const [plan] = change.plan.hosts;
     const steps = plan!.steps;
