@@ -30,8 +30,7 @@ function withoutBytecode(ground, application, count) {
   const file = join(application.application, "plan.json");
   execFileSync(program, [...words, "deploy", `r${application.version()}`, "--to", `t${count}`, "--plan-out", file, "--yes"], { cwd: application.application, env: application.env, stdio: "ignore" });
   const plan = JSON.parse(readFileSync(file, "utf8"));
-  const steps = (host) => host.steps.map((step) => (step.step === "tree" ? { ...step, bytecode: false } : step));
-  writeFileSync(file, JSON.stringify({ ...plan, hosts: plan.hosts.map((host) => ({ ...host, steps: steps(host) })) }));
+  writeFileSync(file, JSON.stringify({ ...plan, hosts: plan.hosts.map((host) => ({ ...host, steps: host.steps.map((step) => (step.step === "tree" ? { ...step, bytecode: false } : step)) })) }));
   return [...ground.caisson, "deploy", "plan.json", "--yes"];
 }
 
@@ -55,10 +54,10 @@ function floor(names, { site, version }) {
 /** As Capistrano does it: a directory for each release, what has not changed linked to the one before, and a symlink to switch. */
 function rsyncScript(names, { site, version }) {
   const root = `${PLACE}/rsync`;
-  const to = () => `${root}/releases/${version()}`;
+  const release = () => `${root}/releases/${version()}`;
   return {
     name: "rsync script",
-    deploy: () => onAll(names, `ssh $h "mkdir -p ${root}/releases"; rsync -a --link-dest=${root}/current/ ${site}/ $h:${to()}/; ssh $h "cd ${root} && ln -sfn ${to()} current.new && mv -T current.new current && ls -1dt releases/* | tail -n +6 | xargs -r rm -rf"`),
+    deploy: () => onAll(names, `ssh $h "mkdir -p ${root}/releases"; rsync -a --link-dest=${root}/current/ ${site}/ $h:${release()}/; ssh $h "cd ${root} && ln -sfn ${release()} current.new && mv -T current.new current && ls -1dt releases/* | tail -n +6 | xargs -r rm -rf"`),
     rollback: (to) => onAll(names, `ssh $h "cd ${root} && ln -sfn releases/${to} current.new && mv -T current.new current"`),
   };
 }

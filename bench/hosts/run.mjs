@@ -53,6 +53,10 @@ if (words.includes("--write")) {
   writeFileSync(page, readFileSync(page, "utf8").replace(/(<!-- hosts -->\n)[\s\S]*(\n<!-- end of hosts -->)/, (_, head, foot) => `${head}${text}${foot}`));
 }
 
+function wanted(name) {
+  return asked.length === 0 || asked.some((word) => name.includes(word));
+}
+
 async function compare(application, count, delay) {
   hosts.clear();
   const contenders = makeContenders({ ground, hosts, application, directory: join(scratch, `${count}-${delay}`), count });
@@ -60,7 +64,6 @@ async function compare(application, count, delay) {
     application.next();
     for (const contender of contenders) contender.before?.();
   };
-  const wanted = (name) => asked.length === 0 || asked.some((word) => name.includes(word));
   next();
   await measure("first deploy", contenders, 1, { argv: (contender) => (contender.first ?? contender.deploy)(), shown: wanted("first") });
   if (wanted("change")) await measure("one line changed", contenders, runs, { before: next, argv: (contender) => contender.deploy() });

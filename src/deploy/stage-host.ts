@@ -33,7 +33,12 @@ export async function stageHost(rollout: Rollout, agent: Agent, host: HostPlan, 
       ctx.report({ type: "progress", what, done: ++done, total: steps.length, host: name });
       return answer;
     };
-    const work = mapConcurrently(steps.filter(({ step }) => step !== "hook"), inFlight, carryOut);
+    const all = steps.filter(({ step }) => step !== "hook");
+    const work = mapConcurrently(all, inFlight, carryOut).catch(async (error: unknown) => {
+      if (!isBaseUnfit(error, all)) throw error;
+      done = 0;
+      return await mapConcurrently(all.map(withoutBase), inFlight, carryOut);
+    });
     const removed = removedBy(await orAborted(signal, work));
     // None begins before what stands before it is done.
     for (const step of steps.filter((each) => each.step === "hook")) await orAborted(signal, carryOut(step));
@@ -41,6 +46,18 @@ export async function stageHost(rollout: Rollout, agent: Agent, host: HostPlan, 
   } finally {
     ctx.report({ type: "finished", what, host: name });
   }
+}
+
+/** What was to be told by its difference to a file of the host came out wrong, or that file is not there: the same once more, told whole. */
+function isBaseUnfit(error: unknown, steps: readonly Step[]): boolean {
+  if (!(error instanceof CaissonError) || !["digest-mismatch", "blob-missing"].includes(error.code)) return false;
+  return steps.some((step) => step.step === "receive" && step.packed?.base !== undefined);
+}
+
+function withoutBase(step: Step): Step {
+  if (step.step !== "receive" || step.packed?.base === undefined) return step;
+  const { packed: _, ...whole } = step;
+  return whole;
 }
 
 function removedBy(answers: readonly Answer[]): readonly Label[] | undefined {

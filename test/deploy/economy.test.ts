@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
+import { chmod, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { prepareDeploy } from "../../src/deploy/deploy.ts";
@@ -85,6 +86,16 @@ describe.skipIf(lacking() !== undefined)("an application of 120 modules and 69 d
     const names = readdirSync(place);
     expect(new Set(names.map((name) => name.split(".")[0])).size).toBe(1);
     expect(names).toHaveLength(2);
+  });
+
+  it("tells everything whole where the host no longer has what a difference was told against", async () => {
+    const kept = hosts.get("h1").outside(join(hosts.get("h1").root("shop"), "versions/1.0/application.json"));
+    await chmod(kept, 0o644);
+    await writeFile(kept, "{}");
+    const next = await makeManyWheels(bench.store, "1.3", "four");
+    await using change = await prepareDeploy(ctx, bench.store, next, target());
+    expect(change.plan.hosts[0]?.steps.filter((step) => step.step === "receive" && step.packed?.base?.path === "versions/1.0/application.json")).toHaveLength(1);
+    expect((await change.apply())[0]).toMatchObject({ outcome: "done" });
   });
 
   it("asks a host once more that has trees of which this store knows nothing", async () => {
