@@ -71,6 +71,8 @@ class RemoteAgent implements Agent {
   /** The number that our first change raises the host's generation to; learned by looking. */
   #generation: Promise<number> | undefined;
   #doing: string | undefined;
+  /** What this contact settled; only the look that did so is told. */
+  #recovered: HostState["recovered"];
   #signed = false;
 
   constructor(conversation: Conversation, host: HostAddress, by: string, looked: { readonly journal: number; readonly answer: Promise<Answer> }) {
@@ -150,12 +152,17 @@ class RemoteAgent implements Agent {
   }
 
   #stateOf(asked: Promise<Answer>): Promise<HostState> {
-    const state = asked.then((answer) => ({ ...(this.#factsOf(answer) as unknown as HostState), host: this.#host.name }));
+    const state = asked.then((answer) => this.#remember(this.#factsOf(answer) as unknown as HostState));
     this.#generation ??= state.then(({ generation }) => generation + 1);
     this.#generation.catch(() => {
       this.#generation = undefined;
     });
     return state;
+  }
+
+  #remember(state: HostState): HostState {
+    this.#recovered ??= state.recovered;
+    return { ...state, ...(this.#recovered === undefined ? {} : { recovered: this.#recovered }), host: this.#host.name };
   }
 
   #factsOf(answer: Answer): Json | undefined {
