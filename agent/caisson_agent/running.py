@@ -43,12 +43,12 @@ def step_logs(root, request):
     return False, {"lines": [dict(line, text=redacted(line["text"].encode("utf-8", "replace"), secrets).decode("utf-8", "replace")) for line in kept], "cursor": cursor}
 
 def journal_lines(root, manager, request, after):
-    current = root.linked("current")
-    wanted = current and units_of(root, current)
-    if not wanted:
-        return [], after
-    files = {file["name"]: file for file in wanted["files"] if file["name"].endswith(".service") and request.get("process") in (None, file["process"], file["package"], "%s:%s" % (file["package"], file["process"]))}
-    entries = manager.journal(wanted["commands"]["logs"])
+    switches = [entry["to"] for entry in root.journal() if entry["event"] in ("activated", "undone", "recovered")]
+    # Of the current release, and of the one that was tried last: what went wrong there is what people look for.
+    wanted = [units for units in (units_of(root, label) for label in {root.linked("current"), (switches or [None])[-1]} if label) if units]
+    files = {file["name"]: file for units in wanted for file in units["files"] if file["name"].endswith(".service") and request.get("process") in (None, file["process"], file["package"], "%s:%s" % (file["package"], file["process"]))}
+    found = {entry.get("__CURSOR"): entry for units in wanted for entry in manager.journal(units["commands"]["logs"])}
+    entries = sorted(found.values(), key=lambda entry: int(entry.get("__REALTIME_TIMESTAMP", 0)))
     cursors = [entry.get("__CURSOR") for entry in entries]
     lines = []
     for entry in entries[cursors.index(after) + 1 if after in cursors else 0:]:

@@ -7,6 +7,7 @@ import time
 
 from .files import read_json, sync_path, tried, write_new
 from .systemd import OWN_UNIT, Systemd, first_line, message_of
+from .users import account
 from .values import Refused, canonical_json, checked, checked_label, random_word
 
 EXITED = "1"  # CLD_EXITED; others were ended by a signal
@@ -58,7 +59,7 @@ def check_manager(manager, wanted):
     """Refuse before anything is changed, and say what an administrator has to do."""
     if not os.path.isdir("/run/systemd/system"):
         raise Refused("host-unfit", "this host is not run by systemd")
-    me = pwd.getpwuid(os.geteuid()).pw_name
+    me = account()
     if manager.own and not (os.path.exists(os.path.join(manager.runtime, "systemd", "private")) and os.path.exists("/var/lib/systemd/linger/" + me)):
         raise Refused("host-unfit", "what `%s` starts would end when `%s` logs out; as root: loginctl enable-linger %s" % (me, me, me))
     user = wanted.get("user")
@@ -186,8 +187,8 @@ def last_words(manager, wanted, files, since):
         return ""
     names = {file["name"] for file in files}
     mine = [entry for entry in entries if unit_of_entry(entry) in names and not is_systemd(entry)]
-    before = {entry.get("_SYSTEMD_INVOCATION_ID") for entry in mine if int(entry.get("__REALTIME_TIMESTAMP", 0)) < since * 1e6}
-    mine = [entry for entry in mine if entry.get("_SYSTEMD_INVOCATION_ID") not in before]
+    before = [entry.get("_SYSTEMD_INVOCATION_ID") for entry in mine if int(entry.get("__REALTIME_TIMESTAMP", 0)) < since * 1e6]
+    mine = [entry for entry in mine if int(entry.get("__REALTIME_TIMESTAMP", 0)) >= since * 1e6 and not (entry.get("_SYSTEMD_INVOCATION_ID") and entry["_SYSTEMD_INVOCATION_ID"] in before)]
     said = [line for entry in mine for line in message_of(entry).splitlines() if line.strip()][-60:]
     errors = [line for line in said if re.match(r"(\w+\.)*\w*(Error|Exception)\b", line)]
     return "; last log: %s" % (errors or said)[-1].strip() if said else ""

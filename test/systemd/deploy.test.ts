@@ -61,6 +61,9 @@ describe.skipIf(missing !== undefined)(`a host run by systemd${missing === undef
   it("leaves nothing of a first release that fails", async () => {
     const target = ground.target("c", { patience: { healthyDeadline: 2 } });
     expect(await ground.deploy(target, web({ stack: "c", port: 8103, version: "1", body: "echo no >&2; exit 3" }))).toMatchObject({ outcome: "undone", now: null, problem: { code: "unhealthy" } });
+    const said: string[] = [];
+    expect(await readLogs(ground.bench.ctx, target, { lines: 10, process: "web" }, (_, { process, text }) => void said.push(`${process ?? ""}: ${text}`))).toEqual([]);
+    expect(said).toContain("web: no");
     expect(await ground.sh("ls -d /etc/systemd/system/caisson-c* /etc/systemd/system/*/caisson-c* 2>/dev/null; systemctl list-units --all --plain --no-legend 'caisson-c-*' caisson-c.target")).toBe("");
   }, 120_000);
 
