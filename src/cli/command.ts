@@ -12,6 +12,8 @@ export interface Cli {
   readonly json: boolean;
   /** Somebody reads along: stderr is a terminal. */
   readonly terminal: boolean;
+  /** Lines that the terminal of stdout shows at once; undefined where stdout is none. */
+  readonly rows?: number;
   /** The store that `--store`, the environment or the default names. */
   openStore(): Promise<Store>;
   /** A line of the result, on stdout. */

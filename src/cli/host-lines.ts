@@ -1,5 +1,5 @@
 import { performance } from "node:perf_hooks";
-import type { Change, HostPlan, HostResult, Plan } from "../index.ts";
+import type { Change, HostPlan, HostResult, Plan, Problem } from "../index.ts";
 import type { Cli, ExitStatus, Input, Option } from "./command.ts";
 
 export const toOption: Option = { flag: "--to <target>", summary: "a target of caisson.toml, user@host:/root, or local:DIR" };
@@ -11,6 +11,17 @@ export const acrossOption: Option = { flag: "--across-hooks", summary: "also bac
 export function alignColumns(rows: readonly (readonly string[])[]): readonly string[] {
   const widths = rows.reduce<readonly number[]>((known, row) => Array.from({ length: Math.max(known.length, row.length) }, (_, at) => Math.max(known[at] ?? 0, row[at]?.length ?? 0)), []);
   return rows.map((row) => row.map((cell, at) => (at === row.length - 1 ? cell : cell.padEnd(widths[at] ?? 0))).join("  ").trimEnd());
+}
+
+/** Rows that begin with a host, for a terminal: where they are more than it shows, hosts of which the same is said have one row, and how many they are. */
+export function foldRows({ library, rows }: Pick<Cli, "library" | "rows">, found: readonly (readonly string[])[]): readonly (readonly string[])[] {
+  if (rows === undefined || found.length < rows) return found;
+  const groups = new Map<string, readonly (readonly string[])[]>();
+  for (const row of found) {
+    const said = JSON.stringify(row.slice(1));
+    groups.set(said, [...(groups.get(said) ?? []), row]);
+  }
+  return [...groups.values()].map((group) => [library.foldNames(group.map(([host = ""]) => host)), ...(group[0] ?? []).slice(1), ...(group.length === 1 ? [] : [`${group.length} hosts`])]);
 }
 
 export function printLines(cli: Cli, lines: readonly string[]): void {
@@ -51,8 +62,8 @@ function printWord(word: string): string {
 }
 
 /** What became of each host. */
-export function resultLines(results: readonly HostResult[]): readonly string[] {
-  return alignColumns(results.map((result) => {
+export function resultLines(cli: Pick<Cli, "library" | "rows">, results: readonly HostResult[]): readonly string[] {
+  return alignColumns(foldRows(cli, results.map((result) => {
     const release = result.name === undefined ? (result.to ?? "none") : `${result.name}@${result.to ?? "none"}`;
     switch (result.outcome) {
       case "done":
@@ -64,7 +75,7 @@ export function resultLines(results: readonly HostResult[]): readonly string[] {
       default:
         return [result.host, release, result.outcome, ...(result.now === undefined ? [] : [`(now: ${result.now ?? "none"}${result.health === undefined ? "" : `, ${result.health}`})`])];
     }
-  }));
+  })));
 }
 
 /** Why hosts are not as wanted, on stderr: one line for each cause. A host that is unknown, or was never begun, is not what went wrong. */
@@ -72,6 +83,12 @@ export function noteProblems(cli: Cli, results: readonly HostResult[]): void {
   const found = results.flatMap(({ host, outcome, problem }) => (problem === undefined || outcome === "unknown" || problem.code === "cancelled" ? [] : [{ host, problem: problem.code === "unhealthy" ? { ...problem, message: `unhealthy: ${problem.message}` } : problem }]));
   for (const { problem } of cli.library.groupProblems(found, "always")) cli.note(problem.message);
   for (const { host, outcome, problem } of results) if (outcome === "unknown" && problem !== undefined) cli.note(`  ${host}: ${problem.message}`);
+}
+
+/** Which hosts could not be asked, on stderr: one line for each cause. */
+export function noteMissed(cli: Cli, hosts: readonly { readonly host: string; readonly problem?: Problem }[]): void {
+  const missed = hosts.flatMap(({ host, problem }) => (problem === undefined ? [] : [{ host, problem }]));
+  for (const { problem } of cli.library.groupProblems(missed, "always")) cli.note(problem.message);
 }
 
 /** What to type next, each once; `typed` is how the stack was named. */

@@ -37,6 +37,7 @@ async function main(words: readonly string[]): Promise<ExitStatus> {
       context,
       json,
       terminal: process.stderr.isTTY,
+      ...(process.stdout.isTTY ? { rows: process.stdout.rows } : {}),
       openStore: () => library.openStore(context, typed.store ?? library.defaultStoreDirectory(context.env)),
       print: (line) => write(process.stdout, line),
       note: (line) => progress.line(line),

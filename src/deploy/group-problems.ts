@@ -13,7 +13,9 @@ export interface ProblemGroup {
  */
 export function groupProblems(found: readonly { readonly host: string; readonly problem: Problem }[], prefix: "always" | "unnamed"): readonly ProblemGroup[] {
   const groups = new Map<string, { readonly hosts: string[]; readonly first: { readonly host: string; readonly problem: Problem } }>();
-  for (const each of found) {
+  for (const { host, problem } of found) {
+    // Whose it is stands in front already.
+    const each = { host, problem: { ...problem, message: problem.message.startsWith(`\`${host}\`: `) ? problem.message.slice(host.length + 4) : problem.message } };
     const { code, message } = each.problem;
     const cause = `${code} ${withoutName(message, each.host, "\0")}`;
     const group = groups.get(cause) ?? { hosts: [], first: each };
@@ -23,7 +25,7 @@ export function groupProblems(found: readonly { readonly host: string; readonly 
   return [...groups.values()].map(({ hosts, first: { host, problem } }) => {
     const names = foldNames(hosts);
     const named = withoutName(problem.message, host, names);
-    const says = withoutName(problem.message, host, "\0") !== problem.message;
+    const says = problem.message.includes(`\`${host}\``);
     return { hosts, problem: { ...problem, message: prefix === "unnamed" && says ? named : `${names}: ${named}` } };
   });
 }

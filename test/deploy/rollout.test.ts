@@ -110,7 +110,7 @@ describe("a rollout over several hosts", () => {
 
   it("row P13: does not go on over a plan when the hosts out of reach are more than may fail", async () => {
     for (const host of ["h2", "h3"]) writeFileSync(join(bench.directory, host), "no directory");
-    await expect(deploy(await makeStack(bench.store, version("1.0")), fleet(["h1", "h2", "h3"], { maxFailed: 1 }))).rejects.toMatchObject({ problems: [{ code: "host-unfit", message: `\`h[2-3]\`: \`${bench.directory}/h[2-3]\` is not a directory; move it away, or choose another root` }] });
+    await expect(deploy(await makeStack(bench.store, version("1.0")), fleet(["h1", "h2", "h3"], { maxFailed: 1 }))).rejects.toMatchObject({ problems: [{ code: "host-unfit", message: `h[2-3]: \`${bench.directory}/h[2-3]\` is not a directory; move it away, or choose another root` }] });
     expect(current("h1")).toBeUndefined();
   });
 

@@ -23,7 +23,7 @@ export const deploy: Command = {
     const file = input.value("plan-out");
     if (file === undefined) {
       if (input.has("retry") && change.hosts.length > 0 && change.plan.hosts.length === 0 && change.missed === 0) cli.note(`nothing is left: all ${change.hosts.length} hosts are on it`);
-      return await carryOut(cli, input, change, (results) => printLines(cli, resultLines(results)), word === undefined || (await cli.library.readPlan(cli.context, word)) !== undefined ? undefined : word);
+      return await carryOut(cli, input, change, (results) => printLines(cli, resultLines(cli, results)), word === undefined || (await cli.library.readPlan(cli.context, word)) !== undefined ? undefined : word);
     }
     await change.freeze();
     await writeFile(resolve(cli.context.cwd, file), cli.library.printPlan(change.plan));

@@ -1,6 +1,6 @@
 import type { JournalEntry } from "../../index.ts";
 import { jsonOption, type Command } from "../command.ts";
-import { alignColumns, findTarget, printLines, toOption } from "../host-lines.ts";
+import { alignColumns, findTarget, noteMissed, printLines, toOption } from "../host-lines.ts";
 
 export const history: Command = {
   name: "history",
@@ -18,7 +18,7 @@ export const history: Command = {
       cli.emit({ target: target.name, hosts, status: exit });
       return exit;
     }
-    for (const { host, problem } of hosts) if (problem !== undefined) cli.note(`${host}: ${problem.message}`);
+    noteMissed(cli, hosts);
     printLines(cli, alignColumns(library.mergeHistories(hosts).map(({ host, entry }) => cellsOf(host, entry))));
     return exit;
   },

@@ -14,6 +14,6 @@ export const rollback: Command = {
     const { target } = await findTarget(cli, input);
     const label = input.value("to-release");
     await using change = await library.prepareRollback(eventContext(cli), await cli.openStore(), target, label === undefined ? undefined : library.parseLabel(label.slice(label.indexOf("@") + 1)), { acrossHooks: input.has("across-hooks") });
-    return await carryOut(cli, input, change, (results) => printLines(cli, resultLines(results)));
+    return await carryOut(cli, input, change, (results) => printLines(cli, resultLines(cli, results)));
   },
 };

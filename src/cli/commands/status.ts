@@ -1,6 +1,6 @@
 import type { HostStatus } from "../../index.ts";
 import { jsonOption, type Command } from "../command.ts";
-import { alignColumns, findTarget, printLines, toOption } from "../host-lines.ts";
+import { alignColumns, foldRows, findTarget, noteMissed, printLines, toOption } from "../host-lines.ts";
 
 export const status: Command = {
   name: "status",
@@ -16,8 +16,8 @@ export const status: Command = {
       cli.emit({ target: target.name, hosts, status: exit });
       return exit;
     }
-    for (const { host, problem } of hosts) if (problem !== undefined) cli.note(`${host}: ${problem.message}`);
-    printLines(cli, alignColumns(hosts.map(cellsOf)));
+    noteMissed(cli, hosts);
+    printLines(cli, alignColumns(foldRows(cli, hosts.map(cellsOf))));
     return exit;
   },
 };

@@ -39,7 +39,7 @@ function say(cli: Cli, running: Running, status: ExitStatus, once: boolean): voi
     return;
   }
   noteProblems(cli, [result]);
-  printLines(cli, resultLines([result]));
+  printLines(cli, resultLines(cli, [result]));
   noteHints(cli, [result], { target: `local:${root}`, action: "deploy", ref, hosts: [] });
   if (status !== 0) return;
   cli.print(`release  ${root}/versions/${ref.label}`);

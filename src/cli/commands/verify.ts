@@ -1,6 +1,6 @@
 import type { HostVerification } from "../../index.ts";
 import { jsonOption, type Command } from "../command.ts";
-import { alignColumns, findTarget, printLines, toOption } from "../host-lines.ts";
+import { alignColumns, foldRows, findTarget, printLines, toOption } from "../host-lines.ts";
 
 export const verify: Command = {
   name: "verify",
@@ -19,7 +19,7 @@ export const verify: Command = {
       if (problem !== undefined) cli.note(`${host}: ${problem.message}`);
       for (const { path, problem: what } of found?.problems ?? []) cli.note(`${host}: \`${path}\` is ${what}`);
     }
-    printLines(cli, alignColumns(hosts.map(cellsOf)));
+    printLines(cli, alignColumns(foldRows(cli, hosts.map(cellsOf))));
     return status;
   },
 };
