@@ -109,6 +109,12 @@ class Root:
         finally:
             os.close(descriptor)
 
+    def last_change(self):
+        """Who was here last, and what became of it, in a phrase; nothing where the journal does not say."""
+        for entry in self.journal()[-1:]:
+            return ": `%s` at %s, %s %s -> %s" % (entry.get("by"), time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(entry["time"])), entry["event"], entry["from"], entry["to"])
+        return ""
+
     def unsettled(self):
         """The switch that nobody has confirmed or undone, as its journal line; None where all is settled."""
         return self.last_switch("switching", "activated")
@@ -151,7 +157,7 @@ class Root:
             self.recover()
             stored = self.stored_generation()
             if stored != generation - 1:
-                raise Refused("host-changed", "this host has been changed since it was looked at (generation %d, expected %d)" % (stored, generation - 1))
+                raise Refused("host-changed", "this host has been changed since it was looked at%s (generation %d, expected %d)" % (self.last_change(), stored, generation - 1))
             self.sign()
         except Exception:
             self.generation = None

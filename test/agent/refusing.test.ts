@@ -69,7 +69,7 @@ function makeCurrent(root: string, target: string): void {
   symlinkSync(target, join(root, "versions/current"));
 }
 
-it.each(unfit)("refuses %s, and touches nothing", async (_, arrange, detail) => {
+it.each(unfit)("fault 25: refuses %s, and touches nothing", async (_, arrange, detail) => {
   await using host = makeHost();
   mkdirSync(dirname(host.root), { recursive: true });
   arrange(host.root);
