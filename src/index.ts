@@ -8,6 +8,6 @@ export { collect, defaultStoreDirectory, findArtifacts, listArtifacts, openStore
 export { addToStack, addVersionToStack, createStack, diffStacks, freezeStack, hasStack, listStacks, readStack, removeFromStack, stackDigest, type StackDifference, type StackSummary } from "./stack/index.ts";
 
 export { buildPackages, explainBuild, importInterpreter, listInterpreters, lockWorkspace, machinePlatform, makeDevEnvironment, orderPackages, packTurrets, parseTurretVersion, type BuildRequest, type BuildResult, type BuiltArtifact, type ChangedInput, type DevEnvironment, type DevRequest, type ImportedInterpreter, type LockWorkspaceRequest, type PackedTurret, type PackedTurrets, type PackTurretsRequest, type Why, type WhyRequest, type WrittenLock } from "./build/index.ts";
-export { platformPreset, platformPresets } from "./python/index.ts";
+export { platformPreset, platformPresets } from "./python/platform/index.ts";
 
 export { examineHere, examineHosts, exitStatus, findDefaultBundle, findWanted, foldNames, groupProblems, mergeHistories, prepareDeploy, preparePlan, preparePrune, prepareRollback, printHostSetup, printPlan, printSize, readHistory, readLogs, readPlan, readStatus, runHere, startTurret, statusExit, up, verifyHosts, type Change, type Examination, type Finding, type HistoryLine, type HostHistory, type ProblemGroup, type HostResult, type HostStatus, type HostVerification, type Running, type TurretLine, type TurretPlace, type Wanted } from "./deploy/index.ts";

@@ -1,8 +1,8 @@
 /** Reads the files people write into the model, and reports all problems at once with file, line where known, key and expected shape. */
 import type * as Init from "./init.ts";
+import type * as Read from "./read.ts";
 import type * as Show from "./show.ts";
 
-export { readWorkspace } from "./read.ts";
 export { namesPlace, parseTarget } from "./targets.ts";
 export type { InitPlan } from "./init.ts";
 export { printEnvironment, readEnvironment, type Environment } from "./environment.ts";
@@ -10,6 +10,7 @@ export type { Setting } from "./show.ts";
 export { printConfigReference } from "./reference.ts";
 
 // Loaded when they are first called.
+export const readWorkspace: typeof Read.readWorkspace = async (...words) => (await import("./read.ts")).readWorkspace(...words);
 export const planInit: typeof Init.planInit = async (...words) => (await import("./init.ts")).planInit(...words);
 export const writeInit: typeof Init.writeInit = async (...words) => (await import("./init.ts")).writeInit(...words);
 export const showConfig: typeof Show.showConfig = async (...words) => (await import("./show.ts")).showConfig(...words);

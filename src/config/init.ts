@@ -1,7 +1,7 @@
 import { readdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { compareBytewise, fail, parsePackageName, printKeyPath, type Package } from "../model/index.ts";
-import { platformPreset } from "../python/index.ts";
+import { platformPreset } from "../python/platform/index.ts";
 import { writeDurably, type Context } from "../system/index.ts";
 import { connect, packageOfProject, type Draft } from "./packages.ts";
 import { readProject, tableIn } from "./project.ts";

@@ -1,6 +1,6 @@
 import { nearestWord, type Mismatch, type Platform } from "../model/index.ts";
 import type { PlatformConfig } from "./schema.ts";
-import { platformFromFacts, platformPreset, platformPresets } from "../python/index.ts";
+import { platformFromFacts, platformPreset, platformPresets } from "../python/platform/index.ts";
 
 /**
  * The platforms of a workspace by the labels they were written with, in that order. Another Python than the system's own gives a platform

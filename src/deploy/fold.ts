@@ -28,7 +28,9 @@ function follows(before: string, after: string): boolean {
 
 /** Digits count as numbers. */
 function compareNames(a: string, b: string): number {
+  collator ??= new Intl.Collator("en", { numeric: true });
   return collator.compare(a, b);
 }
 
-const collator = new Intl.Collator("en", { numeric: true });
+/** Made when two names are compared: it reads the tables of a language. */
+let collator: Intl.Collator | undefined;

@@ -3,12 +3,9 @@ import type * as Normalize from "./wheel/normalize.ts";
 import type * as Wheel from "./wheel/wheel.ts";
 import type * as ZipFile from "./zip/zip.ts";
 
-export { compareVersions, normalizeVersion } from "./version/version.ts";
-export { isSpecifier, satisfies } from "./version/specifier.ts";
-export { evaluateMarker, parseMarker, type Marker } from "./version/marker.ts";
-export { parseRequirement, type Requirement } from "./version/requirement.ts";
+export * from "./version/index.ts";
 export { compatibleTags, platformTags } from "./platform/tags.ts";
-export { needsInterpreterTree, platformFromFacts, platformPreset, platformPresets, type PlatformFacts } from "./platform/platform.ts";
+export * from "./platform/index.ts";
 export { isLockFileName, parseLock, type Lock, type LockedFile, type LockedPackage, type LockedSource } from "./lock/lock.ts";
 export { readUvLock, type UvLockRequest } from "./lock/uv-lock.ts";
 export { nodeHashName } from "./lock/hashes.ts";

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { compareBytewise, fail, mediaTypes, printStackRef, type Artifact, type Digest, type Json, type PackageName, type Stack, type StackMember, type StackRef } from "../model/index.ts";
-import { compareVersions, normalizeVersion } from "../python/index.ts";
+import { compareVersions, normalizeVersion } from "../python/version/index.ts";
 import { findArtifacts, listVersions, useArtifacts, type Store } from "../store/index.ts";
 import { hashJson } from "../system/index.ts";
 import { diffStacks, type StackDifference } from "./diff.ts";

@@ -1,4 +1,4 @@
-import { satisfies, parseRequirement } from "../../python/index.ts";
+import { satisfies, parseRequirement } from "../../python/version/index.ts";
 
 /** The newest turret program, which gives each Transaction its config and a context. */
 const NEWEST = "0.2.8";

@@ -1,6 +1,6 @@
 import { posix } from "node:path";
 import { CaissonError, printKeyPath, shapes, type KeyPath, type Mismatch, type Shape } from "../../model/index.ts";
-import { parseRequirement } from "../../python/index.ts";
+import { parseRequirement } from "../../python/version/index.ts";
 
 const { boolean, list, text } = shapes;
 

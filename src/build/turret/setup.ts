@@ -1,5 +1,5 @@
 import { normalizeName } from "../../model/index.ts";
-import { parseRequirement } from "../../python/index.ts";
+import { parseRequirement } from "../../python/version/index.ts";
 import { pipName, type Turret } from "./turret.ts";
 
 /** The distribution that starts a Python turret. */

@@ -1,5 +1,5 @@
 import { fail } from "../../model/index.ts";
-import { normalizeVersion } from "../../python/index.ts";
+import { normalizeVersion } from "../../python/version/index.ts";
 
 /**
  * A version that pip takes.
