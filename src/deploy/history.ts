@@ -1,6 +1,5 @@
 import type { JournalEntry, Problem, Target } from "../model/index.ts";
 import type { Context } from "../system/index.ts";
-import { contactHosts } from "./contact.ts";
 
 /** A host's journal, oldest first. */
 export interface HostHistory {
@@ -14,6 +13,8 @@ export interface HostHistory {
 
 /** What was done to each host of a target, by whom and how it ended; the last `count` lines. */
 export async function readHistory(ctx: Context, target: Target, count: number): Promise<readonly HostHistory[]> {
+  // To put journals together needs no host.
+  const { contactHosts } = await import("./contact.ts");
   await using contact = await contactHosts(ctx, target.hosts, count);
   return [
     ...contact.hosts.map(({ host, state, skew }) => ({ host: host.name, entries: state.journal ?? [], ...(skew === undefined ? {} : { skew }) })),
