@@ -18,6 +18,8 @@ import { runToEnd } from "./host.ts";
 export interface Disk extends AsyncDisposable {
   /** Where it is mounted. */
   readonly path: string;
+  /** The file that is its blocks. */
+  readonly image: string;
   /** Fill it until that many bytes are left, 0 unless said otherwise, to the block. */
   readonly fill: (left?: number) => Promise<void>;
   /** Make empty files until that many inodes are left. */
@@ -50,6 +52,13 @@ export async function mountDisk(options: { readonly megabytes?: number; readonly
   return mountImage(directory, image);
 }
 
+/** A copy of a disk's blocks as a disk, the file moved to it. */
+export async function mountCopy(copy: string): Promise<Disk> {
+  const directory = makeHostsDirectory();
+  await must(["mv", copy, join(directory, "image")]);
+  return mountImage(directory, join(directory, "image"));
+}
+
 async function mountImage(directory: string, image: string): Promise<Disk> {
   const path = join(directory, "mounted disk");
   mkdirSync(path);
@@ -60,6 +69,7 @@ async function mountImage(directory: string, image: string): Promise<Disk> {
   const filler = join(path, ".filler");
   return {
     path,
+    image,
     fill: async (left = 0) => {
       // Twice: what is written late frees or takes blocks of its own.
       for (let round = 0; round < 2; round++) {
@@ -80,9 +90,9 @@ async function mountImage(directory: string, image: string): Promise<Disk> {
     readOnly: (on) => must(["mount", "-o", `remount,${on ? "ro" : "rw"}`, path]),
     breakDown: async () => writeFileSync(`/sys/fs/ext4/${basename(device)}/trigger_fs_error`, "1"),
     afterPowerCut: async () => {
-      const next = makeHostsDirectory();
-      await must(["cp", "--sparse=always", image, join(next, "image")]);
-      return mountImage(next, join(next, "image"));
+      const copy = join(directory, "copy");
+      await must(["cp", "--sparse=always", image, copy]);
+      return mountCopy(copy);
     },
     [Symbol.asyncDispose]: async () => removeHostsDirectory(directory),
   };

@@ -1,12 +1,14 @@
 """Run the agent, and kill somebody right before its N-th call that changes something; calls of its workers count with its own.
 
-`kill-at-call.py -I AGENT WORDS...`, as python3 is called; CAISSON_TEST_KILL is `N WHO FILE`. WHO is
+`kill-at-call.py -I AGENT WORDS...`, as python3 is called; CAISSON_TEST_KILL is `[N, WHO, FILE]`. WHO is
 `agent` (with its workers, as kill -9 of it does), `worker` (only the process that calls, as where memory runs out),
-`command` (whoever started the agent) or `nobody`. FILE gets the number of calls; it is made by the first agent, and
+`command` (whoever started the agent) or `nobody`; or `copy:IMAGE`, where nobody is killed and the blocks of a disk as
+they are at every N-th call are copied to FILE.CALL: what a power cut there would leave. FILE gets the number of calls; it is made by the first agent, and
 one that finds it is left alone. Right before one call is right after the one before it.
 AGENT is imported, so that it is compiled once for all.
 """
 import ctypes
+import json
 import mmap
 import os
 import signal
@@ -19,6 +21,8 @@ LIBC_CALLS = ("syncfs", "syscall", "fallocate64")
 def count():
     number = struct.unpack("<q", shared[:8])[0] + 1
     shared[:8] = struct.pack("<q", number)
+    if who.startswith("copy:") and at and number % at == 0:
+        copy(who[len("copy:"):], "%s.%d" % (path, number))
     if number < at or (who == "command" and number > at):
         return
     if who == "agent":
@@ -27,6 +31,15 @@ def count():
         os.kill(os.getpid(), signal.SIGKILL)
     if who == "command":
         os.kill(command, signal.SIGKILL)
+
+def copy(image, to):
+    with open(image, "rb") as source, open(to, "wb") as target:
+        for piece in iter(lambda: source.read(1 << 16), b""):
+            if piece.count(0) == len(piece):
+                target.seek(len(piece), 1)
+            else:
+                target.write(piece)
+        target.truncate(source.tell())
 
 def counted(call):
     def counting(*words, **more):
@@ -58,8 +71,8 @@ def watch():
     for name in CALLS:
         setattr(os, name, counted(getattr(os, name)))
 
-at, who, path = os.environ.pop("CAISSON_TEST_KILL", "0 nobody /dev/null").split(" ", 2)
-at, agent, command = int(at), os.getpid(), os.getppid()
+at, who, path = json.loads(os.environ.pop("CAISSON_TEST_KILL", '[0, "nobody", "/dev/null"]'))
+agent, command = os.getpid(), os.getppid()
 program, words = sys.argv[2], sys.argv[3:]
 sys.path.insert(0, os.path.dirname(program))
 main = __import__(os.path.basename(program)[:-len(".py")]).main

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 
 /** Who is killed: the agent with its workers, the one process of it that makes the call, the command that started it, or nobody, where calls are only counted. */
@@ -8,6 +8,10 @@ export type Victim = "agent" | "worker" | "command" | "nobody";
 export interface CallKiller {
   /** What the command is run with: its first agent counts every call that changes something, and the n-th kills. */
   env(at: number, victim: Victim): { readonly PATH: string; readonly CAISSON_TEST_KILL: string };
+  /** What the command is run with: at every n-th call the disk's image is copied as it is. */
+  copying(every: number, image: string): { readonly PATH: string; readonly CAISSON_TEST_KILL: string };
+  /** The copies that the last command with this environment has made, each with the number of its call. */
+  copies(env: { readonly CAISSON_TEST_KILL: string }): readonly { readonly call: number; readonly image: string }[];
   /** How many calls the first agent of the last command with this environment has made; undefined where it never began. */
   counted(env: { readonly CAISSON_TEST_KILL: string }): number | undefined;
   /** The PATH of commands whose agents are left alone, and need not be compiled again. */
@@ -25,11 +29,15 @@ export function makeCallKiller(directory: string, before: readonly string[] = []
   const words = [...before, python, "-I", "-X", `pycache_prefix=${join(place, "cache")}`, join(import.meta.dirname, "kill-at-call.py")].map((word) => `'${word}'`).join(" ");
   writeFileSync(join(bin, "python3"), `#!/bin/sh\ncase "$2" in */agent.py) exec ${words} "$@" ;; esac\nexec '${python}' "$@"\n`, { mode: 0o755 });
   const path = `${bin}${delimiter}${process.env["PATH"] ?? ""}`;
+  const wordsFor = (at: number, who: string) => ({ PATH: path, CAISSON_TEST_KILL: JSON.stringify([at, who, join(place, `calls-${killers++}`)]) });
+  const fileOf = ({ CAISSON_TEST_KILL }: { readonly CAISSON_TEST_KILL: string }): string => (JSON.parse(CAISSON_TEST_KILL) as [number, Victim, string])[2];
   return {
     path,
-    env: (at, victim) => ({ PATH: path, CAISSON_TEST_KILL: `${at} ${victim} ${join(place, `calls-${killers++}`)}` }),
-    counted: ({ CAISSON_TEST_KILL }) => {
-      const file = CAISSON_TEST_KILL.split(" ").slice(2).join(" ");
+    env: wordsFor,
+    copying: (every, image) => wordsFor(every, `copy:${image}`),
+    copies: (env) => readdirSync(place).flatMap((name) => (join(place, name).startsWith(`${fileOf(env)}.`) ? [{ call: Number(name.split(".").at(-1)), image: join(place, name) }] : [])).toSorted((a, b) => a.call - b.call),
+    counted: (env) => {
+      const file = fileOf(env);
       return existsSync(file) ? Number(readFileSync(file).readBigInt64LE()) : undefined;
     },
   };

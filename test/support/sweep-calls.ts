@@ -13,7 +13,7 @@ import { onCopy, untilUnlocked, type Interruptible } from "./interrupt-every-ste
 import type { CallKiller, Victim } from "./kill-at-call.ts";
 
 /** What a change comes to where nobody is in its way. */
-interface Undisturbed {
+export interface Undisturbed {
   readonly calls: number;
   readonly files: ReadonlyMap<string, string>;
   /** The files of each release, as `versions/current` shows them. */
@@ -44,12 +44,17 @@ export async function killAtCalls(bench: Workbench, killer: CallKiller, change: 
     const env = killer.env(at, victim);
     const result = victim === "command" ? await byCommand(bench, change, root, env) : await carryOut(change, root, env);
     await untilUnlocked(bench, root);
-    return [...findUntruth(change, wanted, root, result), ...(await findDivergence(change, wanted, root, { PATH: killer.path }, result))].map((fault) => `${victim} killed at call ${at} of ${wanted.calls}: ${fault}`);
+    return (await judgeCut(killer, change, wanted, root, result)).map((fault) => `${victim} killed at call ${at} of ${wanted.calls}: ${fault}`);
   }));
   return { calls: wanted.calls, kills: points.length, faults: faults.flat() };
 }
 
-async function undisturbed(bench: Workbench, killer: CallKiller, change: Interruptible): Promise<Undisturbed> {
+/** Everything that is not as it must be after a change was cut short, and after the same change once more. */
+export async function judgeCut(killer: CallKiller, change: Interruptible, wanted: Undisturbed, root: string, result?: HostResult): Promise<readonly string[]> {
+  return [...findUntruth(change, wanted, root, result), ...(await findDivergence(change, wanted, root, { PATH: killer.path }, result))];
+}
+
+export async function undisturbed(bench: Workbench, killer: CallKiller, change: Interruptible): Promise<Undisturbed> {
   const before = filesBelow(join(change.template, "versions/current"));
   return await onCopy(bench, change, async (root) => {
     const env = killer.env(0, "nobody");
