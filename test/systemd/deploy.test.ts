@@ -90,24 +90,22 @@ describe.skipIf(missing !== undefined)(`a host run by systemd${missing === undef
   }, 120_000);
 
   it("gives processes the values of the target's environment as they are, chooses by them what starts, and shows none in its logs", async () => {
-    const { bench, sh } = ground;
+    const { bench } = ground;
     const secret = "pa ss%n$HOME`id`\"\\n";
     const file = join(bench.directory, ".env");
     const target = ground.target("h", { environment: [file] });
-    const made = (version: string) => ({
-      ...web({ stack: "h", port: 8108, version, health: { argv: ["true"] }, others: [{ name: "other", argv: ["sleep", "1000"], environment: {}, requires: [] }], body: "echo \"token $TOKEN\"\nexec python3 \"${0%/bin/*}/serve.py\"", process: { requires: ["TOKEN"] } }),
-      start: [{ when: { ROLE: "web" }, process: "web" }, { process: "other" }],
-    });
+    const versions = versionsOf({ stack: "h", port: 8108, health: { argv: ["true"] }, others: [{ name: "other", argv: ["sleep", "1000"], environment: {}, requires: [] }], body: "echo \"token $TOKEN\"\nexec python3 \"${0%/bin/*}/serve.py\"", process: { requires: ["TOKEN"] } });
+    const made = (version: string) => ({ ...versions(version), start: [{ when: { ROLE: "web" }, process: "web" }, { process: "other" }] });
     writeFileSync(file, `ROLE=web\nTOKEN='${secret}'\n`);
     expect(await ground.deploy(target, made("1"))).toMatchObject({ outcome: "done" });
-    const environ = await sh("tr '\\0' '\\n' < /proc/$(systemctl show -p MainPID --value caisson-h-h-web.service)/environ | grep ^TOKEN=; systemctl list-unit-files --no-legend 'caisson-h-*' | awk '{print $1}'; grep -rl 'pa ss' /srv/h/units /srv/h/journal.jsonl /etc/systemd/system || echo none");
+    const environ = await ground.sh("tr '\\0' '\\n' < /proc/$(systemctl show -p MainPID --value caisson-h-h-web.service)/environ | grep ^TOKEN=; systemctl list-unit-files --no-legend 'caisson-h-*' | awk '{print $1}'; grep -rl 'pa ss' /srv/h/units /srv/h/journal.jsonl /etc/systemd/system || echo none");
     expect(environ).toBe(`TOKEN=${secret}\ncaisson-h-h-web.service\nnone`);
     const lines: string[] = [];
     await readLogs(bench.ctx, target, { lines: 100 }, (_, { text }) => void lines.push(text));
     expect(lines.filter((line) => line.includes("token"))).toEqual(["token ***"]);
     writeFileSync(file, "ROLE=x\nTOKEN=other-token\n");
     expect(await ground.deploy(target, made("2"))).toMatchObject({ outcome: "done" });
-    expect(await sh("systemctl list-units --plain --no-legend 'caisson-h-*' | awk '{print $1}'")).toBe("caisson-h-h-other.service");
+    expect(await ground.sh("systemctl list-units --plain --no-legend 'caisson-h-*' | awk '{print $1}'")).toBe("caisson-h-h-other.service");
     expect(await ground.rollback(target)).toMatchObject({ outcome: "done", now: "1" });
   }, 120_000);
 
