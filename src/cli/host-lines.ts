@@ -101,13 +101,13 @@ function nextHints(results: readonly HostResult[], { target, action, ref, hosts 
   const has = (...outcomes: readonly HostResult["outcome"][]): boolean => results.some(({ outcome }) => outcomes.includes(outcome));
   if (has("unknown")) return [`caisson status --to ${target}`];
   const hints = new Set(results.flatMap(({ outcome, problem }) => (outcome === "not-done" || outcome === "partly-done" ? (problem?.hint?.replace("caisson rollback", `caisson rollback --to ${target}`) ?? []) : [])));
-  const undone = results.find(({ outcome }) => outcome === "undone");
+  const undone = results.find(({ outcome, problem }) => outcome === "undone" && problem?.code !== "cancelled");
   if (undone !== undefined) {
     const [process, ...others] = hosts.find(({ host }) => host.name === undone.host)?.restarts ?? [];
     const logs = undone.problem?.code === "unhealthy" && process !== undefined;
     hints.add(logs ? `caisson logs --to ${target}${others.length === 0 ? ` ${process}` : ""}` : `caisson history --to ${target}`);
   }
-  const left = results.some(({ outcome, problem }) => outcome === "not-done" && problem?.code === "cancelled" && !has("undone", "partly-done"));
+  const left = undone === undefined && !has("partly-done") && results.some(({ problem }) => problem?.code === "cancelled");
   if (left || (has("done", "unchanged") && has("undone", "not-done"))) hints.add(`the rest again: ${again(action, ref, target, typed)}`);
   return [...hints];
 }

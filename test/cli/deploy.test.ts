@@ -112,6 +112,23 @@ describe("caisson deploy", () => {
     expect(caisson("rollback", "--to", "local:app")).toMatchObject({ status: 1 });
   });
 
+  it("fault 15: finishes the host under way when Ctrl-C comes once, begins no other, and says how the rest is taken up", async () => {
+    build("1.0");
+    caisson("deploy", "--to", "production");
+    writeFileSync(join(work, "caisson.toml"), readFileSync(join(work, "caisson.toml"), "utf8").replace("grep -q good etc/state", "sleep 1"));
+    build("1.1");
+    const running = spawn(process.execPath, [main, "deploy", "--to", "production"], { cwd: work, env: home.env, stdio: ["ignore", "pipe", "pipe"] });
+    const [out, err]: [string[], string[]] = [[], []];
+    running.stdout.setEncoding("utf8").on("data", (text: string) => out.push(text));
+    running.stderr.setEncoding("utf8").on("data", (text: string) => err.push(text));
+    while (readlinkSync(join(work, "h1/versions/current")) !== "1.1") await sleep(10);
+    running.kill("SIGINT");
+    const status = await new Promise((resolve) => running.once("close", resolve));
+    expect([status, linesOf(out.join(""))]).toEqual([4, ["local:h1  hello@1.1  active    (was: 1.0)", "local:h2  hello@1.1  not-done  (now: 1.0)"]]);
+    expect(linesOf(err.join("")).slice(1)).toEqual(["stopping as soon as local:h1 is done; Ctrl-C again undoes it now", "hint: the rest again: caisson deploy hello@1.1 --to production --retry"]);
+    expect(caisson("deploy", "hello@1.1", "--to", "production", "--retry")).toMatchObject({ status: 0, stdout: ["local:h2  hello@1.1  active  (was: 1.0)"] });
+  });
+
   it("fault 15: goes back when Ctrl-C comes twice while a release is checked, and says how it left things", async () => {
     build("1.0");
     caisson("deploy", "--to", "local:app");
