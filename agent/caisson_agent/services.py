@@ -1,5 +1,6 @@
 """What starts processes on a host."""
 import os
+import stat
 import subprocess
 
 from .environments import values_of, without_secrets
@@ -32,12 +33,19 @@ def end_of_log(root, count):
     """The last lines of what the owner's command and what it started have said, without what nobody may see."""
     return without_secrets(root, shortened(tried(read_end, root.at("service.log"), b""), count))
 
+def open_log(path):
+    """A file of ours, empty and for nobody else to read. Only such a file: never what stands in for it, which is a device of the whole machine."""
+    output = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600), "ab")
+    if stat.S_ISREG(os.fstat(output.fileno()).st_mode):
+        tried(lambda number: os.fchmod(number, 0o600), output.fileno())  # it may have been another's before
+        tried(output.truncate, 0)
+    return output
+
 def run_service(root, label, command):
     """The owner's command, in the release's real directory. What it prints goes to service.log: a pipe would keep us waiting for a daemon that it leaves behind."""
     release = os.path.realpath(root.at("versions", label))
-    with tried(lambda path: os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab"), root.at("service.log")) or open(os.devnull, "ab") as output:
-        tried(lambda number: os.fchmod(number, 0o600), output.fileno())  # it may have been another's before
-        tried(output.truncate, 0)  # a full disk, or one that cannot be written, must not keep a service from being started
+    # A full disk, or one that cannot be written, must not keep a service from being started.
+    with tried(open_log, root.at("service.log")) or open(os.devnull, "ab") as output:
         process = subprocess.Popen(["/bin/sh", "-c", command], cwd=release, env=service_environment(root, release), stdin=subprocess.DEVNULL, stdout=output, stderr=output)
     try:
         status = process.wait(SERVICE_LIMIT)

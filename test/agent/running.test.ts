@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { existsSync, readFileSync, readdirSync, readlinkSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readdirSync, readlinkSync, renameSync, rmdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, it } from "vitest";
 import { digestHex, type Health, type Label, type Service, type Step } from "../../src/model/index.ts";
@@ -254,4 +254,18 @@ it("tells that the process behind the health address runs from the release", asy
   await expect.poll(() => existsSync(port), { timeout: 20_000 }).toBe(true);
   const answer = await agent.ask({ ...check({ url: `http://127.0.0.1:${readFileSync(port, "utf8")}/` }), package: "hello" as never } as Step);
   expect(answer).toMatchObject({ done: true, facts: { verified: true } });
+});
+
+it("leaves the machine's own devices as they are where the log of a service cannot be opened", async () => {
+  await using host = makeHost();
+  await using agent = await host.open();
+  await install(agent, stack("1"));
+  const before = statSync("/dev/null").mode;
+  const restart: Step = { step: "restart", release: "1" as Label, service: { kind: "command", restart: "echo said" } };
+  mkdirSync(join(host.root, "service.log"));
+  expect(await agent.ask(restart)).toMatchObject({ done: true });
+  rmdirSync(join(host.root, "service.log"));
+  symlinkSync("/dev/null", join(host.root, "service.log"));
+  expect(await agent.ask(restart)).toMatchObject({ done: true });
+  expect(statSync("/dev/null").mode).toBe(before);
 });
