@@ -64,7 +64,7 @@ function seen(): readonly string[] {
 
 /** The value on the host, as a shell that reads the file sees it. */
 function there(): string {
-  return execFileSync("dash", ["-c", '. ./hello; printf %s "$PASSWORD"'], { cwd: join(bench.directory, "app/env"), encoding: "utf8" });
+  return execFileSync("sh", ["-c", '. ./hello; printf %s "$PASSWORD"'], { cwd: join(bench.directory, "app/env"), encoding: "utf8" });
 }
 
 describe("values of the environment", () => {
