@@ -200,9 +200,7 @@ class Session:
                 batch, self.made, self.alone = self.made, [], True
                 self.start(publish, batch)
             elif self.queue and self.queue[0]["step"] == "observe" and tried(lambda _: not self.root.is_unfinished(), None):
-                # A look takes less time than to have somebody look.
-                request = self.queue.pop(0)
-                self.answer(request, answer_of(lambda: perform(self.root, request)))
+                self.look(self.queue.pop(0))
             elif self.queue and self.queue[0].get("after") in self.refused:
                 self.answer(self.queue.pop(0), {"ok": False, "code": "cancelled", "detail": "not begun, because what stood before it was not done"})
             elif self.queue:
@@ -211,6 +209,10 @@ class Session:
                 self.start(perform, request)
             else:
                 return
+
+    def look(self, request):
+        """Here and now: it takes less time than to have a worker do it."""
+        self.answer(request, answer_of(lambda: perform(self.root, request)))
 
     def start(self, work, subject):
         worker = Worker(lambda: work(self.root, subject), subject)

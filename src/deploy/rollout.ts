@@ -60,7 +60,7 @@ export async function endUnchanged(rollout: Rollout, host: HostPlan, problem: Pr
   await endHost(rollout, host, { outcome: "not-done", now: host.from, problem });
 }
 
-export function knownOf(plan: Plan, host: HostPlan): Pick<HostResult, "host" | "name" | "to" | "from"> {
+function knownOf(plan: Plan, host: HostPlan): Pick<HostResult, "host" | "name" | "to" | "from"> {
   return { host: host.host.name, name: plan.ref?.name, to: host.to, from: host.from };
 }
 
