@@ -140,7 +140,8 @@ function planHost(request: DeployRequest, { host, state }: ObservedHost, hooks: 
   const otherUnits = request.starts !== true && hasOtherUnits(target, place, state, ref.label, payloads);
   if (state.current === ref.label && values.length === 0 && !isKept && !otherUnits) return { ...plan, steps: [], sendBytes: 0, keptBytes: whole, restarts: [] };
   const making = isStaged(request, state) ? [] : stageSteps(request, documents, state);
-  const sendBytes = sentBytes(making.filter((step) => step.step === "receive"));
+  const receives = making.filter((step) => step.step === "receive");
+  const sendBytes = sentBytes(receives);
   const starts = request.starts === true;
   const restarts = starts || target.service.kind !== "none" ? payloads.flatMap(({ processes }) => processes.filter(({ schedule }) => schedule === undefined).map(({ name }) => name)) : [];
   const back = starts ? {} : backSteps(target, state.current, payloadsOn(target, host, request.payloadsNow?.({ host, state }) ?? []));
@@ -148,7 +149,7 @@ function planHost(request: DeployRequest, { host, state }: ObservedHost, hooks: 
   // What is current but not confirmed lacks only that; other values or units for it need a switch of their own.
   const needed = state.current === ref.label && values.length === 0 && !otherUnits ? switching.filter(({ step }) => step !== "activate") : switching;
   const steps = asTarget(target, [...making, ...values, ...hooks.stage, ...needed]);
-  return { ...plan, ...back, steps, sendBytes, keptBytes: whole - sendBytes, restarts, hooks: steps.filter(({ step }) => step === "hook").length };
+  return { ...plan, ...back, steps, sendBytes, keptBytes: Math.max(0, whole - total(receives.map(({ blob }) => blob))), restarts, hooks: steps.filter(({ step }) => step === "hook").length };
 }
 
 /** Everything that the release is made of and the host lacks, each blob once, and the release itself. */
