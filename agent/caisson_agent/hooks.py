@@ -83,12 +83,12 @@ def keep_output(root, label, headline, output):
 
 # What the journal remembers
 def hooks_done(journal, label):
-    """Names of hooks that have done their work for a release: until the host leaves it, and those of one host also until the release is made anew, or (after a switch) until that is undone."""
+    """Names of hooks that have done their work for a release: until another one is the host's, and those of one host also until the release is made anew, or (after a switch) until that is undone."""
     done = {}
     for entry in journal:
         if entry["event"] == "hook" and entry["to"] == label and entry.get("ended"):
             done[entry["hook"]] = entry
-        elif entry["event"] in ("confirmed", "kept") and entry["from"] == label != entry["to"]:
+        elif entry["event"] in ("confirmed", "kept") and entry["to"] != label:
             done = {}
         elif entry["event"] == "staged" and entry["to"] == label:
             done = {name: done[name] for name in done if done[name].get("once") == "stack"}
