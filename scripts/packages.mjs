@@ -9,6 +9,7 @@ const packages = {
   dash: ["dash", "-c", ":"],
   "python3-venv": ["/usr/bin/python3", "-c", "import venv, ensurepip"],
   shellcheck: ["shellcheck", "--version"],
+  curl: ["curl", "--version"],
   bzip2: ["sh", "-c", "command -v bzip2"],
   jq: ["jq", "--version"],
   unzip: ["sh", "-c", "command -v unzip"],
