@@ -61,6 +61,17 @@ function printWord(word: string): string {
   return /^[\w@%+=:,./$-]+$/.test(word) ? word : JSON.stringify(word);
 }
 
+/** A plan, and the hosts that it is not for because they did not answer. */
+function showPlan(cli: Cli, { plan, missed }: Change): void {
+  if (cli.json) {
+    cli.emit(plan);
+    return;
+  }
+  noteMissed(cli, missed);
+  const beside = missed.filter(({ host }) => !plan.hosts.some((planned) => planned.host.name === host));
+  printLines(cli, [...planLines(cli, plan), ...beside.map(({ host }) => `${host}  out of reach`)]);
+}
+
 /** What became of each host. */
 export function resultLines(cli: Pick<Cli, "library" | "rows">, results: readonly HostResult[]): readonly string[] {
   return alignColumns(foldRows(cli, results.map((result) => {
@@ -140,11 +151,11 @@ const FEW = 8;
 const SKEWED = 60;
 
 /** Whether what changes another machine is wanted: said beforehand, or now by whoever sees the plan. */
-async function isAgreed(cli: Cli, input: Input, plan: Plan): Promise<boolean> {
+async function isAgreed(cli: Cli, input: Input, change: Change): Promise<boolean> {
+  const { plan } = change;
   const others = plan.hosts.filter(({ host, steps }) => host.via !== "local" && steps.length > 0);
   if (others.length === 0 || input.has("yes")) return true;
-  if (cli.json) cli.emit(plan);
-  else printLines(cli, planLines(cli, plan));
+  showPlan(cli, change);
   if (!cli.json && (await cli.ask(`${plan.action} on ${others.length} ${others.length === 1 ? "host" : "hosts"}?`))) return true;
   cli.note("hint: add --yes");
   return false;
@@ -154,11 +165,10 @@ async function isAgreed(cli: Cli, input: Input, plan: Plan): Promise<boolean> {
 export async function carryOut(cli: Cli, input: Input, change: Change, show: (results: readonly HostResult[]) => void, typed?: string): Promise<ExitStatus> {
   const { plan } = change;
   if (input.has("plan")) {
-    if (cli.json) cli.emit(plan);
-    else printLines(cli, planLines(cli, plan));
+    showPlan(cli, change);
     return 0;
   }
-  if (!(await isAgreed(cli, input, plan))) return 1;
+  if (!(await isAgreed(cli, input, change))) return 1;
   const began = performance.now();
   const results = await change.apply();
   const status = cli.library.exitStatus(results.map(({ outcome }) => outcome));

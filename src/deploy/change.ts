@@ -1,4 +1,4 @@
-import type { Plan } from "../model/index.ts";
+import type { Plan, Problem } from "../model/index.ts";
 import type { Store } from "../store/index.ts";
 import type { Context } from "../system/index.ts";
 import { applyPlan, type ApplyOptions } from "./apply.ts";
@@ -12,8 +12,8 @@ export interface Change extends AsyncDisposable {
   readonly plan: Plan;
   /** The hosts as they were found. */
   readonly hosts: readonly ObservedHost[];
-  /** How many hosts did not answer. */
-  readonly missed: number;
+  /** Hosts that did not answer, and why. */
+  readonly missed: readonly { readonly host: string; readonly problem: Problem }[];
   /** How its hosts are reached. */
   readonly open: Contact["open"];
   /** Make sure that what is planned stays what it is: freezes the stack. */
@@ -26,7 +26,7 @@ export function createChange(ctx: Context, store: Store, plan: Plan, contact: Co
   return {
     plan,
     hosts: contact.hosts,
-    missed: contact.missed.length,
+    missed: contact.missed.map(({ host, problem }) => ({ host: host.name, problem })),
     open: contact.open,
     freeze,
     apply: async (options) => {

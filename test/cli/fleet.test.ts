@@ -39,7 +39,7 @@ describe("a rollout in a terminal", () => {
     expect(foldRows({ library }, found)).toEqual(found);
   });
 
-  it("row P13: names every host on stdout where nobody looks on, in plain words, and how many of how many on stderr", () => {
+  it("row P13: names every host on stdout where nobody looks on, also in a plan those out of reach, in plain words, and how many of how many on stderr", () => {
     const home = makeHome();
     try {
       const work = join(home.directory, "work");
@@ -50,6 +50,9 @@ describe("a rollout in a terminal", () => {
       for (const broken of ["h3", "h4"]) writeFileSync(join(work, broken), "no directory");
       const run = (...words: readonly string[]): ReturnType<typeof spawnSync> => spawnSync("caisson", words, { cwd: work, env: home.env, encoding: "utf8" });
       run("build");
+      const planned = run("deploy", "--to", "production", "--plan");
+      expect(String(planned.stdout).split("\n").slice(0, 1)).toEqual(["plan hello@1.0 -> production, 8 hosts"]);
+      expect(String(planned.stdout)).toContain("local:h3  out of reach\nlocal:h4  out of reach\n");
       const { status, stdout, stderr } = run("deploy", "--to", "production");
       expect(status).toBe(4);
       expect(String(stdout).split("\n").filter((line) => line !== "").map((line) => line.replaceAll(/ +/g, " "))).toEqual(names.map((name) => (/h[34]$/.test(name) ? `${name} hello@1.0 not-done` : `${name} hello@1.0 active (was: none)`)));

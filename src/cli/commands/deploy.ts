@@ -22,7 +22,7 @@ export const deploy: Command = {
     await using change = await prepare(cli, input, await cli.openStore());
     const file = input.value("plan-out");
     if (file === undefined) {
-      if (input.has("retry") && change.hosts.length > 0 && change.plan.hosts.length === 0 && change.missed === 0) cli.note(`nothing is left: all ${change.hosts.length} hosts are on it`);
+      if (input.has("retry") && change.hosts.length > 0 && change.plan.hosts.length === 0 && change.missed.length === 0) cli.note(`nothing is left: all ${change.hosts.length} hosts are on it`);
       return await carryOut(cli, input, change, (results) => printLines(cli, resultLines(cli, results)), word === undefined || (await cli.library.readPlan(cli.context, word)) !== undefined ? undefined : word);
     }
     await change.freeze();
