@@ -34,11 +34,11 @@ it.skipIf(lackingDisks() !== undefined).each(["deploy", "rollback"] as const)("f
   const template = join(bench.directory, "template");
   await deploy(first, template);
   if (action === "rollback") await deploy(second, template);
-  const [from, to] = action === "deploy" ? ["1.0", "1.1"] : ["1.1", "1.0"];
+  const [from, to] = action === "deploy" ? (["1.0", "1.1"] as const) : (["1.1", "1.0"] as const);
   const wanted = await wantedStack(bench.store, { name: "hello" as PackageName, label: "1.1" as Label });
   const within = (env: Readonly<Record<string, string>>) => ({ ...bench.ctx, env: { ...bench.ctx.env, ...env } });
   const change: Interruptible = {
-    action, stack: "hello@1.1", template, from: from!, to: to!, target,
+    action, stack: "hello@1.1", template, from, to, target,
     prepare: (where, env) => (action === "deploy" ? prepareDeploy(within(env), bench.store, wanted, where) : prepareRollback(within(env), bench.store, where, "1.0" as Label)),
   };
   const whole = await undisturbed(bench, killer, change);

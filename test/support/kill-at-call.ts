@@ -30,7 +30,6 @@ export function makeCallKiller(directory: string, before: readonly string[] = []
   writeFileSync(join(bin, "python3"), `#!/bin/sh\ncase "$2" in */agent.py) exec ${words} "$@" ;; esac\nexec '${python}' "$@"\n`, { mode: 0o755 });
   const path = `${bin}${delimiter}${process.env["PATH"] ?? ""}`;
   const wordsFor = (at: number, who: string) => ({ PATH: path, CAISSON_TEST_KILL: JSON.stringify([at, who, join(place, `calls-${killers++}`)]) });
-  const fileOf = ({ CAISSON_TEST_KILL }: { readonly CAISSON_TEST_KILL: string }): string => (JSON.parse(CAISSON_TEST_KILL) as [number, Victim, string])[2];
   return {
     path,
     env: wordsFor,
@@ -41,4 +40,8 @@ export function makeCallKiller(directory: string, before: readonly string[] = []
       return existsSync(file) ? Number(readFileSync(file).readBigInt64LE()) : undefined;
     },
   };
+}
+
+function fileOf({ CAISSON_TEST_KILL }: { readonly CAISSON_TEST_KILL: string }): string {
+  return (JSON.parse(CAISSON_TEST_KILL) as [number, string, string])[2];
 }
