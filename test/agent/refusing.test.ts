@@ -1,8 +1,7 @@
 import { mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { expect, it } from "vitest";
-import { activation, askAll, blob, context, file, install, makeHost, payload, platform, stack, stage, tree } from "./host.ts";
-import { openAgent } from "../../src/transport/index.ts";
+import { activation, askAll, blob, file, install, makeHost, payload, platform, stack, stage, tree } from "./host.ts";
 
 it("refuses a second run while the first holds the host, and says who that is", async () => {
   await using host = makeHost();
@@ -120,10 +119,6 @@ it("says what is missing where there is no python3, or one that is too old", asy
   mkdirSync(bin);
   writeFileSync(join(bin, "python3"), "#!/bin/sh\necho 'Unknown option: -I' >&2\nexit 2\n", { mode: 0o755 });
   await expect(host.open({ PATH: bin })).rejects.toMatchObject({ code: "host-unfit", hint: "it needs python3, version 3.6 or newer", cause: "Unknown option: -I" });
-});
-
-it("does not pretend to know ssh", async () => {
-  await expect(openAgent(context(), { name: "h1", via: "ssh", address: "deploy@h1", root: "/srv/shop" }, { by: "tester@here" })).rejects.toMatchObject({ code: "host-unfit" });
 });
 
 it("leaves a foreign directory among the releases alone", async () => {
