@@ -1,8 +1,8 @@
 /**
- * Deploys over ssh beside what others do, on hosts of this machine behind lines with delay: node bench/hosts/run.mjs [CASE ...] [--hosts 1,10] [--delay 0,50] [--runs N] [--write]
+ * Deploys over ssh beside what others do, on hosts of this machine behind lines with delay: node bench/hosts/run.mjs [CASE ...] [--hosts 1,10] [--delay 0,50] [--runs N] [--who caisson,rsync] [--write]
  * Prints a table; --write puts it into docs/performance.md between its markers. Needs root, sshd and rsync.
  */
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { spawnSync } from "node:child_process";
 import { cpus } from "node:os";
 import { join } from "node:path";
@@ -24,9 +24,15 @@ if (!existsSync(join(ground.fleet, "pyinfra"))) {
   must(["python3", "-m", "venv", join(ground.fleet, "..")]);
   must([join(ground.fleet, "pip"), "install", "--quiet", "--disable-pip-version-check", "ansible-core==2.19.14", "pyinfra==3.10.0"]);
 }
-const scratch = join(ground.directory, "fleet-run");
+const scratch = join(ground.directory, `fleet-run-${process.pid}`);
 rmSync(scratch, { recursive: true, force: true });
 mkdirSync(scratch, { recursive: true });
+// What is measured stays what it is, whoever builds meanwhile.
+const frozen = join(scratch, "caisson");
+for (const name of ["dist", "agent", "package.json"]) cpSync(join(project, name), join(frozen, name), { recursive: true });
+symlinkSync(join(project, "node_modules"), join(frozen, "node_modules"));
+ground.caisson = [process.execPath, join(frozen, "dist/cli/main.js")];
+const chosen = option("--who", "").split(",");
 const counts = numbers(option("--hosts", "1,10"));
 const hosts = await startHosts(join(scratch, "hosts"), Math.max(...counts));
 const home = { XDG_DATA_HOME: join(scratch, "home/data"), XDG_STATE_HOME: join(scratch, "home/state") };
@@ -41,7 +47,9 @@ try {
     }
   }
 } finally {
+  hosts.clear();
   hosts.stop();
+  rmSync(scratch, { recursive: true, force: true });
 }
 
 const table = [["case", "hosts", "round trip", "who", "seconds", "ours / theirs", "CPU here", "kB per host", "round trips"], Array.from({ length: 9 }, () => "---"), ...rows].map((row) => `| ${row.join(" | ")} |`).join("\n");
@@ -59,7 +67,7 @@ function wanted(name) {
 
 async function compare(application, count, delay) {
   hosts.clear();
-  const contenders = makeContenders({ ground, hosts, application, directory: join(scratch, `${count}-${delay}`), count });
+  const contenders = makeContenders({ ground, hosts, application, directory: join(scratch, `${count}-${delay}`), count }).filter(({ name }) => chosen.some((word) => name.includes(word)));
   const next = () => {
     application.next();
     for (const contender of contenders) contender.before?.();
