@@ -14,6 +14,7 @@ import { makeStack, openWorkbench, type HandMade, type Workbench } from "../supp
 import { lacking, startHosts, type Hosts } from "../support/hosts.ts";
 import { judgeInterrupted, onCopy, type Interruptible } from "../support/interrupt-every-step.ts";
 import { openLine, type LineDirection } from "../support/line.ts";
+import { spread } from "../support/sweep-calls.ts";
 
 let bench: Workbench;
 beforeEach(async () => {
@@ -92,7 +93,7 @@ describe.skipIf(lacking() !== undefined)("a rollout over ssh (needs sshd)", { ti
 });
 
 describe.skipIf(lacking() !== undefined)("a line that breaks at a frame (needs sshd)", () => {
-  it.each<readonly [LineDirection, boolean]>([["toHost", false], ["fromHost", false], ["toHost", true]])("fault 18: %s, half a frame: %s: is never a false success, and the next run converges", { timeout: 400_000 }, async (direction, half) => {
+  it.each<readonly [LineDirection, boolean]>([["toHost", false], ["fromHost", false], ["toHost", true], ["fromHost", true]])("fault 18: %s, half a frame: %s: is never a false success, and the next run converges", { timeout: 400_000 }, async (direction, half) => {
     await using hosts = await startHosts({ count: 2 });
     await using first = await openLine(hosts, "h1");
     await using second = await openLine(hosts, "h2");
@@ -115,7 +116,7 @@ describe.skipIf(lacking() !== undefined)("a line that breaks at a frame (needs s
     };
     const { frames } = await onCopy(bench, change, (root) => over("h1", root));
     expect(frames).toBeGreaterThan(8);
-    const points = Array.from({ length: frames }, (_, at) => at + 1);
+    const points = spread(frames, 12);
     const free: ("h1" | "h2")[] = ["h1", "h2"];
     const faults = await mapConcurrently(points, 2, async (frame) => await onCopy(bench, change, async (root) => {
       const name = free.pop() ?? "h1";
