@@ -32,6 +32,19 @@ it("row P9: switches the second and the third time too, and keeps the previous r
   expect(readdirSync(join(host.root, "versions")).toSorted()).toEqual(["1", "2", "3", "current", "previous"]);
 });
 
+it("does what is asked in turn only as far as all goes well", async () => {
+  await using host = makeHost();
+  await using agent = await host.open();
+  await install(agent, stack("1"));
+  await stage(agent, stack("2"));
+  const check = { step: "check", release: "2" as never, package: "config" as never, health: { argv: ["false"] }, minHealthy: 0, deadline: 0 } as const;
+  const answers = await Promise.all(agent.askInTurn([activation("2" as never, "1" as never), check, { step: "confirm", release: "2" as never }]));
+  expect(answers).toMatchObject([{ done: true }, { done: false, code: "unhealthy" }, { done: false, code: "cancelled" }]);
+  expect(await agent.observe()).toMatchObject({ current: "2", releases: [{ state: "retired" }, { state: "unconfirmed" }] });
+  expect(await agent.ask({ step: "undo", release: "2" as never })).toMatchObject({ done: true, changed: true });
+  expect(await Promise.all(agent.askInTurn([activation("2" as never, "1" as never), { step: "confirm", release: "2" as never }]))).toMatchObject([{ done: true, changed: true }, { done: true, changed: true }]);
+});
+
 it("goes back when asked to", async () => {
   await using host = makeHost();
   await using agent = await host.open();
