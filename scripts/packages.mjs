@@ -27,7 +27,6 @@ const packages = {
   strace: ["strace", "-V"],
   gcc: ["gcc", "--version"],
   "libc6-dev": ["test", "-f", "/usr/include/stdio.h"],
-  faketime: ["faketime", "--version"],
   e2fsprogs: ["test", "-x", "/usr/sbin/mkfs.ext4"],
 };
 

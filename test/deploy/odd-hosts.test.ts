@@ -6,7 +6,6 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { prepareDeploy } from "../../src/deploy/deploy.ts";
 import type { HostResult } from "../../src/deploy/outcome.ts";
 import { prepareRollback } from "../../src/deploy/rollback.ts";
-import { readHistory } from "../../src/deploy/index.ts";
 import type { Wanted } from "../../src/deploy/wanted.ts";
 import type { Target } from "../../src/model/index.ts";
 import { openAgent } from "../../src/transport/index.ts";
@@ -34,10 +33,6 @@ function version(number: string, more: Partial<HandMade> = {}): HandMade {
   return { version: number, files: { "bin/hello": `#!/bin/sh\necho hello ${number}\n`, "etc/hello.conf": "greeting = hello\n" }, health: { argv: ["true"] }, ...more };
 }
 
-function withoutHealth({ version: number, files }: HandMade): HandMade {
-  return { version: number, files };
-}
-
 async function deploy(made: HandMade, to: Target): Promise<HostResult | undefined> {
   const wanted = stacks.get(made.version) ?? (await makeStack(bench.store, made));
   stacks.set(made.version, wanted);
@@ -62,12 +57,6 @@ function startAgentsBy(words: string): void {
 async function problemsOf(root: string): Promise<readonly unknown[]> {
   await using agent = await openAgent(bench.ctx, { name: "local", via: "local", address: "", root }, { by: "tester@here" });
   return (await agent.verify()).problems;
-}
-
-async function prune(root: string, keep: number): Promise<unknown> {
-  await using agent = await openAgent(bench.ctx, { name: "local", via: "local", address: "", root }, { by: "tester@here" });
-  const answer = await agent.ask({ step: "prune", keep });
-  return answer.done ? answer.facts : answer;
 }
 
 /** What a change that could not be made must leave: the old release whole, nothing half-made, and a host that takes the same change when the fault has gone. */
@@ -109,27 +98,6 @@ describe("fault 27: a host without places that others rely on", () => {
     Object.assign(bench.ctx.env, { HOME: "/var" });
     expect(await deploy(version("1.0"), target(root))).toMatchObject({ outcome: "done" });
     expect(await deploy(version("1.1"), target(root))).toMatchObject({ outcome: "done" });
-    expect(await problemsOf(root)).toEqual([]);
-  });
-});
-
-describe("fault 36: a host whose clock is wrong", () => {
-  it.skipIf(!has("faketime"))("keeps the order of its releases, by ten years before, after, and a jump in the midst of a deploy (needs faketime)", async () => {
-    const root = join(bench.directory, "app");
-    // faketime cannot sleep where it leaves the monotonic clock alone, so that there nothing is waited for.
-    const clocks: readonly (readonly [string, string, "still"?])[] = [
-      ["1.0", "faketime -f '+10y'"], ["1.1", "faketime -f '-10y'"], ["1.2", "env DONT_FAKE_MONOTONIC=1 faketime -f '+0 x10000000'", "still"], ["1.3", "faketime -f '-5y'"],
-    ];
-    for (const [number, clock, still] of clocks) {
-      startAgentsBy(`exec ${clock} "$@"`);
-      expect(await deploy(still === undefined ? version(number) : withoutHealth(version(number)), target(root)), number).toMatchObject({ outcome: "done" });
-    }
-    expect(await rollback(target(root))).toMatchObject({ outcome: "done", from: "1.3", now: "1.2" });
-    expect(await deploy(version("1.4"), target(root))).toMatchObject({ outcome: "done" });
-    startAgentsBy("");
-    expect(await prune(root, 1)).toMatchObject({ removed: ["1.1", "1.0"] });
-    const [host] = await readHistory(bench.ctx, target(root), 100);
-    expect(host?.entries.filter(({ event }) => event === "confirmed").map(({ to }) => to)).toEqual(["1.0", "1.1", "1.2", "1.3", "1.2", "1.4"]);
     expect(await problemsOf(root)).toEqual([]);
   });
 });
