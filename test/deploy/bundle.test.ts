@@ -29,7 +29,7 @@ const target = (): Target => ({
 
 function workspace(...written: readonly string[]): Workspace {
   const packages = written.map((name) => ({ name, written: name, kind: "files", source: { path: "." }, needs: [], extras: [], prefix: "", link: "auto", processes: [], start: [], hooks: [] }) as unknown as Workspace["packages"][number]);
-  return { directory: bench.directory, name: "shop" as Workspace["name"], platforms: [], packages, targets: [], index: { findLinks: [] } };
+  return { directory: bench.directory, name: "shop" as Workspace["name"], platforms: [], interpreters: {}, packages, targets: [], index: { findLinks: [] } };
 }
 
 /** A bundle file that another machine has built. */
