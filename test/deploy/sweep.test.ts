@@ -6,8 +6,9 @@ import { prepareRollback } from "../../src/deploy/rollback.ts";
 import { wantedStack, type Wanted } from "../../src/deploy/wanted.ts";
 import type { Label, PackageName, Target } from "../../src/model/index.ts";
 import { makeStack, openWorkbench, type HandMade, type Workbench } from "../support/hand-made.ts";
-import type { Interruptible } from "../support/interrupt-every-step.ts";
+import { onCopy, type Interruptible } from "../support/interrupt-every-step.ts";
 import { makeCallKiller, type CallKiller, type Victim } from "../support/kill-at-call.ts";
+import { has } from "../support/machine.ts";
 import { fastest, killAtCalls } from "../support/sweep-calls.ts";
 
 let bench: Workbench;
@@ -87,4 +88,29 @@ for (const [row, victim, what, change, count] of kills) {
     expect(swept.faults).toEqual([]);
     expect(swept.kills).toBeGreaterThanOrEqual(count);
   });
+}
+
+/** Calls of the kernel that change a file system, by Python's name for them. Opening and writing are not among them: the shells that an agent starts do those, too. */
+const CHANGING: Readonly<Record<string, string>> = {
+  rename: "rename", renameat2: "syscall", link: "link", symlink: "symlink", unlink: "unlink", mkdir: "mkdir", rmdir: "rmdir",
+  chmod: "chmod", fchmod: "fchmod", fsync: "fsync", syncfs: "syncfs", fallocate: "fallocate64", pwrite64: "pwrite",
+};
+
+it.skipIf(!has("strace"))("knows of every call by which a deploy changes the host, as strace sees them (needs strace)", async () => {
+  const log = join(bench.directory, "template-trace");
+  const traced = makeCallKiller(bench.directory, ["strace", "-f", "-qq", "-e", `trace=${Object.keys(CHANGING).join(",")}`, "-e", "signal=none", "-o", log]);
+  const change = secondDeploy();
+  const env = traced.env(0, "nobody");
+  await onCopy(bench, change, async (root) => {
+    await using prepared = await change.prepare(change.target(root), env);
+    expect(await prepared.apply()).toMatchObject([{ outcome: "done" }]);
+  });
+  const seen = readFileSync(log, "utf8").split("\n").flatMap((line) => (line.includes("/killer-") ? [] : [CHANGING[/^\d+ +(\w+)\(/.exec(line)?.[1] ?? ""] ?? []])).flat();
+  const known = traced.names(env).filter((name) => Object.values(CHANGING).includes(name));
+  expect(tally(known)).toEqual(tally(seen));
+  expect(seen.length).toBeGreaterThan(50);
+});
+
+function tally(names: readonly string[]): Readonly<Record<string, number>> {
+  return Object.fromEntries([...new Set(names)].toSorted().map((name) => [name, names.filter((each) => each === name).length]));
 }

@@ -2,7 +2,7 @@
 
 `kill-at-call.py -I AGENT WORDS...`, as python3 is called; CAISSON_TEST_KILL is `[N, WHO, FILE]`. WHO is
 `agent` (with its workers, as kill -9 of it does), `worker` (only the process that calls, as where memory runs out),
-`command` (whoever started the agent) or `nobody`; or `copy:IMAGE`, where nobody is killed and the blocks of a disk as
+`command` (whoever started the agent) or `nobody`, where FILE.names gets the name of each call; or `copy:IMAGE`, where nobody is killed and the blocks of a disk as
 they are at every N-th call are copied to FILE.CALL: what a power cut there would leave. FILE gets the number of calls; it is made by the first agent, and
 one that finds it is left alone. Right before one call is right after the one before it.
 AGENT is imported, so that it is compiled once for all.
@@ -18,7 +18,12 @@ import sys
 CALLS = ("write", "pwrite", "fsync", "rename", "replace", "link", "symlink", "unlink", "remove", "mkdir", "rmdir", "chmod", "fchmod", "chown", "truncate", "ftruncate", "utime")
 LIBC_CALLS = ("syncfs", "syscall", "fallocate64")
 
-def count():
+def count(name):
+    if shared is None:
+        return
+    if who == "nobody":
+        with open(path + ".names", "a") as file:
+            file.write(name + "\n")
     number = struct.unpack("<q", shared[:8])[0] + 1
     shared[:8] = struct.pack("<q", number)
     if who.startswith("copy:") and at and number % at == 0:
@@ -41,9 +46,9 @@ def copy(image, to):
                 target.write(piece)
         target.truncate(source.tell())
 
-def counted(call):
+def counted(name, call):
     def counting(*words, **more):
-        count()
+        count(name)
         return call(*words, **more)
     return counting
 
@@ -55,25 +60,26 @@ class Libc:
 
     def __getattr__(self, name):
         call = getattr(self.library, name)
-        return counted(call) if name in LIBC_CALLS else call
+        return counted(name, call) if name in LIBC_CALLS else call
 
 def watch():
-    """From here on calls count."""
+    """Before the agent is there, which keeps some of them under names of its own."""
     plain_open, plain_library = os.open, ctypes.CDLL
 
     def counted_open(path, flags, *words, **more):
         if flags & os.O_CREAT:
-            count()
+            count("open")
         return plain_open(path, flags, *words, **more)
 
     os.open = counted_open
     ctypes.CDLL = lambda *words, **more: Libc(plain_library(*words, **more))
     for name in CALLS:
-        setattr(os, name, counted(getattr(os, name)))
+        setattr(os, name, counted(name, getattr(os, name)))
 
 at, who, path = json.loads(os.environ.pop("CAISSON_TEST_KILL", '[0, "nobody", "/dev/null"]'))
 agent, command = os.getpid(), os.getppid()
-program, words = sys.argv[2], sys.argv[3:]
+program, words, shared = sys.argv[2], sys.argv[3:], None
+watch()
 sys.path.insert(0, os.path.dirname(program))
 main = __import__(os.path.basename(program)[:-len(".py")]).main
 if not os.path.exists(path):
@@ -81,5 +87,4 @@ if not os.path.exists(path):
         file.truncate(8)
         file.flush()
         shared = mmap.mmap(file.fileno(), 8)
-    watch()
 sys.exit(main(words))

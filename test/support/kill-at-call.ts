@@ -14,6 +14,8 @@ export interface CallKiller {
   copies(env: { readonly CAISSON_TEST_KILL: string }): readonly { readonly call: number; readonly image: string }[];
   /** How many calls the first agent of the last command with this environment has made; undefined where it never began. */
   counted(env: { readonly CAISSON_TEST_KILL: string }): number | undefined;
+  /** Their names, where nobody was killed: as Python has them, those of the C library as that does. */
+  names(env: { readonly CAISSON_TEST_KILL: string }): readonly string[];
   /** The PATH of commands whose agents are left alone, and need not be compiled again. */
   readonly path: string;
 }
@@ -35,6 +37,7 @@ export function makeCallKiller(directory: string, before: readonly string[] = []
     env: wordsFor,
     copying: (every, image) => wordsFor(every, `copy:${image}`),
     copies: (env) => readdirSync(place).flatMap((name) => (join(place, name).startsWith(`${fileOf(env)}.`) ? [{ call: Number(name.split(".").at(-1)), image: join(place, name) }] : [])).toSorted((a, b) => a.call - b.call),
+    names: (env) => readFileSync(`${fileOf(env)}.names`, "utf8").trim().split("\n"),
     counted: (env) => {
       const file = fileOf(env);
       return existsSync(file) ? Number(readFileSync(file).readBigInt64LE()) : undefined;
