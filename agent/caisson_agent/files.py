@@ -100,6 +100,7 @@ def read_end(path):
         return file.read()
 
 def shortened(output, count):
-    """The last lines of what a program printed, as one, behind a colon, and without what moves a terminal's cursor; nothing for nothing."""
-    lines = [re.sub(r"[\x00-\x1f\x7f]", "?", line.strip()) for line in output.decode("utf-8", "replace").splitlines() if line.strip()]
+    """The last lines of what a program printed, as one, behind a colon, each by its end where it is long, and without what moves a terminal's cursor; nothing for nothing."""
+    lines = [re.sub(r"[\x00-\x1f\x7f]", "?", line.strip().replace("\t", " ")) for line in output.decode("utf-8", "replace").splitlines() if line.strip()]
+    lines = [line if len(line) <= 400 else "..." + line[-400:] for line in lines]
     return ": " + " | ".join(lines[-count:]) if lines else ""

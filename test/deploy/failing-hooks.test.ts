@@ -67,6 +67,7 @@ describe("fault 42: a hook", () => {
 
   it("that prints 100 MB leaves the end of it, and takes no memory for the rest", async () => {
     const result = await deploy(withHook("1.0", "head -c 100000000 /dev/zero | tr '\\0' x; echo; echo the end; grep VmHWM /proc/$PPID/status; exit 1"));
+    expect(result?.problem?.message.length).toBeLessThan(1000);
     expect(result?.problem?.message).toMatch(/ended with 1: [^]*the end \| VmHWM:\s+\d+ kB$/);
     expect(Number(/VmHWM:\s+(?<kilobytes>\d+)/.exec(result?.problem?.message ?? "")?.groups?.["kilobytes"])).toBeLessThan(60_000);
     const log = readFileSync(join(bench.directory, "app/hooks/1.0.log"), "utf8");
