@@ -62,7 +62,7 @@ describe.skipIf(defaultPythonMinor() !== "3.11")("examples/shop, built, bundled 
 /** What an installer made, without what an environment has before anything is installed, and without bytecode. */
 function installation(root: string, install: (root: string) => void): Installation {
   install(root);
-  const files = installedFiles(root, (path) => path === "lib64" || path === ".trees" || path === "pyvenv.cfg" || /^bin\/(?:python[\d.]*|[Aa]ctivate.*)$/.test(path) || path.endsWith("__pycache__") || path === ".gitignore" || path === "include");
+  const files = installedFiles(root, (path) => path === "lib64" || path === "processes" || path === ".trees" || path === "pyvenv.cfg" || /^bin\/(?:python[\d.]*|[Aa]ctivate.*)$/.test(path) || path.endsWith("__pycache__") || path === ".gitignore" || path === "include");
   return { root, files: new Map([...files].map(([path, file]) => [path, writable(file)])) };
 }
 
