@@ -59,9 +59,9 @@ export function temporaryPath(store: string): string {
 /** Make a store's directories where they are missing, and their names durable. `tmp` is made last: where it is, the others are safe. */
 export async function makeLayout(store: string): Promise<void> {
   const directories = [blobsDirectory(store), ...refKinds.map((kind) => refsDirectory(store, kind)), trashDirectory(store)];
-  // First, so that a file in its place is called by its own name.
-  const first = await makeDirectory(store);
-  const made = [first, ...(await Promise.all(directories.map((directory) => makeDirectory(directory))))].filter((path) => path !== undefined);
+  const made: string[] = [];
+  // One after the other: each belongs to whom the one around it belongs. The store's own first, so that a file in its place is called by its name.
+  for (const directory of [store, ...directories]) made.push(...[await makeDirectory(directory)].filter((path) => path !== undefined));
   if (made.length > 0 || !(await isThere(temporaryDirectory(store)))) {
     const top = [store, ...made.map(dirname)].reduce((shortest, path) => (path.length < shortest.length ? path : shortest));
     for (const directory of new Set(directories.flatMap((path) => ancestors(path, top)))) await syncPath(directory);

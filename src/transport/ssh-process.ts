@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import type { Readable, Writable } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
 import { CaissonError } from "../model/index.ts";
 import { errorCode, ownPath, type Context } from "../system/index.ts";
 import { isDropped, type Failure } from "./ssh-words.ts";
@@ -15,6 +16,8 @@ const OPTIONS: readonly string[] = [
 
 /** Bytes of what ssh and the host log that are kept for an error's cause. */
 const LOG_KEPT = 8192;
+/** Milliseconds for what an ssh that has ended may still have to say. */
+const LAST_WORDS = 300;
 /** Milliseconds before each further try, where a host drops us among many. */
 const AGAIN: readonly number[] = [400, 1200, 3000];
 
@@ -51,8 +54,9 @@ export async function startSsh(ctx: Context, words: readonly string[], tethered 
     admitted ||= isAdmitted(said + text);
     said = (said + text).slice(-LOG_KEPT);
   });
-  // Not `close`: older ones leave stderr open as long as something on the host has it.
-  const ended = new Promise<number>((settle) => child.once("exit", (code) => setImmediate(settle, code ?? 1)));
+  // Not `close` alone: older ones leave stderr open as long as something on the host has it. What ssh said last may come a moment after its end.
+  const heard = new Promise<void>((settle) => child.stderr.once("end", settle));
+  const ended = new Promise<number>((settle) => child.once("exit", (code) => void Promise.race([heard, sleep(LAST_WORDS)]).then(() => settle(code ?? 1))));
   // A broken pipe shows as the end of the output, which is where it is dealt with.
   child.stdin.on("error", () => undefined);
   const end = async (): Promise<void> => {
