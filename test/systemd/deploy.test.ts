@@ -17,19 +17,18 @@ describe.skipIf(missing !== undefined)(`a host run by systemd${missing === undef
     await ground[Symbol.asyncDispose]();
   });
 
-  const served = (port: number) => ground.sh(`python3 -c 'import urllib.request as u; print(u.urlopen("http://127.0.0.1:${port}/", timeout=5).read().decode())' 2>&1 | tail -1`);
 
   it("rows P9, P11: deploys a first release, a change, goes back, and prunes; the administrator's drop-in stays", async () => {
     const target = ground.target("a");
     const made = versionsOf({ stack: "a", port: 8101, others: [{ name: "worker", argv: ["sleep", "1000"], environment: {}, requires: [] }] });
     expect(await ground.deploy(target, made("1"))).toMatchObject({ outcome: "done", now: "1" });
-    expect(await served(8101)).toBe("1");
+    expect(await ground.served(8101)).toBe("1");
     expect(await ground.sh("systemctl is-enabled caisson-a.target; systemctl show -p User --value caisson-a-a-web.service; ps -o user= -p $(systemctl show -p MainPID --value caisson-a-a-web.service)")).toBe("enabled\napp\napp");
 
     await ground.sh("mkdir -p /etc/systemd/system/caisson-a-a-web.service.d && printf '[Service]\\nEnvironment=MINE=yes\\n' > /etc/systemd/system/caisson-a-a-web.service.d/mine.conf && systemctl daemon-reload");
     const before = await ground.sh("stat -c '%i %Y' /etc/systemd/system/caisson-a-a-web.service; systemctl show -p MainPID --value caisson-a-a-worker.service");
     expect(await ground.deploy(target, made("2"))).toMatchObject({ outcome: "done", from: "1", now: "2" });
-    expect(await served(8101)).toBe("2");
+    expect(await ground.served(8101)).toBe("2");
     const [file, worker] = (await ground.sh("stat -c '%i %Y' /etc/systemd/system/caisson-a-a-web.service; systemctl show -p MainPID --value caisson-a-a-worker.service")).split("\n");
     expect(before).toContain(file);
     expect(before.split("\n")[1]).not.toBe(worker);
@@ -37,7 +36,7 @@ describe.skipIf(missing !== undefined)(`a host run by systemd${missing === undef
 
     expect(await ground.status(target)).toMatchObject({ current: { label: "2" }, previous: "1", wanted: "2", health: "healthy", running: [{ process: "web", release: "2", state: "active" }, { process: "worker", state: "active" }] });
     expect(await ground.rollback(target)).toMatchObject({ outcome: "done", from: "2", now: "1" });
-    expect(await served(8101)).toBe("1");
+    expect(await ground.served(8101)).toBe("1");
     expect(await ground.deploy(target, made("3"))).toMatchObject({ outcome: "done", now: "3" });
     expect(await ground.prune(target, 0)).toMatchObject({ removed: ["2"] });
     expect(await ground.sh("ls /srv/a/units")).toBe("1.json\n3.json");
@@ -124,7 +123,7 @@ describe.skipIf(missing !== undefined)(`a host run by systemd${missing === undef
     const [place] = ground.target("elsewhere").hosts;
     expect(await ground.deploy(ground.target("a", { hosts: [place!] }), web({ stack: "a", port: 8106, version: "9" }))).toMatchObject({ outcome: "not-done", problem: { code: "host-unfit", message: expect.stringMatching(/^`\/etc\/systemd\/system\/caisson-a-a-web.service` is there already, and not of this directory/) as string } });
     expect(await ground.deploy(ground.target("f", { user: "nobody-here" }), web({ stack: "f", port: 8106, version: "1" }))).toMatchObject({ outcome: "not-done", problem: { code: "host-unfit", message: expect.stringContaining("there is no user `nobody-here`") as string } });
-    expect(await served(8101)).toBe("3");
+    expect(await ground.served(8101)).toBe("3");
   }, 120_000);
 
   it("starts by systemd, and then as another user, what the same stack was before, and goes back from that as well", async () => {
@@ -133,7 +132,7 @@ describe.skipIf(missing !== undefined)(`a host run by systemd${missing === undef
     const { user: _, ...bare } = target;
     expect(await ground.deploy({ ...bare, service: { kind: "none" } }, made)).toMatchObject({ outcome: "done" });
     expect(await ground.again(target, "1")).toMatchObject({ outcome: "done", from: "1", now: "1" });
-    expect(await served(8111)).toBe("1");
+    expect(await ground.served(8111)).toBe("1");
     expect(await ground.again(target, "1")).toMatchObject({ outcome: "unchanged" });
     await ground.sh("useradd --system second");
     expect(await ground.again({ ...target, user: "second" }, "1")).toMatchObject({ outcome: "done", from: "1", now: "1" });
@@ -150,7 +149,7 @@ describe.skipIf(missing !== undefined)(`a host run by systemd${missing === undef
     const [place] = ground.target("j").hosts;
     const target = ground.target("j", { hosts: [{ ...place!, root: "/srv/100% of it" }] });
     expect(await ground.deploy(target, web({ stack: "j", port: 8110, version: "1", process: { socket: true, notify: true } }))).toMatchObject({ outcome: "done" });
-    expect(await served(8110)).toBe("1");
+    expect(await ground.served(8110)).toBe("1");
     expect(await ground.status(target)).toMatchObject({ health: "healthy", running: [{ release: "1" }] });
   }, 120_000);
 

@@ -17,7 +17,6 @@ describe.skipIf(missing !== undefined)(`a deploy user who is not root${missing =
     await ground[Symbol.asyncDispose]();
   });
 
-  const served = (port: number) => ground.sh(`python3 -c 'import urllib.request as u; print(u.urlopen("http://127.0.0.1:${port}/", timeout=5).read().decode())' 2>&1 | tail -1`);
 
   it("fault 35: is told what root has to run, needs no more than that, and gains nothing by it", async () => {
     const { bench, host } = ground;
@@ -31,12 +30,12 @@ describe.skipIf(missing !== undefined)(`a deploy user who is not root${missing =
     for (const _ of ["once", "twice"]) await host.enter(["/bin/sh", "-s"], { input: script });
 
     expect(await ground.deploy(target, made("1"))).toMatchObject({ outcome: "done", now: "1" });
-    expect(await served(8401)).toBe("1");
+    expect(await ground.served(8401)).toBe("1");
     expect(await ground.sh("ps -o user= -p $(systemctl show -p MainPID --value caisson-s-s-web.service); stat -c %U /srv/s/versions/1/s/serve.py /srv/s/shared")).toBe("app\ndeploy\napp");
     expect(await ground.deploy(target, made("2"))).toMatchObject({ outcome: "done", now: "2" });
     expect(await ground.deploy(target, made("3", { body: "echo 'ValueError: three' >&2; exit 1" }))).toMatchObject({ outcome: "undone", now: "2", health: "healthy", problem: { message: expect.stringContaining("last log: ValueError: three") as string } });
     expect(await ground.rollback(target)).toMatchObject({ outcome: "done", now: "1" });
-    expect(await served(8401)).toBe("1");
+    expect(await ground.served(8401)).toBe("1");
     expect(await ground.status(target)).toMatchObject({ current: { label: "1" }, health: "healthy", running: [{ process: "web", state: "active", release: "1" }] });
     const said: string[] = [];
     expect(await readLogs(bench.ctx, target, { lines: 50 }, (_, { text }) => void said.push(text))).toEqual([]);
@@ -62,7 +61,7 @@ describe.skipIf(missing !== undefined)(`a deploy user who is not root${missing =
     expect(await ground.deploy(target, made("1"))).toMatchObject({ outcome: "done", now: "1" });
     expect(await ground.deploy(target, made("2"))).toMatchObject({ outcome: "done", now: "2" });
     expect(await ground.deploy(target, made("3", { body: "exit 1" }))).toMatchObject({ outcome: "undone", now: "2", health: "healthy" });
-    expect(await served(8402)).toBe("2");
+    expect(await ground.served(8402)).toBe("2");
     expect(await ground.status(target)).toMatchObject({ health: "healthy", running: [{ process: "web", release: "2" }] });
     expect(await ground.sh("ls /home/deploy/.config/systemd/user/; ls /etc/systemd/system | grep -c caisson-u || true")).toBe("caisson-u-u-web.service\ncaisson-u.target\ndefault.target.wants\n0");
     await ground.sh("loginctl disable-linger deploy");

@@ -17,7 +17,6 @@ describe.skipIf(missing !== undefined)(`faults of processes under systemd${missi
     await ground[Symbol.asyncDispose]();
   });
 
-  const served = (port: number) => ground.sh(`python3 -c 'import urllib.request as u; print(u.urlopen("http://127.0.0.1:${port}/", timeout=5).read().decode())' 2>&1 | tail -1`);
   const serve = "python3 \"${0%/bin/*}/serve.py\"";
 
   it.concurrent.each([
@@ -36,7 +35,7 @@ describe.skipIf(missing !== undefined)(`faults of processes under systemd${missi
     await ground.sh(`mkdir /etc/systemd/system/caisson-${stack}-${stack}-web.service.d && printf '[Service]\\nTimeoutStopSec=2\\n' > /etc/systemd/system/caisson-${stack}-${stack}-web.service.d/stop.conf && systemctl daemon-reload`);
     const result = await ground.deploy(target, web({ stack, port, version: "2", body, process }));
     expect(result).toMatchObject({ outcome: "undone", from: "1", now: "1", health: "healthy", problem: { code: "unhealthy", message: expect.stringMatching(says) as string } });
-    expect(await served(port)).toBe("1");
+    expect(await ground.served(port)).toBe("1");
     expect(await ground.sh(`readlink /srv/${stack}/versions/current; systemctl show -p ActiveState --value caisson-${stack}-${stack}-web.service`)).toBe("1\nactive");
   }, 120_000);
 
@@ -64,7 +63,7 @@ describe.skipIf(missing !== undefined)(`faults of processes under systemd${missi
     expect(await ground.deploy(target, web({ stack: "limit", port: 8303, version: "1" }))).toMatchObject({ outcome: "done" });
     await ground.sh("mkdir /etc/systemd/system/caisson-limit-limit-web.service.d && printf '[Unit]\\nStartLimitBurst=3\\n[Service]\\nRestartSec=50ms\\n' > /etc/systemd/system/caisson-limit-limit-web.service.d/x.conf && systemctl daemon-reload");
     expect(await ground.deploy(target, web({ stack: "limit", port: 8303, version: "2", body: "echo again; exit 7" }))).toMatchObject({ outcome: "undone", health: "healthy", problem: { message: "process `web` ended with status 7, and systemd does not start it again; last log: again" } });
-    expect(await served(8303)).toBe("1");
+    expect(await ground.served(8303)).toBe("1");
   }, 120_000);
 
   it("fault 44: a release from which a process still runs is kept, and reported", async () => {
@@ -94,14 +93,14 @@ describe.skipIf(missing !== undefined)(`faults of processes under systemd${missi
       const confirmed = point === "confirm:after";
       const status = await ground.status(target);
       // What came before the switch may be told as not done, too.
-      const told = { point, outcome: result.outcome === "not-done" && at < 2 ? "undone" : result.outcome, current: status.current?.label, state: status.current?.state, health: status.health, drift: status.drift, running: status.running?.filter(({ process }) => process === "web").map(({ release }) => release), served: await served(8306) };
+      const told = { point, outcome: result.outcome === "not-done" && at < 2 ? "undone" : result.outcome, current: status.current?.label, state: status.current?.state, health: status.health, drift: status.drift, running: status.running?.filter(({ process }) => process === "web").map(({ release }) => release), served: await ground.served(8306) };
       const now = confirmed ? to : from;
       // There every contact is killed that goes back, until the fault is taken away.
       const outcome = confirmed ? "done" : point === "restart:middle" ? "unknown" : "undone";
       expect(told).toEqual({ point, outcome, current: now, state: "active", health: "healthy", drift: undefined, running: [now], served: now });
       const again = confirmed ? result : await ground.again(target, to);
       expect(again).toMatchObject({ outcome: "done", now: to });
-      expect(await served(8306)).toBe(to);
+      expect(await ground.served(8306)).toBe(to);
     }
   }, 240_000);
 
@@ -120,7 +119,7 @@ describe.skipIf(missing !== undefined)(`faults of processes under systemd${missi
     expect(await ground.sh("systemctl is-active caisson-alone-alone-worker.service || true")).toBe("inactive");
     await agent[Symbol.asyncDispose]();
     expect(await ground.sh("readlink /srv/alone/versions/current; systemctl is-active caisson-alone-alone-worker.service; tail -n 1 /srv/alone/journal.jsonl | grep -c 'controller lost'")).toBe("1\nactive\n1");
-    expect(await served(8307)).toBe("1");
+    expect(await ground.served(8307)).toBe("1");
   }, 120_000);
 
   it("fault 46: a host that starts again before the release was confirmed goes back at the next contact, its processes and its units with it", async () => {
@@ -136,14 +135,14 @@ describe.skipIf(missing !== undefined)(`faults of processes under systemd${missi
     expect(await applyPlan(bench.ctx, bench.store, { ...change.plan, hosts: [{ ...plan!, steps: steps.slice(0, activate) }] }, change.open)).toMatchObject([{ outcome: "done" }]);
     const agent = await openAgent(bench.ctx, plan!.host, { by: "tester@here" });
     for (const step of steps.slice(activate, activate + 2)) expect(await agent.ask(step)).toMatchObject({ done: true, changed: true });
-    expect(await served(8305)).toBe("2");
+    expect(await ground.served(8305)).toBe("2");
     await host.halt();
     await agent[Symbol.asyncDispose]();
     await host.boot();
     expect(await ground.sh("readlink /srv/power/versions/current; tail -n 1 /srv/power/journal.jsonl | grep -c activated")).toBe("2\n1");
     const status = await ground.status(target);
     expect(status).toMatchObject({ current: { label: "1", state: "active" }, wanted: "2", health: "healthy", undid: { label: "2", detail: "the run that switched it ended before it was confirmed" } });
-    expect(await served(8305)).toBe("1");
+    expect(await ground.served(8305)).toBe("1");
     expect(await ground.sh("ls /etc/systemd/system | grep caisson-power | tr '\\n' ' '; systemctl is-active caisson-power-power-worker.service || true")).toBe("caisson-power-power-web.service caisson-power.target inactive");
   }, 120_000);
 });

@@ -22,6 +22,8 @@ export interface Ground extends AsyncDisposable {
   status(target: Target): Promise<HostStatus>;
   /** What a shell of root says there, without the last newline. */
   sh(command: string): Promise<string>;
+  /** What is served there at a port of its own, or the last line of why nothing is. */
+  served(port: number): Promise<string>;
 }
 
 export async function openGround(): Promise<Ground> {
@@ -33,6 +35,7 @@ export async function openGround(): Promise<Ground> {
   await sh("id app 2>/dev/null || useradd --system app");
   return {
     bench, host, sh,
+    served: (port) => sh(`python3 -c 'import urllib.request as u; print(u.urlopen("http://127.0.0.1:${port}/", timeout=5).read().decode())' 2>&1 | tail -1`),
     target: (stack, { as = "root", patience, ...change } = {}) => ({
       name: "production", hosts: [{ name: "h1", via: "ssh", address: `${as}@h1`, root: `/srv/${stack}` }], roles: {}, service: { kind: "systemd", scope: "system" }, user: "app", keep: 5,
       policy: { canary: 0, maxParallel: 1, maxFailed: 0, minHealthy: 0, healthyDeadline: 8, ...patience }, ...change,
