@@ -2,10 +2,11 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { printConfigReference } from "../dist/index.js";
-import { commands } from "../dist/cli/commands/index.js";
+import { loadCommands } from "../dist/cli/commands/index.js";
 import { printEventsSchema } from "../dist/cli/events-schema.js";
 
 const project = join(import.meta.dirname, "..");
+const commands = await loadCommands([]);
 const check = process.argv.includes("--check");
 const pages = { "docs/reference/commands.md": printCommands(), "docs/reference/caisson-toml.md": printConfigReference(), "docs/reference/events.schema.json": printEventsSchema() };
 

@@ -4,7 +4,7 @@ import { getEventListeners } from "node:events";
 import { readFileSync } from "node:fs";
 import { askPerson } from "./ask.ts";
 import type { Cli, ExitStatus } from "./command.ts";
-import { commands, groups } from "./commands/index.ts";
+import { groups, loadCommands } from "./commands/index.ts";
 import { streamEvents } from "./events.ts";
 import { exitStatusOf, printError } from "./print.ts";
 import { createProgress, type Words } from "./progress.ts";
@@ -15,7 +15,7 @@ process.exitCode = await main(process.argv.slice(2));
 async function main(words: readonly string[]): Promise<ExitStatus> {
   const color = process.stderr.isTTY && (process.env["NO_COLOR"] ?? "") === "";
   survivePipes(color);
-  const typed = await parseCommandLine(commands, groups, words, ownVersion());
+  const typed = await parseCommandLine(await loadCommands(words), groups, words, ownVersion());
   if ("text" in typed) {
     (typed.status === 0 ? process.stdout : process.stderr).write(typed.text);
     return typed.status;

@@ -1,43 +1,43 @@
 import type { Command } from "../command.ts";
-import { build } from "./build.ts";
-import { configShow } from "./config-show.ts";
-import { deploy } from "./deploy.ts";
-import { dev } from "./dev.ts";
-import { doctor } from "./doctor.ts";
-import { history } from "./history.ts";
-import { init } from "./init.ts";
-import { interpreterAdd } from "./interpreter-add.ts";
-import { interpreterList } from "./interpreter-list.ts";
-import { lock } from "./lock.ts";
-import { logs } from "./logs.ts";
-import { prune } from "./prune.ts";
-import { rollback } from "./rollback.ts";
-import { run } from "./run.ts";
-import { stackAdd } from "./stack-add.ts";
-import { stackCreate } from "./stack-create.ts";
-import { stackDiff } from "./stack-diff.ts";
-import { stackFreeze } from "./stack-freeze.ts";
-import { stackList } from "./stack-list.ts";
-import { stackShow } from "./stack-show.ts";
-import { status } from "./status.ts";
-import { storeGc } from "./store-gc.ts";
-import { storeVerify } from "./store-verify.ts";
-import { turretPack } from "./turret-pack.ts";
-import { turretStart } from "./turret-start.ts";
-import { units } from "./units.ts";
-import { up } from "./up.ts";
-import { verify } from "./verify.ts";
-import { why } from "./why.ts";
 
-/** Every command there is, in the order of the help. */
-export const commands: readonly Command[] = [
-  init, up, dev, lock, build, why, configShow,
-  stackCreate, stackAdd, stackShow, stackList, stackDiff, stackFreeze,
-  turretPack, turretStart,
-  deploy, rollback, status, logs, history, verify, prune, run, units,
-  interpreterAdd, interpreterList,
-  doctor, storeVerify, storeGc,
+/** Every command there is, in the order of the help, by its name; loaded when somebody means it, since all of them take longer to load than most take to run. */
+const loaders: readonly (readonly [name: string, load: () => Promise<Command>])[] = [
+  ["init", async () => (await import("./init.ts")).init],
+  ["up", async () => (await import("./up.ts")).up],
+  ["dev", async () => (await import("./dev.ts")).dev],
+  ["lock", async () => (await import("./lock.ts")).lock],
+  ["build", async () => (await import("./build.ts")).build],
+  ["why", async () => (await import("./why.ts")).why],
+  ["config show", async () => (await import("./config-show.ts")).configShow],
+  ["stack create", async () => (await import("./stack-create.ts")).stackCreate],
+  ["stack add", async () => (await import("./stack-add.ts")).stackAdd],
+  ["stack show", async () => (await import("./stack-show.ts")).stackShow],
+  ["stack list", async () => (await import("./stack-list.ts")).stackList],
+  ["stack diff", async () => (await import("./stack-diff.ts")).stackDiff],
+  ["stack freeze", async () => (await import("./stack-freeze.ts")).stackFreeze],
+  ["turret pack", async () => (await import("./turret-pack.ts")).turretPack],
+  ["turret start", async () => (await import("./turret-start.ts")).turretStart],
+  ["deploy", async () => (await import("./deploy.ts")).deploy],
+  ["rollback", async () => (await import("./rollback.ts")).rollback],
+  ["status", async () => (await import("./status.ts")).status],
+  ["logs", async () => (await import("./logs.ts")).logs],
+  ["history", async () => (await import("./history.ts")).history],
+  ["verify", async () => (await import("./verify.ts")).verify],
+  ["prune", async () => (await import("./prune.ts")).prune],
+  ["run", async () => (await import("./run.ts")).run],
+  ["units", async () => (await import("./units.ts")).units],
+  ["interpreter add", async () => (await import("./interpreter-add.ts")).interpreterAdd],
+  ["interpreter list", async () => (await import("./interpreter-list.ts")).interpreterList],
+  ["doctor", async () => (await import("./doctor.ts")).doctor],
+  ["store verify", async () => (await import("./store-verify.ts")).storeVerify],
+  ["store gc", async () => (await import("./store-gc.ts")).storeGc],
 ];
+
+/** The command that words begin with, alone; all of them where they begin with none, and help or a suggestion is due. */
+export async function loadCommands(words: readonly string[]): Promise<readonly Command[]> {
+  const meant = loaders.filter(([name]) => name === words.slice(0, name.split(" ").length).join(" "));
+  return await Promise.all((meant.length > 0 ? meant : loaders).map(([, load]) => load()));
+}
 
 /** What the first word of two-word commands stands for. */
 export const groups: Readonly<Record<string, string>> = {
