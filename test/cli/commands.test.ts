@@ -7,4 +7,5 @@ it("loads the command that is meant, alone, under the name that it has itself", 
   for (const command of all) expect(await loadCommands([...command.name.split(" "), "more", "--words"])).toEqual([command]);
   expect(await loadCommands(["stack"])).toEqual(all);
   expect(await loadCommands(["--help"])).toEqual(all);
+  expect(await loadCommands(["--version"])).toEqual([]);
 });

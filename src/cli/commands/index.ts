@@ -33,8 +33,9 @@ const loaders: readonly (readonly [name: string, load: () => Promise<Command>])[
   ["store gc", async () => (await import("./store-gc.ts")).storeGc],
 ];
 
-/** The command that words begin with, alone; all of them where they begin with none, and help or a suggestion is due. */
+/** The command that words begin with, alone; all of them where they begin with none, and help or a suggestion is due. None is asked for by `--version`. */
 export async function loadCommands(words: readonly string[]): Promise<readonly Command[]> {
+  if (words[0] === "--version") return [];
   const meant = loaders.filter(([name]) => name === words.slice(0, name.split(" ").length).join(" "));
   return await Promise.all((meant.length > 0 ? meant : loaders).map(([, load]) => load()));
 }
