@@ -4,15 +4,15 @@ import { compareBytewise, fail, type Package, type PackageName, type Workspace }
 import type { Store } from "../store/index.ts";
 import type { Context } from "../system/index.ts";
 import { choosePackages } from "./build.ts";
-import { readDependencies } from "./content.ts";
+import { readDependencies } from "./payload/content.ts";
 import { gather } from "./gather.ts";
-import { indexSettings, uvEnvironment } from "./index-settings.ts";
+import { indexSettings, uvEnvironment } from "./fetch/index-settings.ts";
 import { findInterpreter } from "./interpreter.ts";
 import { siblingsOf } from "./order.ts";
-import type { InstalledDistribution } from "./payload.ts";
+import type { InstalledDistribution } from "./payload/payload.ts";
 import { readProject } from "./project.ts";
 import { openSession, type Session } from "./session.ts";
-import { findUv } from "./tools.ts";
+import { findUv } from "./uv/tools.ts";
 
 export interface DevRequest {
   /** All of the workspace where absent. */

@@ -1,11 +1,11 @@
 import type { Json, Package, Platform } from "../model/index.ts";
 import { ruleSetVersion } from "../python/index.ts";
 import type { Action } from "./action.ts";
-import { lockKey } from "./lock.ts";
-import { lockRequest } from "./lock-request.ts";
+import { lockKey } from "./lock/lock.ts";
+import { lockRequest } from "./lock/lock-request.ts";
 import { siblingsOf } from "./order.ts";
 import type { Session } from "./session.ts";
-import type { Source } from "./source.ts";
+import type { Source } from "./source/source.ts";
 
 export type ArtifactAction = Extract<Action, { kind: "artifact" }>;
 

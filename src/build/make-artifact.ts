@@ -3,12 +3,12 @@ import { launcherTree } from "../formats/index.ts";
 import type { Store } from "../store/index.ts";
 import { rememberAction } from "./action.ts";
 import { packArtifact } from "./artifact.ts";
-import { readContent } from "./content.ts";
+import { readContent } from "./payload/content.ts";
 import type { ArtifactAction, Inputs } from "./inputs.ts";
-import { lastChange } from "./last-change.ts";
-import { assemblePayload, type Launchers } from "./payload.ts";
+import { lastChange } from "./source/last-change.ts";
+import { assemblePayload, type Launchers } from "./payload/payload.ts";
 import type { Session } from "./session.ts";
-import type { Source } from "./source.ts";
+import type { Source } from "./source/source.ts";
 import { withCommand } from "./turret/package.ts";
 
 /** What all formats of a package are made of. */

@@ -1,6 +1,6 @@
 import { parse } from "smol-toml";
-import type { BuildNeeds } from "./build-environment.ts";
-import type { Source } from "./source.ts";
+import type { BuildNeeds } from "./wheel/build-environment.ts";
+import type { Source } from "./source/source.ts";
 
 /** What a source says about how its wheel is made. */
 export interface Project {

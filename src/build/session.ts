@@ -2,16 +2,16 @@ import { availableParallelism } from "node:os";
 import type { Descriptor, Digest, InterpreterTree, Package, Platform, Workspace } from "../model/index.ts";
 import type { Store } from "../store/index.ts";
 import { hashFile, hashJson, ownPath, type Context } from "../system/index.ts";
-import { readDistribution } from "./distributions.ts";
-import { indexSettings, uvEnvironment, type PackageIndex } from "./index-settings.ts";
+import { readDistribution } from "./payload/distributions.ts";
+import { indexSettings, uvEnvironment, type PackageIndex } from "./fetch/index-settings.ts";
 import { askInterpreter, findInterpreter, findOnPath, type InterpreterFacts } from "./interpreter.ts";
 import { machinePlatform } from "./machine.ts";
-import type { InstalledDistribution } from "./payload.ts";
+import type { InstalledDistribution } from "./payload/payload.ts";
 import { createQueue, once } from "./queue.ts";
-import { readRevisions } from "./revision.ts";
-import type { RevisionRequest, Source } from "./source.ts";
-import { findUv } from "./tools.ts";
-import type { BuiltWheel, WheelSource } from "./wheel.ts";
+import { readRevisions } from "./source/revision.ts";
+import type { RevisionRequest, Source } from "./source/source.ts";
+import { findUv } from "./uv/tools.ts";
+import type { BuiltWheel, WheelSource } from "./wheel/wheel.ts";
 
 /** What the packages and platforms of one build share; each is looked for when it is first needed, and once. */
 export interface Session extends AsyncDisposable {
@@ -86,7 +86,7 @@ export async function openSession(ctx: Context, store: Store, workspace: Workspa
     source: ({ name }) => byName.get(name) as Source,
     wheel: (source, platform) =>
       wheels(JSON.stringify([source.key, source.name, platform.label]), async () => {
-        const { buildWheel } = await import("./wheel.ts");
+        const { buildWheel } = await import("./wheel/wheel.ts");
         const { fileName, wheel } = await buildWheel(ctx, store, workshop, source, platform);
         return await read(fileName, wheel);
       }),

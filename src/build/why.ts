@@ -4,7 +4,7 @@ import { listArtifacts, type Store } from "../store/index.ts";
 import type { Context } from "../system/index.ts";
 import type { Action } from "./action.ts";
 import { choosePackages, choosePlatforms } from "./build.ts";
-import { runGit } from "./git.ts";
+import { runGit } from "./source/git.ts";
 import { readInputs } from "./inputs.ts";
 import { siblingsOf } from "./order.ts";
 import { openSession } from "./session.ts";

@@ -1,10 +1,10 @@
 import type { Plan, Problem } from "../model/index.ts";
 import type { Store } from "../store/index.ts";
 import type { Context } from "../system/index.ts";
-import { applyPlan, type ApplyOptions } from "./apply.ts";
-import type { Contact } from "./contact.ts";
-import type { HostResult } from "./outcome.ts";
-import type { ObservedHost } from "./plan.ts";
+import { applyPlan, type ApplyOptions } from "./apply/apply.ts";
+import type { Contact } from "./observe/contact.ts";
+import type { HostResult } from "./apply/outcome.ts";
+import type { ObservedHost } from "./plan/plan.ts";
 import type { Values } from "./values.ts";
 
 /** A plan, and the connections to the hosts it is for: look at it, then apply it or leave it. */

@@ -2,10 +2,10 @@ import { failAll, printStackRef, type Plan, type Target } from "../model/index.t
 import type { Store } from "../store/index.ts";
 import type { Context } from "../system/index.ts";
 import type { Change } from "./change.ts";
-import { checkReach, contactHosts } from "./contact.ts";
+import { checkReach, contactHosts } from "./observe/contact.ts";
 import { interpreterFrom } from "./bring-interpreter.ts";
-import { findMoves } from "./moved.ts";
-import type { ObservedHost } from "./plan.ts";
+import { findMoves } from "./plan/moved.ts";
+import type { ObservedHost } from "./plan/plan.ts";
 import { readValues } from "./values.ts";
 import { freezeWanted, wantedStack, type Wanted } from "./wanted.ts";
 
@@ -20,7 +20,7 @@ export async function prepareDeploy(ctx: Context, store: Store, wanted: Wanted, 
   const contacting = contactHosts(ctx, target.hosts, undefined, interpreterFrom(store, stack, target));
   // Heard of below, where it is waited for; the way to hosts is long, and what plans is loaded meanwhile.
   contacting.catch(() => undefined);
-  const [{ planStack }, { createChange }] = await Promise.all([import("./plan-stack.ts"), import("./change.ts")]);
+  const [{ planStack }, { createChange }] = await Promise.all([import("./plan/plan-stack.ts"), import("./change.ts")]);
   const contact = await contacting;
   try {
     checkReach(contact, target.policy);

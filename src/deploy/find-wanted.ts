@@ -5,7 +5,7 @@ import { formats } from "../formats/index.ts";
 import { listStacks } from "../stack/index.ts";
 import type { Store } from "../store/index.ts";
 import type { Context } from "../system/index.ts";
-import { parsePlan } from "./plan-file.ts";
+import { parsePlan } from "./plan/plan-file.ts";
 import { wantedBundle, wantedStack, type Wanted } from "./wanted.ts";
 
 /**

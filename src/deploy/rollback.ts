@@ -2,10 +2,10 @@ import { failAll, type Label, type Target } from "../model/index.ts";
 import type { Store } from "../store/index.ts";
 import type { Context } from "../system/index.ts";
 import type { Change } from "./change.ts";
-import { decideStart } from "./choose-processes.ts";
-import { checkReach, contactHosts } from "./contact.ts";
-import { readFleetPayloads } from "./payloads.ts";
-import type { ObservedHost } from "./plan.ts";
+import { decideStart } from "./plan/choose-processes.ts";
+import { checkReach, contactHosts } from "./observe/contact.ts";
+import { readFleetPayloads } from "./plan/payloads.ts";
+import type { ObservedHost } from "./plan/plan.ts";
 import { valuesOf } from "./values.ts";
 
 /** Plan to make an older release current again: each host's previous one, or the one named. */
@@ -14,7 +14,7 @@ export async function prepareRollback(ctx: Context, store: Store, target: Target
   const contacting = contactHosts(ctx, target.hosts);
   // Heard of below, where it is waited for; the way to hosts is long, and what plans is loaded meanwhile.
   contacting.catch(() => undefined);
-  const [{ planRollback }, { createChange }] = await Promise.all([import("./plan-rollback.ts"), import("./change.ts")]);
+  const [{ planRollback }, { createChange }] = await Promise.all([import("./plan/plan-rollback.ts"), import("./change.ts")]);
   const contact = await contacting;
   try {
     checkReach(contact, target.policy);

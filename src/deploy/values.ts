@@ -2,7 +2,7 @@ import { createHmac } from "node:crypto";
 import { printEnvironment, readEnvironment } from "../config/index.ts";
 import { fail, type Plan, type Target } from "../model/index.ts";
 import type { Context } from "../system/index.ts";
-import type { WantedEnvironment } from "./hook-steps.ts";
+import type { WantedEnvironment } from "./plan/hook-steps.ts";
 
 /** The values of environment files: as a plan may know them, and as the bytes that hosts get and nobody else. */
 export interface Values extends WantedEnvironment {

@@ -3,7 +3,7 @@ import { chmod, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { deflateRawSync } from "node:zlib";
 import { expect, it } from "vitest";
-import { tellDifference } from "../../src/deploy/delta.ts";
+import { tellDifference } from "../../src/deploy/wire/delta.ts";
 import { digestHex, type Digest, type Step, type TreeEntry } from "../../src/model/index.ts";
 import type { Agent } from "../../src/transport/index.ts";
 import { askAll, blob, file, makeHost, payload, stage, stack, tree, type Blob, type MadeTree, type TestHost } from "./host.ts";

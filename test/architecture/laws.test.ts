@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { applyPlan } from "../../src/deploy/apply.ts";
+import { applyPlan } from "../../src/deploy/apply/apply.ts";
 import { prepareDeploy } from "../../src/deploy/deploy.ts";
 import type { Step, Target } from "../../src/model/index.ts";
 import { openAgent } from "../../src/transport/index.ts";

@@ -3,10 +3,10 @@ import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from "no
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
-import { makeBuildEnvironment } from "../../src/build/build-environment.ts";
-import { indexSettings, uvEnvironment } from "../../src/build/index-settings.ts";
+import { makeBuildEnvironment } from "../../src/build/wheel/build-environment.ts";
+import { indexSettings, uvEnvironment } from "../../src/build/fetch/index-settings.ts";
 import { findInterpreter } from "../../src/build/interpreter.ts";
-import { findUv } from "../../src/build/tools.ts";
+import { findUv } from "../../src/build/uv/tools.ts";
 import type { CaissonError, Package, PackageName, Payload, Tree } from "../../src/model/index.ts";
 import { platformPreset } from "../../src/python/index.ts";
 import { hashFile } from "../../src/system/index.ts";

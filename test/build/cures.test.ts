@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { cureFor } from "../../src/build/cures.ts";
+import { cureFor } from "../../src/build/wheel/cures.ts";
 
 it.each([
   ["LookupError: setuptools-scm was unable to detect version for /tmp/x/source.", "fallback_version"],

@@ -1,8 +1,8 @@
 import { existsSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { fetchFiles } from "../../src/build/fetch.ts";
-import type { PackageIndex } from "../../src/build/index-settings.ts";
+import { fetchFiles } from "../../src/build/fetch/fetch.ts";
+import type { PackageIndex } from "../../src/build/fetch/index-settings.ts";
 import type { PackageName } from "../../src/model/index.ts";
 import type { Choice, LockedFile } from "../../src/python/index.ts";
 import { openStore, type Store } from "../../src/store/index.ts";

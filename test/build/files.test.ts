@@ -1,8 +1,8 @@
 import { chmod, mkdir, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { readFilesPackage } from "../../src/build/files.ts";
-import type { Content } from "../../src/build/payload.ts";
+import { readFilesPackage } from "../../src/build/payload/files.ts";
+import type { Content } from "../../src/build/payload/payload.ts";
 import type { Package, PackageName } from "../../src/model/index.ts";
 import { temporaryDirectory } from "../../src/system/index.ts";
 import { temporaryStore } from "../support/temporary-store.ts";

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { indexSettings, uvEnvironment, type PackageIndex } from "../../src/build/index-settings.ts";
-import { findLogin } from "../../src/build/netrc.ts";
+import { indexSettings, uvEnvironment, type PackageIndex } from "../../src/build/fetch/index-settings.ts";
+import { findLogin } from "../../src/build/fetch/netrc.ts";
 import { makeGround, type Ground } from "./ground.ts";
 
 let ground: Ground;

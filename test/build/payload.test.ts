@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { assemblePayload, type InstalledDistribution } from "../../src/build/payload.ts";
+import { assemblePayload, type InstalledDistribution } from "../../src/build/payload/payload.ts";
 import { launcherTree } from "../../src/formats/index.ts";
 import { mediaTypes, type Distribution, type Package, type PackageName, type Payload, type Revision } from "../../src/model/index.ts";
 import { platformPreset } from "../../src/python/index.ts";

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { findUv, type Uv } from "../../src/build/tools.ts";
+import { findUv, type Uv } from "../../src/build/uv/tools.ts";
 import { createContext } from "../../src/system/index.ts";
 import { cache } from "../support/machine.ts";
 

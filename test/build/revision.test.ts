@@ -3,7 +3,7 @@ import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, symlinkSync, 
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { CaissonError } from "../../src/model/index.ts";
-import { readRevision, readRevisions } from "../../src/build/revision.ts";
+import { readRevision, readRevisions } from "../../src/build/source/revision.ts";
 import { COMMIT_TIME, makeGround, type Ground } from "./ground.ts";
 
 let ground: Ground;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { readSourceVersion, versionFromGit } from "../../src/build/source-version.ts";
-import type { Source } from "../../src/build/source.ts";
+import { readSourceVersion, versionFromGit } from "../../src/build/source/source-version.ts";
+import type { Source } from "../../src/build/source/source.ts";
 import type { Package, PackageName, Revision } from "../../src/model/index.ts";
 import { compareVersions } from "../../src/python/index.ts";
 

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import { findUv, uvVersion } from "../../src/build/tools.ts";
+import { findUv, uvVersion } from "../../src/build/uv/tools.ts";
 import { makeGround, type Ground } from "./ground.ts";
 import { serveIndex } from "./index-server.ts";
 import { realUv } from "./real-uv.ts";

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { chooseProcesses, decideStart } from "../../src/deploy/choose-processes.ts";
+import { chooseProcesses, decideStart } from "../../src/deploy/plan/choose-processes.ts";
 import type { Process } from "../../src/model/index.ts";
 import { payloadOf } from "./samples.ts";
 

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { tellDifference } from "../../src/deploy/delta.ts";
+import { tellDifference } from "../../src/deploy/wire/delta.ts";
 import { project } from "../support/machine.ts";
 
 /** What an agent makes of a difference, in many cases at once. */

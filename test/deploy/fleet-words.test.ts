@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { mayGoAhead, partAtBarrier, type Staging } from "../../src/deploy/barrier.ts";
-import { foldNames } from "../../src/deploy/fold.ts";
-import { groupProblems } from "../../src/deploy/group-problems.ts";
+import { mayGoAhead, partAtBarrier, type Staging } from "../../src/deploy/apply/barrier.ts";
+import { foldNames } from "../../src/deploy/observe/fold.ts";
+import { groupProblems } from "../../src/deploy/observe/group-problems.ts";
 import type { Step } from "../../src/model/index.ts";
 import { blob, digest, label, packageName } from "./samples.ts";
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, it } from "vitest";
-import { holdAll, type Held, type HostLock } from "../../src/deploy/hold.ts";
+import { holdAll, type Held, type HostLock } from "../../src/deploy/apply/hold.ts";
 import type { Problem } from "../../src/model/index.ts";
 
 /** Hosts' locks as they are in truth: one holder each, and every word on its way for a while. */

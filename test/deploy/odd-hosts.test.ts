@@ -4,7 +4,7 @@ import { chmodSync, mkdirSync, readdirSync, readlinkSync, rmSync, writeFileSync 
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { prepareDeploy } from "../../src/deploy/deploy.ts";
-import type { HostResult } from "../../src/deploy/outcome.ts";
+import type { HostResult } from "../../src/deploy/apply/outcome.ts";
 import { prepareRollback } from "../../src/deploy/rollback.ts";
 import type { Wanted } from "../../src/deploy/wanted.ts";
 import type { Target } from "../../src/model/index.ts";

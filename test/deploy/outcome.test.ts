@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
-import { exitStatus } from "../../src/deploy/outcome.ts";
-import { printSize } from "../../src/deploy/size.ts";
+import { exitStatus } from "../../src/deploy/apply/outcome.ts";
+import { printSize } from "../../src/deploy/plan/size.ts";
 import type { HostOutcome } from "../../src/model/index.ts";
 
 it.each<readonly [readonly HostOutcome[], number]>([

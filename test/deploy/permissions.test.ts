@@ -3,7 +3,7 @@ import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync, readdirSync, re
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { prepareDeploy } from "../../src/deploy/deploy.ts";
-import type { HostResult } from "../../src/deploy/outcome.ts";
+import type { HostResult } from "../../src/deploy/apply/outcome.ts";
 import { CaissonError, type Hook, type Target } from "../../src/model/index.ts";
 import { makeStack, openWorkbench, type HandMade, type Workbench } from "../support/hand-made.ts";
 import { has } from "../support/machine.ts";

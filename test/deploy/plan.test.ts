@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { lackingTrees, planDeploy, type DeployRequest } from "../../src/deploy/plan.ts";
-import { parsePlan, printPlan } from "../../src/deploy/plan-file.ts";
-import { planPrune } from "../../src/deploy/plan-prune.ts";
-import { planRollback } from "../../src/deploy/plan-rollback.ts";
-import { payloadPath, treePath, type Sending, type Sendings } from "../../src/deploy/sending.ts";
+import { lackingTrees, planDeploy, type DeployRequest } from "../../src/deploy/plan/plan.ts";
+import { parsePlan, printPlan } from "../../src/deploy/plan/plan-file.ts";
+import { planPrune } from "../../src/deploy/plan/plan-prune.ts";
+import { planRollback } from "../../src/deploy/plan/plan-rollback.ts";
+import { payloadPath, treePath, type Sending, type Sendings } from "../../src/deploy/wire/sending.ts";
 import type { Hook, HostState, Plan, Problem, Release } from "../../src/model/index.ts";
 import { blob, digest, emptyHost, facts, host, label, packageName, payloadOf, target } from "./samples.ts";
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { prepareRollback } from "../../src/deploy/rollback.ts";
-import { runStack, type Running } from "../../src/deploy/run-stack.ts";
+import { runStack, type Running } from "../../src/deploy/run/run-stack.ts";
 import type { Wanted } from "../../src/deploy/wanted.ts";
 import type { Process } from "../../src/model/index.ts";
 import { makeStack, openWorkbench, type HandMade, type Workbench } from "../support/hand-made.ts";

@@ -1,5 +1,5 @@
 import type { Descriptor, Digest, Health, HostAddress, HostFacts, HostState, Label, PackageName, Payload, Policy, Process, Target, Tree } from "../../src/model/index.ts";
-import type { PayloadDocument } from "../../src/deploy/plan.ts";
+import type { PayloadDocument } from "../../src/deploy/plan/plan.ts";
 
 /** `sha256:aaaa...`: a digest that a reader can tell from others. */
 export function digest(letter: string): Digest {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { planDeploy } from "../../src/deploy/plan.ts";
-import { planRollback } from "../../src/deploy/plan-rollback.ts";
-import { checkProcesses, healthOf, unitSteps } from "../../src/deploy/service-steps.ts";
+import { planDeploy } from "../../src/deploy/plan/plan.ts";
+import { planRollback } from "../../src/deploy/plan/plan-rollback.ts";
+import { checkProcesses, healthOf, unitSteps } from "../../src/deploy/plan/service-steps.ts";
 import type { Payload, Process, Service, Target } from "../../src/model/index.ts";
 import { emptyHost, facts, host, label, packageName, payloadOf, target } from "./samples.ts";
 

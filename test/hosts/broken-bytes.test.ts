@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { deflateRawSync } from "node:zlib";
 import { expect, it } from "vitest";
 import { prepareDeploy } from "../../src/deploy/deploy.ts";
-import type { HostResult } from "../../src/deploy/outcome.ts";
+import type { HostResult } from "../../src/deploy/apply/outcome.ts";
 import type { Wanted } from "../../src/deploy/wanted.ts";
 import type { Target } from "../../src/model/index.ts";
 import { openAgent, type Agent } from "../../src/transport/index.ts";

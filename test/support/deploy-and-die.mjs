@@ -2,7 +2,7 @@
  * One change of a host by the compiled library, in a process that kills itself right before or right after it asks the agent for one step.
  * Its only argument is JSON: {store, root, action, stack, at, moment}; `at` counts the plan's steps from 0; without it nothing kills this process from within.
  */
-import { applyPlan } from "../../dist/deploy/apply.js";
+import { applyPlan } from "../../dist/deploy/apply/apply.js";
 import { createContext, findWanted, openStore, parseLabel, prepareDeploy, prepareRollback } from "../../dist/index.js";
 import { openAgent } from "../../dist/transport/agent.js";
 

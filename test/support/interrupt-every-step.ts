@@ -3,7 +3,7 @@ import { cp } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Change } from "../../src/deploy/change.ts";
-import type { HostResult } from "../../src/deploy/outcome.ts";
+import type { HostResult } from "../../src/deploy/apply/outcome.ts";
 import type { HostOutcome, HostPlan, Step, Target } from "../../src/model/index.ts";
 import { mapConcurrently, removeTree } from "../../src/system/index.ts";
 import { openAgent } from "../../src/transport/index.ts";

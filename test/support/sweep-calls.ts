@@ -5,7 +5,7 @@
 import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import type { HostResult } from "../../src/deploy/outcome.ts";
+import type { HostResult } from "../../src/deploy/apply/outcome.ts";
 import { CaissonError } from "../../src/model/index.ts";
 import { mapConcurrently } from "../../src/system/index.ts";
 import type { Workbench } from "./hand-made.ts";

@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { readLogs } from "../../src/deploy/logs.ts";
+import { readLogs } from "../../src/deploy/observe/logs.ts";
 import { lacking } from "../support/hosts.ts";
 import { openGround, versionsOf, web, type Ground } from "./ground.ts";
 

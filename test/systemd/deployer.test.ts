@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { printHostSetup } from "../../src/deploy/host-setup.ts";
-import { readLogs } from "../../src/deploy/logs.ts";
+import { printHostSetup } from "../../src/deploy/observe/host-setup.ts";
+import { readLogs } from "../../src/deploy/observe/logs.ts";
 import { makeStack } from "../support/hand-made.ts";
 import { lacking } from "../support/hosts.ts";
 import { openGround, versionsOf, web, type Ground } from "./ground.ts";

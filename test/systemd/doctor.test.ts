@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { examineHosts } from "../../src/deploy/doctor/examine-hosts.ts";
 import type { Finding } from "../../src/deploy/doctor/findings.ts";
-import { printHostSetup } from "../../src/deploy/host-setup.ts";
+import { printHostSetup } from "../../src/deploy/observe/host-setup.ts";
 import type { Package, PackageName, Target, Workspace } from "../../src/model/index.ts";
 import { lacking } from "../support/hosts.ts";
 import { openGround, type Ground } from "./ground.ts";

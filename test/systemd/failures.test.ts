@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { applyPlan } from "../../src/deploy/apply.ts";
+import { applyPlan } from "../../src/deploy/apply/apply.ts";
 import { prepareDeploy } from "../../src/deploy/deploy.ts";
 import { openAgent } from "../../src/transport/index.ts";
 import { makeStack } from "../support/hand-made.ts";

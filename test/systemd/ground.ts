@@ -1,8 +1,8 @@
 import { prepareDeploy } from "../../src/deploy/deploy.ts";
 import { preparePrune } from "../../src/deploy/prune.ts";
 import { prepareRollback } from "../../src/deploy/rollback.ts";
-import { readStatus } from "../../src/deploy/status.ts";
-import type { HostResult, HostStatus } from "../../src/deploy/outcome.ts";
+import { readStatus } from "../../src/deploy/observe/status.ts";
+import type { HostResult, HostStatus } from "../../src/deploy/apply/outcome.ts";
 import type { Health, Label, PackageName, Policy, Process, Target } from "../../src/model/index.ts";
 import { wantedStack } from "../../src/deploy/wanted.ts";
 import { makeStack, openWorkbench, type HandMade, type Workbench } from "../support/hand-made.ts";

@@ -5,12 +5,12 @@ import { bundleFiles } from "../../formats/index.ts";
 import type { Store } from "../../store/index.ts";
 import { hashJson, makeDirectory, ownedDirectory, removeTree, type Context } from "../../system/index.ts";
 import { cacheDirectory } from "../cache.ts";
-import { readDependencies } from "../content.ts";
+import { readDependencies } from "../payload/content.ts";
 import { findInterpreter, type InterpreterFacts } from "../interpreter.ts";
 import { machinePlatform } from "../machine.ts";
-import { assemblePayload } from "../payload.ts";
+import { assemblePayload } from "../payload/payload.ts";
 import { openSession } from "../session.ts";
-import type { Source } from "../source.ts";
+import type { Source } from "../source/source.ts";
 import { withStandIn } from "./setup.ts";
 
 /** An isolated Python with everything that a turret needs in it. */

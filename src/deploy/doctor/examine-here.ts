@@ -3,7 +3,7 @@ import { findUv } from "../../build/index.ts";
 import { CaissonError, type IndexSettings } from "../../model/index.ts";
 import type { Store } from "../../store/index.ts";
 import type { Context } from "../../system/index.ts";
-import { printSize } from "../size.ts";
+import { printSize } from "../plan/size.ts";
 import type { Examination } from "./examine-hosts.ts";
 import type { Finding } from "./findings.ts";
 

@@ -2,9 +2,9 @@ import { printSudoers } from "../../formats/index.ts";
 import type { HostAddress, Platform, Target, Workspace } from "../../model/index.ts";
 import type { Context } from "../../system/index.ts";
 import { describeWay } from "../../transport/index.ts";
-import { contactHosts, type Contact } from "../contact.ts";
-import { unitsOn } from "../host-setup.ts";
-import type { ObservedHost } from "../plan.ts";
+import { contactHosts, type Contact } from "../observe/contact.ts";
+import { unitsOn } from "../observe/host-setup.ts";
+import type { ObservedHost } from "../plan/plan.ts";
 import { valuesOf } from "../values.ts";
 import { findingsOf, type Finding, type Wishes } from "./findings.ts";
 

@@ -1,7 +1,7 @@
 import type { HostFacts, HostState, Platform, Problem, Target } from "../../model/index.ts";
 import type { HostExamination } from "../../transport/index.ts";
-import { checkMachine, checkPython } from "../fit.ts";
-import { printSize } from "../size.ts";
+import { checkMachine, checkPython } from "../plan/fit.ts";
+import { printSize } from "../plan/size.ts";
 
 /** One thing that a machine needs, or that is worth knowing of it. */
 export interface Finding {

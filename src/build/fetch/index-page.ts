@@ -1,0 +1,37 @@
+import { fail } from "../../model/index.ts";
+import { readBody, type Get } from "./http.ts";
+import { withoutCredentials } from "../source/git.ts";
+
+/** A file that an index offers. */
+export interface IndexFile {
+  readonly fileName: string;
+  readonly url: string;
+}
+
+/**
+ * The files of a project in an index, as JSON where it has that, else as HTML; undefined where the index does not know the project.
+ * @throws CaissonError `index-unreachable`
+ * Source: PEP 503, PEP 691
+ */
+export async function readIndexPage(get: Get, index: string, project: string): Promise<readonly IndexFile[] | undefined> {
+  const address = `${index.replace(/\/*$/, "")}/${project}/`;
+  const answer = await get(address, "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1");
+  const text = await readBody(answer);
+  if (answer.status === 404) return undefined;
+  if (answer.status !== 200) return fail({ code: "index-unreachable", message: `\`${withoutCredentials(address)}\` answered ${answer.status}`, hint: answer.status === 401 || answer.status === 403 ? "give the user and password in the index's URL, or in ~/.netrc" : "try again later" });
+  const base = answer.url === "" ? address : answer.url;
+  return answer.mediaType.endsWith("+json") ? fromJson(text, base) : fromHtml(text, base);
+}
+
+function fromJson(text: string, base: string): readonly IndexFile[] {
+  const { files = [] } = JSON.parse(text) as { readonly files?: readonly { readonly filename: string; readonly url: string }[] };
+  return files.map(({ filename, url }) => ({ fileName: filename, url: new URL(url, base).href }));
+}
+
+function fromHtml(text: string, base: string): readonly IndexFile[] {
+  const start = new URL(/<base[^>]*\shref=["']([^"']+)["']/i.exec(text)?.[1] ?? "", base);
+  return [...text.matchAll(/<a\s[^>]*?href=["']([^"']+)["'][^>]*>/gi)].map(([, href = ""]) => {
+    const url = new URL(href.replaceAll("&amp;", "&").replaceAll("&#43;", "+"), start);
+    return { fileName: decodeURIComponent(url.pathname.split("/").at(-1) ?? ""), url: url.href };
+  });
+}

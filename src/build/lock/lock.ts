@@ -1,0 +1,179 @@
+import { dirname, join } from "node:path";
+import { CaissonError, fail, mediaTypes, normalizeName, type Descriptor, type Digest, type Json, type PackageName } from "../../model/index.ts";
+import { parseLock, printLock, readUvLock, satisfies, type Lock } from "../../python/index.ts";
+import type { Store } from "../../store/index.ts";
+import { hashJson, sha256, type Context } from "../../system/index.ts";
+import { withoutCredentials } from "../source/git.ts";
+import { indexSettings, type PackageIndex } from "../fetch/index-settings.ts";
+import { fileOf } from "./needs.ts";
+import { keepPinned, readPins, type Pins } from "./pins.ts";
+import { findMembers, gatherNeeds, type ForeignNeeds, type LockRequest } from "./requirements.ts";
+import { uvVersion } from "../uv/tools.ts";
+import { uvPlatform } from "../uv/uv-platform.ts";
+
+export type { LockRequest } from "./requirements.ts";
+
+/** The lock that a build goes by. */
+export interface LockAnswer {
+  readonly lock: Lock;
+  readonly text: string;
+  /** Of its text. */
+  readonly digest: Digest;
+  /** Beside the package's pyproject.toml; in the store, from an earlier time; or found just now. */
+  readonly origin: "committed" | "remembered" | "resolved";
+  /** The directory in which relative paths of the lock start; made when it is asked for. */
+  readonly directory: () => Promise<string>;
+}
+
+/**
+ * The lock of a package for a platform: pylock.<platform>.toml or pylock.toml beside its pyproject.toml; else the uv.lock there or at the workspace's top; else what was resolved before from the same; else uv resolves, from a requirements.txt with hashes where there is one, and the store keeps the answer.
+ * @throws CaissonError `lock-stale` · `requirements-broken` · `index-unreachable` · `lock-missing` offline · `config-invalid`
+ */
+export async function lockPackage(ctx: Context, store: Store, request: LockRequest): Promise<LockAnswer> {
+  const committed = await readCommitted(request);
+  return committed === undefined ? await lockByInputs(ctx, store, request) : await checkFresh(request, committed);
+}
+
+/** As `lockPackage`, for whoever is about to write the lock file, whatever stands there. */
+export async function lockByInputs(ctx: Context, store: Store, request: LockRequest): Promise<LockAnswer> {
+  const index = await indexSettings(ctx, request.workspace.index);
+  const pins = await readPins(request);
+  const key = await inputsKey(ctx, request, index, pinnedNeeds(pins, await gatherNeeds(request, false)));
+  const known = await recall(store, key);
+  if (known !== undefined) return known;
+  const needs = pinnedNeeds(pins, await gatherNeeds(request, true));
+  const found = (await recall(store, await inputsKey(ctx, request, index, { ...needs, computed: [] }))) ?? (await resolveAnew(ctx, store, request, index, needs, { refresh: false, pins }));
+  await remember(store, key, found.text);
+  return found;
+}
+
+/**
+ * What decides the lock of a package, as one word: the lock file's content, or what would be asked of uv. Neither uv nor the network is used.
+ * @throws CaissonError `config-invalid` · `wheel-unfit`
+ */
+export async function lockKey(ctx: Context, request: LockRequest): Promise<string> {
+  const committed = await readCommitted(request);
+  if (committed !== undefined) return `committed ${sha256(committed.text)}`;
+  return await inputsKey(ctx, request, await indexSettings(ctx, request.workspace.index), pinnedNeeds(await readPins(request), await gatherNeeds(request, false)));
+}
+
+/** Resolve, whatever is kept or committed: to the newest versions, but for those of the lock `prefer` that still satisfy. */
+export async function relockPackage(ctx: Context, store: Store, request: LockRequest, prefer?: string): Promise<LockAnswer> {
+  const index = await indexSettings(ctx, request.workspace.index);
+  return await resolveAnew(ctx, store, request, index, await gatherNeeds(request, true), { refresh: true, ...(prefer === undefined ? {} : { prefer }) });
+}
+
+interface Committed {
+  /** As a user would type it, from the workspace. */
+  readonly file: string;
+  readonly text: string;
+  readonly lock: Lock;
+  /** Where it lies, from the package's directory. */
+  readonly directory: string;
+}
+
+async function readCommitted(request: LockRequest): Promise<Committed | undefined> {
+  const { package: pkg, platform } = request;
+  const own = request.source(pkg);
+  if (own === undefined) return undefined;
+  const names = [`pylock.${platform.label}.toml`, "pylock.toml", ...uvLockPlaces(pkg)];
+  const texts = await Promise.all(names.map((name) => own.readText(name)));
+  for (const [at, name] of names.entries()) {
+    const text = texts[at];
+    const file = fileOf(pkg, name);
+    const lock = text === undefined ? undefined : name.endsWith("uv.lock") ? readUvLock(file, text, { package: pkg.name, extras: pkg.extras.map(normalizeName), platform }) : parseLock(file, text);
+    if (text !== undefined && lock !== undefined) return { file, text, lock, directory: dirname(name) };
+  }
+  return undefined;
+}
+
+/** uv keeps one lock for all members of its workspace, at the top; a lock that does not know the package is somebody else's. */
+function uvLockPlaces({ source }: LockRequest["package"]): readonly string[] {
+  const depth = "git" in source || source.path === "." ? 0 : source.path.split("/").length;
+  return Array.from({ length: depth + 1 }, (_, up) => `${"../".repeat(up)}uv.lock`);
+}
+
+/** A lock that lacks what its package asks for was made before that was asked for. */
+async function checkFresh(request: LockRequest, { file, text, lock, directory }: Committed): Promise<LockAnswer> {
+  const { package: pkg, platform, source } = request;
+  const { needs } = await gatherNeeds(request, false);
+  const versions = new Map<PackageName, string | undefined>(lock.packages.map(({ name, version }) => [name, version]));
+  const many = new Set(lock.packages.map(({ name }) => name).filter((name, at, all) => all.indexOf(name) !== at));
+  const stale = needs.find(({ name, specifier }) => {
+    const version = versions.get(name);
+    return !versions.has(name) || (version !== undefined && !many.has(name) && !satisfies(version, specifier, { prereleases: true }));
+  });
+  if (stale !== undefined) {
+    const has = versions.has(stale.name) ? `it has \`${stale.name}\` ${versions.get(stale.name) ?? ""}` : `it lacks \`${stale.name}\``;
+    fail({ code: "lock-stale", file, message: `\`${file}\` is older than the dependencies of \`${pkg.written}\`: ${has}, and \`${stale.by}\` asks for \`${stale.text}\``, hint: file.endsWith("uv.lock") ? "uv lock" : `caisson lock ${pkg.written} --platform ${platform.label}` });
+  }
+  return { lock, text, digest: sha256(text), origin: "committed", directory: async () => join((await source(pkg)?.checkout()) ?? "/", directory) };
+}
+
+/** What is pinned takes the place of what is asked for, which it must satisfy; the hashes are a part of what is asked of uv. */
+function pinnedNeeds(pins: Pins | undefined, asked: ForeignNeeds): ForeignNeeds & { readonly pinned?: string } {
+  if (pins === undefined) return asked;
+  const stale = asked.needs.find(({ name, specifier }) => !pins.needs.some((pin) => pin.name === name && (specifier === "" || pin.specifier === "" || satisfies(pin.specifier.replace(/^=+\s*/, ""), specifier, { prereleases: true }))));
+  if (stale !== undefined) fail({ code: "lock-stale", file: pins.file, message: `\`${pins.file}\` has hashes, and nothing in it satisfies \`${stale.text}\`, which \`${stale.by}\` asks for`, hint: "write it anew: uv pip compile --generate-hashes" });
+  return { ...asked, needs: pins.needs, pinned: sha256(pins.text) };
+}
+
+async function inputsKey(ctx: Context, request: LockRequest, index: PackageIndex, { needs, computed, pinned }: ForeignNeeds & { readonly pinned?: string }): Promise<string> {
+  const { platform } = request;
+  const inputs = {
+    schema: "caisson.lock/1",
+    needs: [...new Set(needs.map(({ text }) => text))],
+    ...(pinned === undefined ? {} : { pinned }),
+    computed: computed.map(({ package: { name }, tree, extras }) => ({ name, tree, extras })),
+    members: await memberNames(request),
+    platform: { label: platform.label, uv: uvPlatform(platform), python: platform.python.full ?? platform.python.version, tags: sha256(platform.tags.join(" ")) },
+    index: [index.url, ...index.extra, ...index.findLinks].map(withoutCredentials),
+    onlyLinks: index.disabled,
+    uv: await uvVersion(ctx),
+  };
+  return hashJson(inputs).slice("sha256:".length);
+}
+
+async function memberNames(request: LockRequest): Promise<readonly PackageName[]> {
+  return [...(await findMembers(request)).keys()].toSorted();
+}
+
+async function recall(store: Store, key: string): Promise<LockAnswer | undefined> {
+  const ref = await store.readRef("locks", key);
+  const blob = (ref?.value as { readonly lock?: Descriptor } | undefined)?.lock;
+  if (blob === undefined || !(await store.has(blob.digest))) return undefined;
+  const text = await readText(store, blob.digest);
+  if (text === undefined) return undefined;
+  return { lock: parseLock("pylock.toml", text), text, digest: blob.digest, origin: "remembered", directory: () => Promise.resolve("/") };
+}
+
+/** A damaged answer is none: it can be found out again. */
+async function readText(store: Store, blob: Digest): Promise<string | undefined> {
+  const chunks: Uint8Array[] = [];
+  try {
+    for await (const chunk of store.read(blob)) chunks.push(chunk);
+  } catch (error) {
+    if (error instanceof CaissonError) return undefined;
+    throw error;
+  }
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+async function remember(store: Store, key: string, text: string): Promise<void> {
+  const lock = await store.write(text, undefined, mediaTypes.bytes);
+  const before = await store.readRef("locks", key);
+  await store.writeRef("locks", key, { lock } as unknown as Json, before?.generation ?? 0);
+}
+
+async function resolveAnew(ctx: Context, store: Store, request: LockRequest, index: PackageIndex, needs: ForeignNeeds, { pins, ...how }: { readonly refresh: boolean; readonly prefer?: string; readonly pins?: Pins | undefined }): Promise<LockAnswer> {
+  const { package: pkg, platform, workspace, offline } = request;
+  const resolved: Lock =
+    needs.needs.length === 0
+      ? { file: "pylock.toml", lockVersion: "1.0", createdBy: "caisson", environments: [], extras: [], dependencyGroups: [], defaultGroups: [], packages: [], warnings: [] }
+      : await (await import("./resolve.ts")).resolve(ctx, { written: pkg.written, needs: needs.needs, members: await memberNames(request), platform, index, settings: workspace.index, offline, ...how });
+  const lock = pins === undefined ? resolved : keepPinned(resolved, pins);
+  const text = printLock(lock);
+  if (lock.packages.length > 0) ctx.report({ type: "notice", message: `chose ${lock.packages.length} ${lock.packages.length === 1 ? "distribution" : "distributions"} for \`${pkg.written}\` on ${platform.label}${pkg.kind === "turret" ? "" : "; `caisson lock` writes them down"}` });
+  await remember(store, await inputsKey(ctx, request, index, { ...needs, computed: [] }), text);
+  return { lock, text, digest: sha256(text), origin: "resolved", directory: () => Promise.resolve("/") };
+}

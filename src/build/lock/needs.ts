@@ -1,0 +1,109 @@
+import { posix } from "node:path";
+import { parse, TomlError } from "smol-toml";
+import { fail, normalizeName, type Package, type PackageName } from "../../model/index.ts";
+import { isSpecifier, parseRequirement, type Requirement } from "../../python/index.ts";
+import type { Source } from "../source/source.ts";
+
+/** What a package asks for: written down where it can be read, or known to its back end alone. */
+export type Needs =
+  | { readonly kind: "written"; readonly requirements: readonly Need[]; readonly requiresPython?: string }
+  | { readonly kind: "computed"; readonly requiresPython?: string };
+
+export interface Need {
+  /** As written. */
+  readonly text: string;
+  readonly requirement: Requirement;
+}
+
+/**
+ * What a package asks for at its revision, with the extras named.
+ * @throws CaissonError `config-invalid` for a file that is none, or an extra that there is not
+ */
+export async function readNeeds(pkg: Package, source: Source, extras: readonly PackageName[]): Promise<Needs> {
+  const [pyproject, setupPy, setupCfg, requirements] = await Promise.all(["pyproject.toml", "setup.py", "setup.cfg", "requirements.txt"].map((name) => source.readText(name)));
+  const toml = pyproject === undefined ? {} : parsePyproject(pkg, pyproject);
+  const { project } = toml;
+  if (project === undefined) {
+    if (setupPy !== undefined || setupCfg !== undefined || toml["build-system"] !== undefined) return { kind: "computed" };
+    return { kind: "written", requirements: parseAll(pkg, "requirements.txt", await requirementLines(pkg, source, "requirements.txt", requirements ?? "")) };
+  }
+  const { dynamic = [], dependencies = [], "optional-dependencies": optional = {}, "requires-python": python } = project;
+  const requiresPython = python === undefined || !isSpecifier(python) ? {} : { requiresPython: python };
+  if (dynamic.includes("dependencies") || (extras.length > 0 && dynamic.includes("optional-dependencies"))) return { kind: "computed", ...requiresPython };
+  return { kind: "written", requirements: withExtras(pkg, parseAll(pkg, "pyproject.toml", dependencies), optional, extras), ...requiresPython };
+}
+
+/** A file of a package's directory, as somebody in the workspace would type it. */
+export function fileOf({ source }: Package, name: string): string {
+  return "git" in source ? name : posix.join(source.path, name);
+}
+
+interface Pyproject {
+  readonly project?: {
+    readonly dynamic?: readonly string[];
+    readonly dependencies?: readonly string[];
+    readonly "optional-dependencies"?: Readonly<Record<string, readonly string[]>>;
+    readonly "requires-python"?: string;
+  };
+  readonly "build-system"?: unknown;
+}
+
+function parsePyproject(pkg: Package, text: string): Pyproject {
+  try {
+    return parse(text);
+  } catch (error) {
+    if (!(error instanceof TomlError)) throw error;
+    return fail({ code: "config-invalid", file: fileOf(pkg, "pyproject.toml"), line: error.line, message: `the \`pyproject.toml\` of \`${pkg.written}\` is not TOML: ${error.message.split("\n")[0]?.replace(/^Invalid TOML document: /, "") ?? ""}` }, error);
+  }
+}
+
+function parseAll(pkg: Package, file: string, texts: readonly string[]): readonly Need[] {
+  return texts.map((text) => {
+    try {
+      return { text: text.trim(), requirement: parseRequirement(text.trim()) };
+    } catch (cause) {
+      return fail({ code: "config-invalid", file: fileOf(pkg, file), message: `\`${pkg.written}\` asks for \`${text}\`, which is no requirement`, hint: "write it as NAME, NAME>=1.0 or NAME @ URL" }, cause);
+    }
+  });
+}
+
+/** A package may name its own extras in an extra: `all = ["shop-web[redis,mail]"]`. */
+function withExtras(pkg: Package, needs: readonly Need[], optional: Readonly<Record<string, readonly string[]>>, extras: readonly PackageName[]): readonly Need[] {
+  const byName = new Map(Object.entries(optional).map(([name, texts]) => [normalizeName(name), texts]));
+  const taken = new Set<PackageName>();
+  const take = (extra: PackageName): readonly Need[] => {
+    if (taken.has(extra)) return [];
+    taken.add(extra);
+    const texts = byName.get(extra);
+    if (texts === undefined) fail({ code: "config-invalid", message: `\`${pkg.written}\` has no extra \`${extra}\``, hint: byName.size === 0 ? "it has none at all" : `its extras: ${[...byName.keys()].join(", ")}` });
+    return parseAll(pkg, "pyproject.toml", texts).flatMap((need) => (need.requirement.name === pkg.name ? need.requirement.extras.flatMap(take) : [need]));
+  };
+  return [...needs, ...extras.flatMap(take)];
+}
+
+/** Lines of a requirements.txt, with those of the files that it includes. Hashes are the lock's business; an index is the workspace's. */
+async function requirementLines(pkg: Package, source: Source, file: string, text: string, above: readonly string[] = []): Promise<readonly string[]> {
+  const lines = text
+    .replaceAll(/\\\r?\n/g, " ")
+    .split(/\r?\n/)
+    .map((line) => line.replace(/(^|\s)#.*$/, "").replaceAll(/\s--hash[= ]\S+/g, "").trim())
+    .filter((line) => line !== "" && line !== "--require-hashes");
+  const read = await Promise.all(
+    lines.map(async (line) => {
+      const included = /^(?:-r\s*|--requirement[\s=]\s*)(\S+)$/.exec(line)?.[1];
+      if (included !== undefined) return await includedLines(pkg, source, posix.join(posix.dirname(file), included), [...above, file]);
+      const option = /^-[^\s=]+/.exec(line)?.[0];
+      if (option !== undefined) fail({ code: "config-invalid", file: fileOf(pkg, file), message: `\`${file}\` of \`${pkg.written}\` has the option \`${option}\`, which is not read here`, hint: "write the requirements themselves; the index belongs in caisson.toml, under [index]" });
+      return [line];
+    }),
+  );
+  return read.flat();
+}
+
+async function includedLines(pkg: Package, source: Source, file: string, above: readonly string[]): Promise<readonly string[]> {
+  const problem = { code: "config-invalid", file: fileOf(pkg, above.at(-1) ?? file) } as const;
+  if (above.includes(file)) fail({ ...problem, message: `\`${file}\` of \`${pkg.written}\` includes itself` });
+  const text = file.startsWith("..") ? undefined : await source.readText(file);
+  if (text === undefined) return fail({ ...problem, message: `\`${above.at(-1) ?? ""}\` of \`${pkg.written}\` includes \`${file}\`, which is not there` });
+  return await requirementLines(pkg, source, file, text, above);
+}

@@ -1,0 +1,82 @@
+import { fail, type PackageName, type Platform } from "../../model/index.ts";
+import { evaluateMarker, parseRequirement, type Lock } from "../../python/index.ts";
+import { fileOf } from "./needs.ts";
+import type { ForeignNeed, LockRequest } from "./requirements.ts";
+
+/** A requirements.txt that says for each distribution which version, and which files, by their hashes. It names no addresses, so that the index is asked where the files are. */
+export interface Pins {
+  /** As a user would type it, from the workspace. */
+  readonly file: string;
+  readonly text: string;
+  /** What holds on the platform. */
+  readonly needs: readonly ForeignNeed[];
+  /** By name: lower-case hex of each SHA-256. */
+  readonly hashes: ReadonlyMap<PackageName, ReadonlySet<string>>;
+}
+
+/**
+ * The hashed requirements.txt of a package; undefined where there is none, or one without hashes.
+ * @throws CaissonError `config-invalid` where only some lines have hashes, or one does not pin its version
+ * Source: pip's documentation of its hash-checking mode
+ */
+export async function readPins({ package: pkg, platform, source }: LockRequest): Promise<Pins | undefined> {
+  const text = await source(pkg)?.readText("requirements.txt");
+  if (text === undefined || !/\s--hash[= ]/.test(text)) return undefined;
+  const file = fileOf(pkg, "requirements.txt");
+  const pins = readLines(text).flatMap((line) => readPin(file, line, platform));
+  return {
+    file,
+    text,
+    needs: pins.map(({ need }) => ({ ...need, by: file })),
+    hashes: new Map(pins.map(({ need, hashes }) => [need.name, new Set(hashes)])),
+  };
+}
+
+interface Line {
+  readonly text: string;
+  /** Of its first part, from 1. */
+  readonly number: number;
+}
+
+/** Lines that end with a backslash go on in the next. */
+function readLines(text: string): readonly Line[] {
+  const lines: Line[] = [];
+  let open: Line | undefined;
+  for (const [at, part] of text.split(/\r?\n/).entries()) {
+    const whole = part.replace(/(^|\s)#.*$/, "");
+    const line: Line = { text: `${open?.text ?? ""} ${whole.replace(/\\$/, "")}`.trim(), number: open?.number ?? at + 1 };
+    open = whole.endsWith("\\") ? line : undefined;
+    if (open === undefined && line.text !== "") lines.push(line);
+  }
+  return lines;
+}
+
+function readPin(file: string, { text, number }: Line, platform: Platform): readonly { readonly need: Omit<ForeignNeed, "by">; readonly hashes: readonly string[] }[] {
+  if (text === "--require-hashes") return [];
+  const refuse = (message: string): never => fail({ code: "config-invalid", file, line: number, message, hint: "write it anew: uv pip compile --generate-hashes" });
+  const hashes = [...text.matchAll(/\s--hash[= ]sha256:([0-9a-fA-F]{64})(?=\s|$)/g)].map(([, digest = ""]) => digest.toLowerCase());
+  const written = text.replaceAll(/\s--hash[= ]\S+/g, "").trim();
+  if (hashes.length === 0) refuse(`\`${written}\` has no SHA-256, and other lines of \`${file}\` have`);
+  if (written.startsWith("-")) refuse(`\`${written}\` is an option, which is not read here`);
+  const { name, specifier, url, marker } = parseRequirement(written);
+  if (url === undefined && !/^={2,3}[^,*]+$/.test(specifier)) refuse(`\`${written}\` names no exact version`);
+  if (marker !== undefined && !evaluateMarker(marker, platform.markers)) return [];
+  const end = url === undefined ? written.indexOf(";") : written.search(/\s;/);
+  return [{ need: { text: end < 0 ? written : written.slice(0, end).trim(), name, specifier }, hashes }];
+}
+
+/**
+ * The lock without the files that nobody vouched for.
+ * @throws CaissonError `lock-stale` where something is not pinned · `wheel-unfit` where the index has none of the files
+ */
+export function keepPinned(lock: Lock, { file, hashes }: Pins): Lock {
+  return {
+    ...lock,
+    packages: lock.packages.map((locked) => {
+      const known = hashes.get(locked.name) ?? fail({ code: "lock-stale", file, message: `\`${file}\` has hashes, and lacks \`${locked.name}\`, which something in it needs`, hint: "write it anew: uv pip compile --generate-hashes" });
+      const files = locked.files.filter(({ hashes: { sha256 = "" } }) => known.has(sha256));
+      if (files.length === 0) fail({ code: "wheel-unfit", file, message: `the index has no file of \`${locked.name}\` ${locked.version ?? ""} with a hash that \`${file}\` names`, hint: "write it anew: uv pip compile --generate-hashes" });
+      return { ...locked, files };
+    }),
+  };
+}

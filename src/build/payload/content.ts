@@ -1,0 +1,143 @@
+import { join } from "node:path";
+import { CaissonError, failAll, type Descriptor, type Package, type Platform } from "../../model/index.ts";
+import { select, type Choice } from "../../python/index.ts";
+import { commitRequirements } from "../lock/commit-requirement.ts";
+import { fetchFiles } from "../fetch/fetch.ts";
+import { readFilesPackage } from "./files.ts";
+import { readFolder } from "./folder.ts";
+import { gather } from "../gather.ts";
+import { lockPackage } from "../lock/lock.ts";
+import { lockRequest } from "../lock/lock-request.ts";
+import { siblingsOf } from "../order.ts";
+import type { Content, InstalledDistribution } from "./payload.ts";
+import { readProject } from "../project.ts";
+import type { Session } from "../session.ts";
+import { readSourceVersion } from "../source/source-version.ts";
+import { readTurretPackage } from "../turret/package.ts";
+import type { WheelSource } from "../wheel/wheel.ts";
+
+/** 1980-01-01, the oldest time a zip can hold. */
+const EPOCH = 315_532_800;
+
+export interface ReadContent {
+  readonly version: string;
+  readonly content: Content;
+  /** Something in it is decided by the commit and not by the files alone, as a version from a tag is. */
+  readonly dependsOnCommit: boolean;
+}
+
+/** Everything that a package consists of on a platform: built, fetched and read. */
+export async function readContent(session: Session, pkg: Package, platform: Platform): Promise<ReadContent> {
+  const { kind } = pkg;
+  if (kind === "files") return await readFiles(session, pkg);
+  if (kind === "turret") return await readTurret(session, pkg, platform);
+  kind satisfies "python";
+  return await readPython(session, pkg, platform);
+}
+
+async function readTurret(session: Session, pkg: Package, platform: Platform): Promise<ReadContent> {
+  const source = session.source(pkg);
+  const version = await readSourceVersion(pkg, source);
+  const { turret, ...files } = await readTurretPackage(session, pkg, source, version.version);
+  const content = { kind: "turret", files: { kind: "files", ...files }, command: turret.command ?? [] } as const;
+  if (!turret.python) return { content, ...version };
+  const siblings = siblingsOf(pkg, session.workspace.packages).filter(({ kind }) => kind === "python");
+  const [theirs, dependencies] = await gather([gather(siblings.map((sibling) => buildSibling(session, pkg, sibling, platform))), readDependencies(session, pkg, siblings, platform)]);
+  const python = { kind: "python", dependencies, siblings: theirs.flatMap((sibling) => sibling.installed ?? []) } as const;
+  return { content: { ...content, python }, ...version, dependsOnCommit: version.dependsOnCommit || theirs.some(({ dependsOnCommit }) => dependsOnCommit) };
+}
+
+async function readFiles(session: Session, pkg: Package): Promise<ReadContent> {
+  const source = session.source(pkg);
+  const reading = source.checkout().then((directory) => readFilesPackage(session.store, pkg, directory));
+  const [content, version] = await gather([reading, readSourceVersion(pkg, source)]);
+  return { content, ...version };
+}
+
+async function readPython(session: Session, pkg: Package, platform: Platform): Promise<ReadContent> {
+  const siblings = siblingsOf(pkg, session.workspace.packages).filter(({ kind }) => kind === "python");
+  const [own, theirs, dependencies] = await gather([
+    buildOwn(session, pkg, platform),
+    gather(siblings.map((sibling) => buildSibling(session, pkg, sibling, platform))),
+    readDependencies(session, pkg, siblings, platform),
+  ]);
+  const files = own.installed === undefined ? await readFolder(session.store, pkg, await session.source(pkg).checkout()) : undefined;
+  const installed = { ...(own.installed === undefined ? {} : { own: own.installed }), ...(files === undefined ? {} : { files }) };
+  const version = own.installed?.distribution.version ?? (await readSourceVersion(pkg, session.source(pkg))).version;
+  return {
+    version,
+    content: { kind: "python", dependencies, siblings: theirs.flatMap((sibling) => sibling.installed ?? []), ...installed },
+    dependsOnCommit: [own, ...theirs].some(({ dependsOnCommit }) => dependsOnCommit),
+  };
+}
+
+/** What the wheel of a package says that it needs. */
+export async function readRequires(session: Session, pkg: Package, platform: Platform): Promise<readonly string[]> {
+  return (await buildOwn(session, pkg, platform)).installed?.distribution.requires ?? [];
+}
+
+interface Own {
+  /** Absent where there is nothing to build, only requirements. */
+  readonly installed?: InstalledDistribution;
+  readonly dependsOnCommit: boolean;
+}
+
+async function buildOwn(session: Session, pkg: Package, platform: Platform): Promise<Own> {
+  const source = session.source(pkg);
+  const project = await readProject(source);
+  if (project === undefined) return { dependsOnCommit: (await source.readText("VERSION")) === undefined };
+  const dependsOnCommit = !project.hasVersion;
+  const wheel: WheelSource = {
+    name: pkg.name,
+    written: pkg.written,
+    key: { tree: source.treeKey, ...(dependsOnCommit ? { commit: source.revision.id, describe: (await source.describe()) ?? "" } : {}) },
+    path: (scratch) => source.checkoutInto(scratch),
+    // What is keyed by its files alone may know no time but one that is always the same.
+    time: dependsOnCommit ? source.revision.time : EPOCH,
+    ...(project.needs === undefined ? {} : { needs: project.needs }),
+  };
+  return { installed: await session.wheel(wheel, platform), dependsOnCommit };
+}
+
+async function buildSibling(session: Session, pkg: Package, sibling: Package, platform: Platform): Promise<Own> {
+  try {
+    return await buildOwn(session, sibling, platform);
+  } catch (error) {
+    if (!(error instanceof CaissonError)) throw error;
+    throw new CaissonError([...error.problems, { code: "build-failed", message: `\`${pkg.written}\` is not built, because it needs \`${sibling.written}\`` }], error.cause);
+  }
+}
+
+/** Everything that a package gets from elsewhere on a platform, by its lock: fetched or built, and read. */
+export async function readDependencies(session: Session, pkg: Package, siblings: readonly Package[], platform: Platform): Promise<readonly InstalledDistribution[]> {
+  const { lock, directory } = await lockPackage(session.ctx, session.store, lockRequest(session, pkg, platform));
+  const commits = commitRequirements(session, lock, platform, directory);
+  const own = pkg.kind === "turret" || (await readProject(session.source(pkg))) === undefined ? [] : [pkg.name];
+  const selected = select(lock, platform, { extras: pkg.extras, provided: [...own, ...siblings.map(({ name }) => name), ...commits.map(({ name }) => name)] });
+  if ("problems" in selected) {
+    failAll(selected.problems);
+    return [];
+  }
+  const files = await fetchFiles(session.ctx, session.store, selected.choices, { index: await session.index(), directory, offline: session.offline });
+  return await gather([...selected.choices.map((choice) => readDependency(session, choice, files.get(choice.file.fileName), platform)), ...commits.map(({ source }) => session.wheel(source, platform))]);
+}
+
+async function readDependency(session: Session, choice: Choice, file: Descriptor | undefined, platform: Platform): Promise<InstalledDistribution> {
+  const { name, version, file: { fileName } } = choice;
+  if (file === undefined) throw new Error(`\`${fileName}\` was chosen and not fetched`);
+  if (!choice.build) return await session.read(fileName, file);
+  const source: WheelSource = {
+    name,
+    written: name,
+    ...(version === undefined ? {} : { version }),
+    key: { sdist: file.digest },
+    path: async (scratch) => {
+      // A back end is chosen by what is in the archive, but uv looks at its name.
+      const path = join(scratch, fileName);
+      await session.store.copyTo(file.digest, path);
+      return path;
+    },
+    time: EPOCH,
+  };
+  return await session.wheel(source, platform);
+}

@@ -1,0 +1,37 @@
+import { digestHex, mediaTypes, type Descriptor, type Distribution, type Json, type Tree } from "../../model/index.ts";
+import { readWheel, ruleSetVersion } from "../../python/index.ts";
+import type { Store } from "../../store/index.ts";
+import type { InstalledDistribution } from "./payload.ts";
+
+/**
+ * What a wheel in the store is, read once for each rule set: kept as a blob, found under the wheel's digest.
+ * @throws CaissonError `wheel-invalid` · `blob-missing` · `digest-mismatch`
+ */
+export async function readDistribution(store: Store, fileName: string, wheel: Descriptor): Promise<InstalledDistribution> {
+  const name = `${digestHex(wheel.digest)}@${ruleSetVersion}`;
+  const ref = await store.readRef("distributions", name);
+  const known = ref?.value as unknown as Kept | undefined;
+  // The same bytes under another name are read anew: a name says for which systems a wheel is.
+  if (known?.fileName === fileName && (await store.has(known.distribution.digest)) && (await store.has(known.document.digest))) {
+    const [facts, tree] = await Promise.all([store.readJson<Omit<Distribution, "tree">>(known.distribution.digest), store.readJson<Tree>(known.document.digest)]);
+    return { distribution: { ...facts, tree }, document: known.document };
+  }
+  const distribution = await readFromStore(store, fileName, wheel);
+  const { tree, ...facts } = distribution;
+  const [kept, document] = await Promise.all([store.writeJson(facts, mediaTypes.distribution), store.writeJson(tree, mediaTypes.tree)]);
+  await store.writeRef("distributions", name, { fileName, distribution: kept, document } satisfies Kept as unknown as Json, ref?.generation ?? 0);
+  return { distribution, document };
+}
+
+interface Kept {
+  readonly fileName: string;
+  /** The distribution without its tree. */
+  readonly distribution: Descriptor;
+  /** Its tree, as hosts get it. */
+  readonly document: Descriptor;
+}
+
+async function readFromStore(store: Store, fileName: string, wheel: Descriptor): Promise<Distribution> {
+  await using blob = await store.open(wheel.digest);
+  return await readWheel(fileName, wheel, blob);
+}

@@ -1,0 +1,243 @@
+import { existsSync } from "node:fs";
+import { readFile, realpath, stat } from "node:fs/promises";
+import { basename, dirname, join, posix, relative, resolve } from "node:path";
+import { fail, type EpochSeconds, type Package, type Revision } from "../../model/index.ts";
+import { errorCode, type Context } from "../../system/index.ts";
+import { checkOut, roomFor, sharedCheckout, type Repository } from "./checkout.ts";
+import { runGit, readObjects, withoutCredentials, type GitObject } from "./git.ts";
+import { copyDisk, hashDisk, isRoot, isRubbish, listDisk } from "./snapshot.ts";
+import { METADATA_FILES, type RevisionRequest, type Source } from "./source.ts";
+
+/**
+ * A package's source at a revision: of the repository that its directory lies in, or of the one that a URL names. A directory without git is taken as it is.
+ * @throws CaissonError `revision-unknown` · `package-unknown` where there is no such directory · `tool-missing` without git · `host-unreachable` where a URL cannot be fetched
+ */
+export async function readRevision(ctx: Context, workspaceDirectory: string, source: Package["source"], request: RevisionRequest): Promise<Source> {
+  const [only] = await readRevisions(ctx, workspaceDirectory, [source], request);
+  return only as Source;
+}
+
+/** As `readRevision`, for many packages: those of one repository cost its processes and its checkout once. In the order of `sources`. */
+export async function readRevisions(ctx: Context, workspaceDirectory: string, sources: readonly Package["source"][], request: RevisionRequest): Promise<readonly Source[]> {
+  const places = await Promise.all(sources.map((source) => locate(ctx, workspaceDirectory, source, request)));
+  const groups = new Map<string, Place[]>();
+  for (const place of places) {
+    const key = JSON.stringify([place.repository?.top, place.repository === undefined ? place.directory : "", place.rev]);
+    groups.set(key, [...(groups.get(key) ?? []), place]);
+  }
+  const read = await Promise.all([...groups.values()].map((group) => readGroup(ctx, workspaceDirectory, group, request)));
+  const found = new Map(read.flat());
+  return places.map((place) => found.get(place) as Source);
+}
+
+/** Where a package's directory lies. */
+interface Place {
+  /** Absolute; of a URL's package, in no checkout yet. */
+  readonly directory: string;
+  readonly repository?: Repository;
+  /** The directory relative to the repository's top; "" for the top itself. */
+  readonly path: string;
+  /** As somebody wrote it; undefined means HEAD. */
+  readonly rev?: string;
+}
+
+async function locate(ctx: Context, workspaceDirectory: string, source: Package["source"], request: RevisionRequest): Promise<Place> {
+  const rev = "rev" in request ? request.rev : undefined;
+  if ("git" in source) {
+    const wanted = rev ?? source.ref;
+    const { openMirror } = await import("./mirror.ts");
+    const mirror = await openMirror(ctx, workspaceDirectory, source.git, wanted, "offline" in request && request.offline);
+    return { directory: mirror.top, repository: mirror, path: posix.normalize(source.path ?? "").replace(/^\.?\/?$/, "").replace(/\/$/, ""), rev: wanted };
+  }
+  const directory = await realpathOfNearest(resolve(workspaceDirectory, source.path));
+  const top = findTop(directory);
+  return { directory, path: top === undefined ? "" : relative(top, directory), ...(top === undefined ? {} : { repository: { top } }), ...(rev === undefined ? {} : { rev }) };
+}
+
+/** The path without links, as far as it exists: at another revision there may be a directory that is not on disk. */
+async function realpathOfNearest(path: string): Promise<string> {
+  try {
+    return await realpath(path);
+  } catch (error) {
+    if (errorCode(error) !== "ENOENT" || dirname(path) === path) throw error;
+    return join(await realpathOfNearest(dirname(path)), basename(path));
+  }
+}
+
+/** Found without asking git, which would cost a process; a submodule or a linked working tree has a file there. */
+function findTop(directory: string): string | undefined {
+  if (existsSync(join(directory, ".git"))) return directory;
+  return dirname(directory) === directory ? undefined : findTop(dirname(directory));
+}
+
+type Read = readonly (readonly [Place, Source])[];
+
+async function readGroup(ctx: Context, workspaceDirectory: string, group: readonly Place[], request: RevisionRequest): Promise<Read> {
+  const [{ repository, rev }] = group as [Place];
+  if (repository !== undefined && !("onDisk" in request && repository.url === undefined)) return await readCommit(ctx, workspaceDirectory, repository, rev, group);
+  return await Promise.all(group.map(async (place) => [place, await readDisk(ctx, workspaceDirectory, place)] as const));
+}
+
+async function readCommit(ctx: Context, workspaceDirectory: string, repository: Repository, rev: string | undefined, group: readonly Place[]): Promise<Read> {
+  const [found, changed] = await Promise.all([findCommit(ctx, repository, rev ?? "HEAD", group), rev === undefined ? listChanges(ctx, repository, group) : []]);
+  const shared = sharedCheckout(group.length, (directory) => checkOut(ctx, repository, found.commit.id, directory));
+  const revision: Revision = {
+    id: found.commit.id,
+    time: commitTime(found.commit),
+    dirty: false,
+    ...(rev === undefined ? {} : { ref: rev }),
+    ...(repository.url === undefined ? {} : { url: withoutCredentials(repository.url) }),
+  };
+  const plain = await Promise.all(group.map((place, index) => (rev === undefined && found.trees[index] === undefined ? readIgnored(ctx, workspaceDirectory, place) : Promise.resolve(undefined))));
+  return group.map((place, index): readonly [Place, Source] => {
+    const ignored = plain[index];
+    if (ignored !== undefined) return [place, { ...ignored, [Symbol.asyncDispose]: async () => void (await Promise.all([ignored[Symbol.asyncDispose](), shared.release()])) }];
+    const files = found.files[index] ?? new Map<string, string>();
+    return [
+      place,
+      {
+        revision,
+        treeKey: found.trees[index]?.id ?? unknownDirectory(repository, rev, place),
+        uncommitted: changed.some((path) => place.path === "" || path.startsWith(`${place.path}/`)),
+        describe: () => describe(ctx, repository, found.commit.id),
+        readText: async (name) => {
+          if (METADATA_FILES.includes(name) || (!name.includes("/") && !namesIn(found.trees[index]).has(name))) return files.get(name);
+          const [object] = await readObjects(ctx, repository.top, [`${found.commit.id}:${posix.join(place.path, name)}`]);
+          return object?.type === "blob" ? object.content.toString("utf8") : undefined;
+        },
+        checkout: async () => join(await shared.path(), place.path),
+        checkoutInto: async (directory) => {
+          const room = await roomFor(directory);
+          await checkOut(ctx, repository, found.commit.id, room);
+          return join(room, place.path);
+        },
+        [Symbol.asyncDispose]: shared.release,
+      },
+    ];
+  });
+}
+
+/** A directory that git was told to ignore is no part of the repository around it. */
+async function readIgnored(ctx: Context, workspaceDirectory: string, place: Place): Promise<Source | undefined> {
+  const { repository: _, ...plain } = place;
+  const { status } = await runGit(ctx, place.repository?.top ?? "/", ["check-ignore", "--quiet", "--", place.path === "" ? "." : place.path]);
+  return status === 0 ? await readDisk(ctx, workspaceDirectory, plain) : undefined;
+}
+
+interface Found {
+  readonly commit: GitObject;
+  /** The directory of each place, in their order. */
+  readonly trees: readonly (GitObject | undefined)[];
+  readonly files: readonly ReadonlyMap<string, string>[];
+}
+
+/** Everything in one process: the commit, each package's directory, and the files that tell what it needs. */
+async function findCommit(ctx: Context, repository: Repository, rev: string, group: readonly Place[]): Promise<Found> {
+  const spellings = spellingsOf(repository, rev);
+  const names = (spelling: string): readonly string[] => [`${spelling}^{commit}`, ...group.flatMap(({ path }) => ["", ...METADATA_FILES].map((file) => `${spelling}:${posix.join(path, file).replace(/^\.$/, "")}`))];
+  const objects = await readObjects(ctx, repository.top, spellings.flatMap(names));
+  const length = 1 + group.length * (1 + METADATA_FILES.length);
+  const start = spellings.findIndex((_, index) => objects[index * length] !== undefined) * length;
+  const commit = start < 0 ? undefined : objects[start];
+  if (commit === undefined) return await unknownRevision(ctx, repository, rev);
+  const each = group.map((_, index) => objects.slice(start + 1 + index * (1 + METADATA_FILES.length), start + 1 + (index + 1) * (1 + METADATA_FILES.length)));
+  return {
+    commit,
+    trees: each.map(([tree]) => (tree?.type === "tree" ? tree : undefined)),
+    files: each.map(([, ...files]) => new Map(files.flatMap((file, index) => (file?.type === "blob" ? [[METADATA_FILES[index] ?? "", file.content.toString("utf8")] as const] : [])))),
+  };
+}
+
+/** What git may know a revision as. A branch that nobody checked out yet is its server's. */
+function spellingsOf({ url }: Repository, rev: string): readonly string[] {
+  // A colon would make it the name of something in a commit.
+  if (rev.includes(":")) return [];
+  if (rev === "HEAD") return [url === undefined ? rev : "refs/remotes/origin/HEAD"];
+  return url === undefined ? [rev, `refs/remotes/origin/${rev}`] : [rev];
+}
+
+/** The names in a directory, as its tree object has them: a mode, a blank, the name, a zero byte, and the id in binary. */
+function namesIn(tree: GitObject | undefined): ReadonlySet<string> {
+  const names = new Set<string>();
+  if (tree === undefined) return names;
+  for (let at = 0; at < tree.content.length; ) {
+    const end = tree.content.indexOf(0, at);
+    names.add(tree.content.toString("utf8", tree.content.indexOf(" ", at) + 1, end));
+    at = end + 1 + tree.id.length / 2;
+  }
+  return names;
+}
+
+function commitTime({ content }: GitObject): EpochSeconds {
+  return Number(/^committer .*> (-?[0-9]+) [-+0-9]+$/m.exec(content.toString("latin1"))?.[1] ?? "0");
+}
+
+async function unknownRevision(ctx: Context, repository: Repository, rev: string): Promise<never> {
+  const where = withoutCredentials(repository.url ?? repository.top);
+  const newest = async (prefix: string): Promise<readonly string[]> => {
+    const { stdout } = await runGit(ctx, repository.top, ["for-each-ref", "--sort=-creatordate", "--count=5", "--format=%(refname:lstrip=2)", prefix]);
+    return stdout.toString("utf8").split("\n").filter((name) => name !== "");
+  };
+  const [tags, branches] = await Promise.all([newest("refs/tags"), newest("refs/heads")]);
+  if (rev === "HEAD" && tags.length + branches.length === 0) fail({ code: "revision-unknown", message: `the repository \`${where}\` has no commit yet`, hint: "commit something first" });
+  const lists = [tags.length === 0 ? [] : [`newest tags: ${tags.join(", ")}`], branches.length === 0 ? [] : [`branches: ${branches.join(", ")}`]].flat();
+  return fail({ code: "revision-unknown", message: `there is no revision \`${rev}\` in \`${where}\``, ...(lists.length === 0 ? {} : { hint: lists.join("; ") }) });
+}
+
+function unknownDirectory(repository: Repository, rev: string | undefined, { path }: Place): never {
+  const where = `\`${withoutCredentials(repository.url ?? repository.top)}\``;
+  return fail({ code: "revision-unknown", message: `there is no directory \`${path}\` at ${rev === undefined ? "the last commit" : `\`${rev}\``} of ${where}`, hint: rev === undefined ? `git add ${path} && git commit` : `git -C ${repository.top} ls-tree --name-only ${rev}` });
+}
+
+/** Paths below the packages' directories that differ from HEAD or are not in git, rubbish aside. */
+async function listChanges(ctx: Context, repository: Repository, group: readonly Place[]): Promise<readonly string[]> {
+  const paths = group.map(({ path }) => (path === "" ? "." : path));
+  const { stdout } = await runGit(ctx, repository.top, ["--literal-pathspecs", "status", "--porcelain", "-z", "--no-renames", "--", ...paths]);
+  return stdout
+    .toString("utf8")
+    .split("\0")
+    .filter((line) => line !== "" && !(line.startsWith("??") && (isRubbish(line.slice(3)) || isRoot(join(repository.top, line.slice(3))))))
+    .map((line) => line.slice(3));
+}
+
+async function describe(ctx: Context, { top }: Repository, commit: string): Promise<string | undefined> {
+  const described = await runGit(ctx, top, ["describe", "--tags", "--long", commit]);
+  if (described.status === 0) return described.stdout.toString("utf8").trim();
+  const counted = await runGit(ctx, top, ["rev-list", "--count", commit]);
+  return counted.status === 0 ? counted.stdout.toString("utf8").trim() : undefined;
+}
+
+/** The files of a directory as they are now. */
+async function readDisk(ctx: Context, workspaceDirectory: string, place: Place): Promise<Source> {
+  const { directory, repository, rev } = place;
+  const found = await stat(directory).catch(() => undefined);
+  if (found?.isDirectory() !== true) fail({ code: "package-unknown", message: `there is no directory \`${relative(workspaceDirectory, directory) || directory}\``, hint: "check the package's `path` in caisson.toml" });
+  if (rev !== undefined) fail({ code: "revision-unknown", message: `there is no revision \`${rev}\`: \`${directory}\` is in no git repository`, hint: "build it without --rev, as it is on disk" });
+  const inGit = repository !== undefined;
+  const id = await hashDisk(directory, await listDisk(ctx, directory, inGit));
+  // Siblings belong to what a build sees, so the whole workspace is copied where the package is a part of it.
+  const whole = await realpath(workspaceDirectory);
+  const root = relative(whole, directory).startsWith("..") ? directory : whole;
+  const copyTo = async (to: string): Promise<void> => await copyDisk(root, await listDisk(ctx, root, inGit), to);
+  const shared = sharedCheckout(1, copyTo);
+  return {
+    revision: { id, time: diskTime(ctx), dirty: inGit },
+    treeKey: id,
+    uncommitted: false,
+    describe: () => Promise.resolve(undefined),
+    readText: (name) => readFile(join(directory, name), "utf8").catch(() => undefined),
+    checkout: async () => join(await shared.path(), relative(root, directory)),
+    checkoutInto: async (to) => {
+      const room = await roomFor(to);
+      await copyTo(room);
+      return join(room, relative(root, directory));
+    },
+    [Symbol.asyncDispose]: shared.release,
+  };
+}
+
+/** Files on disk have no time of their own: 1980-01-01, the oldest that a zip can hold, unless the user says otherwise. */
+function diskTime(ctx: Context): EpochSeconds {
+  const said = ctx.env["SOURCE_DATE_EPOCH"] ?? "";
+  return /^[0-9]{1,11}$/.test(said) ? Number(said) : 315_532_800;
+}

@@ -1,0 +1,62 @@
+import { readFile, realpath, stat } from "node:fs/promises";
+import { join } from "node:path";
+import type { IndexSettings } from "../../model/index.ts";
+import { compareVersions } from "../../python/index.ts";
+import { hashJson, makeDirectory, writeDurably, type Context } from "../../system/index.ts";
+import { cacheDirectory } from "../cache.ts";
+import { findOnPath } from "../interpreter.ts";
+import { OLDEST, PINNED } from "./uv-pin.ts";
+
+/** A uv that is new enough. */
+export interface Uv {
+  readonly path: string;
+  readonly version: string;
+}
+
+/** The version of the uv that `findUv` gives; nothing is fetched for it, and uv does not run where it is known already. */
+export async function uvVersion(ctx: Context): Promise<string> {
+  return (await findUvOnPath(ctx))?.version ?? PINNED;
+}
+
+/**
+ * A uv: PATH's where that is new enough, else a pinned one from the index, kept in the cache.
+ * @throws CaissonError `tool-missing` where there is none and none can be had · `index-unreachable` · `digest-mismatch`
+ */
+export async function findUv(ctx: Context, index: IndexSettings, options: { readonly offline?: boolean } = {}): Promise<Uv> {
+  const onPath = await findUvOnPath(ctx);
+  if (onPath !== undefined) return onPath;
+  const directory = join(cacheDirectory(ctx), "tools", `uv-${PINNED}`);
+  const path = join(directory, "uv");
+  if ((await stat(path).catch(() => undefined)) === undefined) await (await import("./bring-uv.ts")).bringUv(ctx, index, options.offline === true, directory);
+  return { path, version: PINNED };
+}
+
+async function findUvOnPath(ctx: Context): Promise<Uv | undefined> {
+  for (const path of await findOnPath(ctx, "uv")) {
+    const version = await versionOf(ctx, path);
+    if (version !== undefined && compareVersions(version, OLDEST) >= 0) return { path, version };
+  }
+  return undefined;
+}
+
+/** Kept under the program's identity, because asking costs a process. What is no program itself, as a version manager's script, may be another one tomorrow. */
+async function versionOf(ctx: Context, path: string): Promise<string | undefined> {
+  const program = await realpath(path);
+  const { mtimeMs, size } = await stat(program);
+  // A script is small, uv is not.
+  if (size < 1_000_000) return await askVersion(ctx, path);
+  const kept = join(cacheDirectory(ctx), "tools", `version-${hashJson([program, Math.trunc(mtimeMs), size]).slice("sha256:".length, "sha256:".length + 32)}`);
+  const known = await readFile(kept, "utf8").catch(() => "");
+  if (/^\d+\.\d+\.\d+\n$/.test(known)) return known.trim();
+  const version = await askVersion(ctx, path);
+  if (version !== undefined) {
+    await makeDirectory(join(cacheDirectory(ctx), "tools"));
+    await writeDurably(kept, `${version}\n`);
+  }
+  return version;
+}
+
+async function askVersion(ctx: Context, path: string): Promise<string | undefined> {
+  const answer = await ctx.run([path, "--version"], { cwd: "/", env: ctx.env, timeout: 20 }).catch(() => undefined);
+  return answer?.status === 0 ? /^uv (\d+\.\d+\.\d+)/.exec(Buffer.from(answer.stdout).toString("utf8"))?.[1] : undefined;
+}

@@ -1,0 +1,97 @@
+import { readFile, readdir } from "node:fs/promises";
+import { basename, delimiter, dirname, join } from "node:path";
+import { CaissonError, fail, mediaTypes, normalizeName, type EpochSeconds } from "../../model/index.ts";
+import { bytesSource, normalizeVersion, normalizeWheel, parseWheelFileName } from "../../python/index.ts";
+import type { Store } from "../../store/index.ts";
+import { makeDirectory, temporaryDirectory, writeDurably, type Context } from "../../system/index.ts";
+import { makeBuildEnvironment } from "./build-environment.ts";
+import { cureFor } from "./cures.ts";
+import type { InterpreterFacts } from "../interpreter.ts";
+import type { BuiltWheel, WheelSource, Workshop } from "./wheel.ts";
+
+/**
+ * Run the back end in a directory and an environment of its own, both gone afterwards, whatever happened; the wheel, in its normal form, goes into the store.
+ * @throws CaissonError `build-failed`
+ */
+export async function makeWheel(ctx: Context, store: Store, workshop: Workshop, source: WheelSource, interpreter: InterpreterFacts, key: string): Promise<BuiltWheel> {
+  const what = `wheel ${source.written}`;
+  ctx.report({ type: "started", what });
+  try {
+    await using scratch = await temporaryDirectory("caisson-wheel");
+    // What went wrong in an environment of ours may go well in uv's, which asks the back end for all it needs; so only its word counts.
+    const { log, path } = (await buildInCopy(ctx, workshop, source, interpreter, scratch.path)) ?? (await buildIsolated(ctx, workshop, source, interpreter, scratch.path));
+    if (path === undefined) return await buildFailed(ctx, source, log, key);
+    const fileName = basename(path);
+    checkName(fileName, source);
+    const normal = await normalizeWheel(fileName, bytesSource(await readFile(path)));
+    return { fileName, wheel: await store.write(normal, undefined, mediaTypes.wheel) };
+  } finally {
+    ctx.report({ type: "finished", what });
+  }
+}
+
+interface Built {
+  readonly log: readonly string[];
+  /** The wheel; undefined where there is none. */
+  readonly path: string | undefined;
+}
+
+/** In a copy of a prepared environment, where what the back end needs is known. */
+async function buildInCopy(ctx: Context, workshop: Workshop, source: WheelSource, interpreter: InterpreterFacts, scratch: string): Promise<Built | undefined> {
+  if (source.needs === undefined) return undefined;
+  const uv = await workshop.uv();
+  const env = await cleanEnvironment(workshop, scratch, [dirname(uv.path), dirname(interpreter.executable)], source.time);
+  const python = await makeBuildEnvironment(ctx, source.needs, { uv, env, interpreter, offline: workshop.offline }, join(scratch, "environment"));
+  if (python === undefined) return undefined;
+  const built = await runUvBuild(ctx, workshop, source, join(scratch, "copy"), { ...env, PATH: `${dirname(python)}${delimiter}${env["PATH"] ?? ""}` }, ["--no-build-isolation", "--python", python]);
+  return built.path === undefined ? undefined : built;
+}
+
+async function buildIsolated(ctx: Context, workshop: Workshop, source: WheelSource, interpreter: InterpreterFacts, scratch: string): Promise<Built> {
+  const env = await cleanEnvironment(workshop, scratch, [dirname((await workshop.uv()).path), dirname(interpreter.executable)], source.time);
+  return await runUvBuild(ctx, workshop, source, join(scratch, "isolated"), env, ["--python", interpreter.executable]);
+}
+
+async function runUvBuild(ctx: Context, workshop: Workshop, source: WheelSource, directory: string, env: Readonly<Record<string, string>>, how: readonly string[]): Promise<Built> {
+  const out = join(directory, "out");
+  await makeDirectory(out);
+  const argv = [(await workshop.uv()).path, "build", "--wheel", "--no-create-gitignore", "--color", "never", ...(workshop.offline ? ["--offline"] : []), ...how, "--out-dir", out, await source.path(directory)];
+  const log: string[] = [];
+  const { status } = await ctx.run(argv, { cwd: directory, env, umask: 0o022, onLine: (line) => log.push(line) });
+  const fileName = (await readdir(out)).find((name) => name.endsWith(".whl"));
+  return { log, path: status === 0 && fileName !== undefined ? join(out, fileName) : undefined };
+}
+
+/** Nothing of the user's surroundings: what a build needs and does not declare is missing here too. */
+async function cleanEnvironment(workshop: Workshop, scratch: string, programs: readonly string[], time: EpochSeconds): Promise<Readonly<Record<string, string>>> {
+  const home = join(scratch, "home");
+  await makeDirectory(home);
+  return {
+    ...(await workshop.uvEnvironment()),
+    PATH: [...new Set([...programs, "/usr/local/bin", "/usr/bin", "/bin"])].join(delimiter),
+    HOME: home,
+    LANG: "C.UTF-8",
+    LC_ALL: "C.UTF-8",
+    TZ: "UTC",
+    PYTHONHASHSEED: "0",
+    SOURCE_DATE_EPOCH: String(time),
+  };
+}
+
+function checkName(fileName: string, source: WheelSource): void {
+  const name = parseWheelFileName(fileName);
+  const named = name !== undefined && normalizeName(name.name) === source.name;
+  const versioned = source.version === undefined || (name !== undefined && normalizeVersion(name.version) === normalizeVersion(source.version));
+  if (!named || !versioned) fail({ code: "build-failed", message: `building \`${source.written}\`${source.version === undefined ? "" : ` ${source.version}`} gave \`${fileName}\`` });
+}
+
+/** The last lines tell why; all of them stay in a file. */
+async function buildFailed(ctx: Context, source: WheelSource, log: readonly string[], key: string): Promise<never> {
+  const state = ctx.env["XDG_STATE_HOME"] ?? join(ctx.env["HOME"] ?? "/", ".local", "state");
+  const path = join(state, "caisson", "logs", `${source.name}-${key.slice(0, 12)}.log`);
+  await makeDirectory(dirname(path));
+  await writeDurably(path, `${log.join("\n")}\n`);
+  const cure = cureFor(log);
+  const last = log.filter((line) => line.trim() !== "").slice(-15);
+  throw new CaissonError([{ code: "build-failed", message: `building the wheel of \`${source.written}\` failed`, hint: `${cure === undefined ? "" : `${cure}; `}the whole log is in \`${path}\`` }], new Error(last.join("\n")));
+}

@@ -1,0 +1,18 @@
+import type { ErrorCode, Problem } from "../../model/index.ts";
+import type { Answer } from "../../transport/index.ts";
+
+/** What a host refused, and what to try. */
+export function refusal({ code, detail }: Answer & { readonly done: false }): Problem {
+  const hint = HINTS[code];
+  return { code, message: detail, ...(hint === undefined ? {} : { hint }) };
+}
+
+/** What to try after what a host refuses; the others say it in their details. */
+const HINTS: Readonly<Partial<Record<ErrorCode, string>>> = {
+  "disk-full": "make room there (caisson prune removes old releases), then run the same command again",
+  "host-busy": "wait until that has ended, then run the same command again",
+  "host-changed": "look at what is there now, then run the same command again",
+  "hook-failed": "what it printed is in the target's root there, `hooks/RELEASE.log`; mend it, and run the same command again. What a program writes belongs below CAISSON_STATE",
+  "tree-changed": "let the program write below CAISSON_STATE (Django: DATABASES, MEDIA_ROOT and STATIC_ROOT), or give its package `link = \"copy\"`; then take away what does not belong there: caisson verify names it",
+  permission: "check the owner and the mode of the target's root",
+};

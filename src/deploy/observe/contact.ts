@@ -1,0 +1,92 @@
+import { hostname, userInfo } from "node:os";
+import { CaissonError, fail, failAll, type HostAddress, type HostState, type Policy, type Problem } from "../../model/index.ts";
+import { mapConcurrently, type Context } from "../../system/index.ts";
+import { openAgent, openWays, type Agent, type BringInterpreter } from "../../transport/index.ts";
+import { groupProblems } from "./group-problems.ts";
+import type { ObservedHost } from "../plan/plan.ts";
+
+/** How hosts are reached: the agent there, opened anew or still open from planning. */
+export type OpenHost = (host: HostAddress) => Promise<Agent>;
+
+/** Hosts as they were found, with the connections that found them. */
+export interface Contact extends AsyncDisposable {
+  readonly hosts: readonly ObservedHost[];
+  /** All that were asked, in the order of the target. */
+  readonly asked: readonly HostAddress[];
+  /** Hosts that did not answer. */
+  readonly missed: readonly { readonly host: HostAddress; readonly problem: Problem }[];
+  /** Ask a host that answered once more, for its trees too. @throws CaissonError `unknown-state` */
+  readonly look: (host: HostAddress) => Promise<HostState>;
+  /** The connection that is there, once; a new one after that. */
+  readonly open: OpenHost;
+}
+
+/** Connections opened at once. */
+const STARTING = 32;
+
+/** Ask every host what it is like; `journal` wants so many of its last lines; `bring` has an interpreter for those that have none. One connection for each host, kept for the work that follows. */
+export async function contactHosts(ctx: Context, hosts: readonly HostAddress[], journal?: number, bring?: BringInterpreter): Promise<Contact> {
+  // Also when we are asked to stop, a host must be told, and asked what is true there.
+  const calm = { ...ctx, signal: new AbortController().signal };
+  const by = `${ctx.env["USER"] ?? ctx.env["LOGNAME"] ?? userInfo().username}@${hostname()}`;
+  const ways = await openWays(calm, hosts, bring);
+  const held = new Map<HostAddress, Agent>();
+  const release = async (): Promise<void> => {
+    const agents = [...held.values()];
+    held.clear();
+    await Promise.all(agents.map((agent) => agent[Symbol.asyncDispose]()));
+    await ways[Symbol.asyncDispose]();
+  };
+  const answers = await mapConcurrently(hosts, STARTING, async (host) => {
+    try {
+      ctx.report({ type: "step", host: host.name, step: "connect", result: "begun" });
+      const began = ctx.now();
+      const agent = await openAgent(calm, host, { by, transport: ways.to(host), ...(journal === undefined ? {} : { journal }) });
+      held.set(host, agent);
+      const state = await agent.observe(journal === undefined ? {} : { journal });
+      const skew = skewOf(state.clock, began, ctx.now());
+      ctx.report({ type: "step", host: host.name, step: "connect", result: "done", generation: state.generation, ...(skew === 0 ? {} : { skew }) });
+      return { host, state, skew };
+    } catch (error) {
+      if (!(error instanceof CaissonError)) throw error;
+      const [problem] = error.problems;
+      ctx.report({ type: "step", host: host.name, step: "connect", result: "refused", problem });
+      return { host, problem };
+    }
+  }).catch(async (error: unknown) => {
+    // By now nobody opens any more.
+    await release();
+    throw error;
+  });
+  return {
+    asked: hosts,
+    hosts: answers.flatMap(({ host, state, skew = 0 }) => (state === undefined ? [] : [{ host, state, ...(skew === 0 ? {} : { skew }) }])),
+    missed: answers.flatMap(({ host, problem }) => (problem === undefined ? [] : [{ host, problem }])),
+    look: async (host) => {
+      const agent = held.get(host) ?? fail({ code: "unknown-state", message: `the connection to \`${host.name}\` is no longer ours` });
+      return await agent.observe({ trees: true });
+    },
+    open: async (host) => {
+      const [known, agent] = [...held].find(([{ via, address, root }]) => via === host.via && address === host.address && root === host.root) ?? [];
+      if (known === undefined || agent === undefined) return await openAgent(calm, host, { by, transport: ways.to(host) });
+      held.delete(known);
+      return agent;
+    },
+    [Symbol.asyncDispose]: release,
+  };
+}
+
+/** How far a host's clock, read somewhere between two moments of ours, is ahead of ours (or behind, below 0) at least; in seconds, which is as exact as anybody needs it. */
+function skewOf(clock: number | undefined, before: number, after: number): number {
+  if (clock === undefined) return 0;
+  // Our own seconds are whole ones, rounded down.
+  return Math.round(clock > after + 1 ? clock - after - 1 : clock < before ? clock - before : 0);
+}
+
+/** @throws CaissonError with the problem of each host out of reach, where those are more than the policy lets fail */
+export function checkReach(contact: Contact, policy: Policy): void {
+  if (contact.missed.length <= policy.maxFailed && contact.hosts.length > 0) return;
+  // Where there is only one host, nobody asks which.
+  if (contact.asked.length === 1) failAll(contact.missed.map(({ problem }) => problem));
+  failAll(groupProblems(contact.missed.map(({ host, problem }) => ({ host: host.name, problem })), "unnamed").map(({ problem }) => problem));
+}
