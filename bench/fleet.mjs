@@ -34,7 +34,7 @@ function measure(directory, count) {
   writeFileSync(join(directory, "caisson.toml"), `[workspace]\nname = "fleet"\n[packages.fleet]\nkind = "files"\npath = "files"\nhealth = { command = "true" }\n[targets.all]\nhosts = ${JSON.stringify(hosts)}\nrollout = { max_parallel = "100%", min_healthy = "0s" }\n`);
   for (let at = 0; at < 60; at++) writeFileSync(join(directory, "files", `f${at}.txt`), `${at} `.repeat(5000));
   const caisson = (...words) => {
-    const { status, stderr } = spawnSync(process.execPath, ["--import", join(project, "bench/own-cost.mjs"), join(project, "dist/cli/main.js"), ...words], { cwd: directory, env, encoding: "utf8" });
+    const { status, stderr } = spawnSync(process.execPath, ["--import", join(project, "bench/own-cost.mjs"), join(project, "dist/bin/caisson.js"), ...words], { cwd: directory, env, encoding: "utf8" });
     if (status !== 0) throw new Error(`caisson ${words.join(" ")}: ${stderr}`);
     return JSON.parse(readFileSync(join(directory, "cost"), "utf8"));
   };

@@ -39,7 +39,7 @@ export function prepareGround(project) {
     wheels,
     backEnds,
     locked,
-    caisson: [process.execPath, join(project, "dist/cli/main.js")],
+    caisson: [process.execPath, join(project, "dist/bin/caisson.js")],
     env: { XDG_DATA_HOME: join(home, "data"), XDG_STATE_HOME: join(home, "state"), XDG_CACHE_HOME: join(directory, "cache"), UV_CACHE_DIR: join(directory, "uv-cache"), PIP_DISABLE_PIP_VERSION_CHECK: "1", PIP_NO_INDEX: "0", PATH: `${join(peers, "bin")}:${process.env.PATH}` },
     uvVersion: version(join(peers, "bin/uv")),
     pipVersion: version(join(peers, "bin/pip")),

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { answers, checkNeeds, must } from "./needs.mjs";
 import { installPackages } from "./packages.mjs";
-import { joinAgent } from "./join-agent.mjs";
+import { build } from "./build.mjs";
 
 const project = join(import.meta.dirname, "..");
 const tools = join(project, ".cache/check-tools");
@@ -14,8 +14,7 @@ const python = (name) => join(tools, "bin", name);
 checkNeeds();
 installPackages();
 installPythonTools(["ruff==0.17.5", "vermin==1.9.2"]);
-must([bin("tsc"), "-p", "tsconfig.build.json"], { cwd: project });
-joinAgent();
+await build();
 
 const agent = readdirSync(join(project, "agent"), { recursive: true }).filter((name) => name.endsWith(".py")).map((name) => join("agent", name));
 const shell = ["agent", "scripts"].flatMap((folder) => readdirSync(join(project, folder), { recursive: true }).filter((name) => name.endsWith(".sh")).map((name) => join(folder, name)));

@@ -6,7 +6,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { joinAgent } from "./join-agent.mjs";
+import { build } from "./build.mjs";
 import { checkNeeds, must } from "./needs.mjs";
 
 const project = join(import.meta.dirname, "..");
@@ -16,8 +16,7 @@ const began = Date.now();
 
 checkNeeds({ python: "3.10" });
 console.log("Building Caisson ...");
-must([process.execPath, join(project, "node_modules/typescript/bin/tsc"), "-p", join(project, "tsconfig.build.json")]);
-joinAgent();
+await build();
 
 // A folder of its own for all that is kept between runs, so that nothing of the user's is touched.
 rmSync(demo, { recursive: true, force: true });
@@ -93,14 +92,14 @@ function git(...words) {
 
 function caisson(...words) {
   type(`caisson ${words.join(" ")}`);
-  const { status } = spawnSync(process.execPath, [join(project, "dist/cli/main.js"), ...words], { cwd: shop, env, stdio: ["ignore", "inherit", "inherit"] });
+  const { status } = spawnSync(process.execPath, [join(project, "dist/bin/caisson.js"), ...words], { cwd: shop, env, stdio: ["ignore", "inherit", "inherit"] });
   if (status !== 0) stopWith(`caisson ${words.join(" ")} ended with ${status}`);
 }
 
 /** `caisson up`, until it says how to stop it: then the release is healthy. */
 async function startUp() {
   type("caisson up");
-  const child = spawn(process.execPath, [join(project, "dist/cli/main.js"), "up"], { cwd: shop, env, stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(process.execPath, [join(project, "dist/bin/caisson.js"), "up"], { cwd: shop, env, stdio: ["ignore", "pipe", "inherit"] });
   let stopping = false;
   const ended = new Promise((resolve) => {
     child.once("close", (status) => {

@@ -8,8 +8,8 @@ import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { debianRoot } from "./hosts/debian-root.mjs";
 import { lackingForGroup } from "./hosts/group.mjs";
-import { joinAgent } from "./join-agent.mjs";
-import { checkNeeds, must } from "./needs.mjs";
+import { build } from "./build.mjs";
+import { checkNeeds } from "./needs.mjs";
 import { installPackages } from "./packages.mjs";
 
 const project = join(import.meta.dirname, "..");
@@ -21,8 +21,7 @@ installPackages();
 mkdirSync(join(project, ".cache"), { recursive: true });
 // Here and not in the first test that wants hosts: it takes longer than a test may.
 if (words.length === 0 && lackingForGroup("namespace") === undefined) await debianRoot(console.error).catch((problem) => console.error(`${problem.message}\n(tests on hosts will fail)`));
-must([process.execPath, join(project, "node_modules/typescript/bin/tsc"), "-p", join(project, "tsconfig.build.json")]);
-joinAgent();
+await build();
 const { status } = spawnSync(process.execPath, [join(project, "node_modules/vitest/vitest.mjs"), "run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`, ...words], { cwd: project, stdio: "inherit" });
 if (words.length > 0 || status === null) process.exit(status ?? 1);
 

@@ -31,7 +31,7 @@ mkdirSync(scratch, { recursive: true });
 const frozen = join(scratch, "caisson");
 for (const name of ["dist", "agent", "package.json"]) cpSync(join(project, name), join(frozen, name), { recursive: true });
 symlinkSync(join(project, "node_modules"), join(frozen, "node_modules"));
-ground.caisson = [process.execPath, join(frozen, "dist/cli/main.js")];
+ground.caisson = [process.execPath, join(frozen, "dist/bin/caisson.js")];
 const chosen = option("--who", "").split(",");
 const counts = numbers(option("--hosts", "1,10"));
 const hosts = await startHosts(join(scratch, "hosts"), Math.max(...counts));

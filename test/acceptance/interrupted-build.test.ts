@@ -36,7 +36,7 @@ function fresh(): Readonly<Record<string, string>> {
 
 /** Start a build and send a signal to it after so many milliseconds. */
 async function interrupt(env: Readonly<Record<string, string>>, signal: NodeJS.Signals, after: number): Promise<{ readonly status: number | null; readonly stderr: string }> {
-  const child = spawn(process.execPath, [join(project, "dist/cli/main.js"), "build"], { cwd: shop, env, stdio: ["ignore", "ignore", "pipe"] });
+  const child = spawn(process.execPath, [join(project, "dist/bin/caisson.js"), "build"], { cwd: shop, env, stdio: ["ignore", "ignore", "pipe"] });
   let stderr = "";
   child.stderr.on("data", (chunk) => (stderr += String(chunk)));
   setTimeout(() => child.kill(signal), after);

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { makeHome, type Home } from "../support/machine.ts";
 
-const main = join(import.meta.dirname, "../../dist/cli/main.js");
+const main = join(import.meta.dirname, "../../dist/bin/caisson.js");
 const SECRET = "s3cr3t horse battery";
 let home: Home;
 let work: string;

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { lacking, startHosts, type Host, type Hosts } from "../support/hosts.ts";
 import { has, makeHome, type Home } from "../support/machine.ts";
 
-const main = join(import.meta.dirname, "../../dist/cli/main.js");
+const main = join(import.meta.dirname, "../../dist/bin/caisson.js");
 
 interface Said {
   readonly status: number | null;

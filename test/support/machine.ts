@@ -61,7 +61,7 @@ export function makeHome(): Home {
   const bin = join(directory, ".bin");
   mkdirSync(bin);
   mkdirSync(join(directory, "tmp"));
-  writeFileSync(join(bin, "caisson"), `#!/bin/sh\nexec '${process.execPath}' '${join(project, "dist/cli/main.js")}' "$@"\n`, { mode: 0o755 });
+  writeFileSync(join(bin, "caisson"), `#!/bin/sh\nexec '${process.execPath}' '${join(project, "dist/bin/caisson.js")}' "$@"\n`, { mode: 0o755 });
   const keep = Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined && !/^(?:CAISSON_|XDG_|npm_|VITEST|NODE_ENV|NO_COLOR|FORCE_COLOR|CI$)/.test(entry[0]));
   return {
     directory,
