@@ -2,7 +2,7 @@
 export * from "./model/index.ts";
 export { createContext, type Context } from "./system/index.ts";
 export { artifactFileName, formats, packBundle, parseFormat, parseTurretContainer, unpackBundle, type Format, type TurretContainer } from "./formats/index.ts";
-export { namesPlace, parseTarget, planInit, printConfigReference, readWorkspace, showConfig, writeInit, type InitPlan, type Setting } from "./config/index.ts";
+export { namesPlace, parseTarget, planInit, printConfigReference, readWorkspace, showConfig, writeInit, type Asked, type InitPlan, type Setting } from "./config/index.ts";
 
 export { collect, defaultStoreDirectory, findArtifacts, listArtifacts, openStore, verify, type Collected, type Store, type Verified } from "./store/index.ts";
 export { addToStack, addVersionToStack, createStack, diffStacks, freezeStack, hasStack, listStacks, readStack, removeFromStack, stackDigest, type StackDifference, type StackSummary } from "./stack/index.ts";

@@ -20,6 +20,8 @@ export interface DevRequest {
   /** Where the environment goes, relative to the caller; `.venv` at the workspace's top where absent. */
   readonly output?: string;
   readonly offline: boolean;
+  /** Extras or groups were asked for that no lock need have; what one has keeps its version. */
+  readonly beyondLocks?: boolean;
 }
 
 /** An environment to work in. */
@@ -45,7 +47,7 @@ export async function makeDevEnvironment(ctx: Context, store: Store, workspace: 
   const packages = workspace.packages.filter((pkg) => pkg.kind === "python" && wanted.some((each) => each === pkg || siblingsOf(each, workspace.packages).includes(pkg)));
   const directory = resolve(ctx.cwd, request.output ?? join(workspace.directory, ".venv"));
   await checkPlace(ctx, directory);
-  await using session = await openSession(ctx, store, workspace, packages, { onDisk: true, offline });
+  await using session = await openSession(ctx, store, workspace, packages, { onDisk: true, offline, beyondLocks: request.beyondLocks === true });
   const platform = await session.machine();
   const read = await gather(packages.map(async (pkg) => ({ pkg, dependencies: await readDependencies(session, pkg, siblingsOf(pkg, workspace.packages).filter(({ kind }) => kind === "python"), platform) })));
   const dependencies = mergeDependencies(read);

@@ -21,6 +21,8 @@ export interface Session extends AsyncDisposable {
   readonly offline: boolean;
   /** The files as they lie on disk are built, whatever their version says. */
   readonly onDisk: boolean;
+  /** Packages may ask for more than stands in their locks. */
+  readonly beyondLocks: boolean;
   readonly machine: () => Promise<Platform>;
   /** The digest of all of ours that gets into artifacts or decides what does. */
   readonly ownDigest: () => Promise<Digest>;
@@ -39,6 +41,7 @@ export interface SessionOptions {
   readonly rev?: string;
   readonly onDisk?: boolean;
   readonly offline: boolean;
+  readonly beyondLocks?: boolean;
   /** Those of the packages, in their order, where the caller has them already. */
   readonly sources?: readonly Source[];
 }
@@ -78,6 +81,7 @@ export async function openSession(ctx: Context, store: Store, workspace: Workspa
     workspace,
     offline,
     onDisk: onDisk === true,
+    beyondLocks: options.beyondLocks === true,
     machine,
     index,
     ownDigest: lazily(hashOwnFiles),

@@ -4,6 +4,7 @@ import type * as Read from "./read.ts";
 import type * as Show from "./show.ts";
 
 export { namesPlace, parseTarget } from "./targets.ts";
+export type { Asked } from "./asked.ts";
 export type { InitPlan } from "./init.ts";
 export { printEnvironment, readEnvironment, type Environment } from "./environment.ts";
 export type { Setting } from "./show.ts";

@@ -1,6 +1,6 @@
 import { realpath, stat } from "node:fs/promises";
 import { join, relative, resolve, sep } from "node:path";
-import { normalizeName, parsePackageName, printKeyPath, type Health, type Hook, type Mismatch, type Package, type PackageName, type Process } from "../model/index.ts";
+import { normalizeName, parsePackageName, printKeyPath, type Health, type Hook, type Mismatch, type Package, type Process } from "../model/index.ts";
 import type { Context } from "../system/index.ts";
 import { readProject, readRequirements, type Project } from "./project.ts";
 import { parseDuration, type HookConfig, type PackageConfig, type ProcessConfig } from "./schema.ts";
@@ -8,9 +8,8 @@ import { readNamedTurrets, turretProcess } from "./turrets.ts";
 import { splitWords } from "./words.ts";
 
 /** A package that still says by names alone what it requires, in this workspace or not. */
-export interface Draft {
+export interface Draft extends Pick<Project, "requires" | "offers"> {
   readonly pkg: Package;
-  readonly requires: readonly PackageName[];
 }
 
 type Report = (mismatch: Mismatch) => void;
@@ -37,6 +36,7 @@ export async function readPackage(ctx: Context, workspace: string, key: string, 
       source: config.git === undefined ? { path: plainPath(workspace, config.path ?? ".") } : { git: config.git, ref: config.ref ?? "HEAD", ...(config.path === undefined ? {} : { path: config.path }) },
       needs: [],
       extras: config.extras ?? [],
+      ...(config.groups === undefined ? {} : { groups: config.groups }),
       ...(kind === "turret" ? { turret: config.turret ?? key } : {}),
       prefix: config.prefix ?? "",
       link: config.link ?? "auto",
@@ -45,7 +45,8 @@ export async function readPackage(ctx: Context, workspace: string, key: string, 
       hooks,
       ...(health === undefined ? {} : { health }),
     },
-    requires: project?.requires(config.extras ?? []) ?? [],
+    requires: (choice) => project?.requires(choice) ?? [],
+    ...(project?.offers === undefined ? {} : { offers: project.offers }),
   };
 }
 
@@ -53,13 +54,13 @@ export async function readPackage(ctx: Context, workspace: string, key: string, 
 export function packageOfProject(workspace: string, directory: string, project: Project, fallbackName: string): Draft {
   const written = project.name ?? fallbackName;
   const source = { path: plainPath(workspace, directory) };
-  return { pkg: { name: parsePackageName(written), written, kind: "python", source, needs: [], extras: [], prefix: "", link: "auto", processes: [], start: [], hooks: [] }, requires: project.requires([]) };
+  return { pkg: { name: parsePackageName(written), written, kind: "python", source, needs: [], extras: [], prefix: "", link: "auto", processes: [], start: [], hooks: [] }, requires: (choice) => project.requires(choice), ...(project.offers === undefined ? {} : { offers: project.offers }) };
 }
 
 /** Packages that know which of the others they need. */
 export function connect(drafts: readonly Draft[]): readonly Package[] {
   const names = new Set(drafts.map(({ pkg }) => pkg.name));
-  return drafts.map(({ pkg, requires }) => ({ ...pkg, needs: requires.filter((name) => name !== pkg.name && names.has(name)) }));
+  return drafts.map(({ pkg, requires }) => ({ ...pkg, needs: requires({ extras: pkg.extras, groups: pkg.groups ?? [] }).filter((name) => name !== pkg.name && names.has(name)) }));
 }
 
 function plainPath(workspace: string, path: string): string {
@@ -67,7 +68,7 @@ function plainPath(workspace: string, path: string): string {
 }
 
 /** Check where a package's source is, and read the project there. One that comes from another repository is not read before it is built. */
-async function readSource(ctx: Context, workspace: string, key: string, config: PackageConfig, report: Report): Promise<Pick<Project, "file" | "name" | "requires"> | undefined> {
+async function readSource(ctx: Context, workspace: string, key: string, config: PackageConfig, report: Report): Promise<Pick<Project, "file" | "name" | "requires" | "offers"> | undefined> {
   const path = config.path ?? ".";
   if (config.git !== undefined) {
     if (leaves(join("/", "repository"), path)) report({ at: ["path"], message: `\`${path}\` is outside the repository` });
@@ -116,7 +117,7 @@ function checkKind(config: PackageConfig, kind: Package["kind"], report: Report)
 }
 
 /** Keys of other kinds. */
-const FOREIGN = { python: ["prefix", "turret"], files: ["extras", "link", "turret"], turret: ["extras", "prefix"] } as const;
+const FOREIGN = { python: ["prefix", "turret"], files: ["extras", "groups", "link", "turret"], turret: ["extras", "groups", "prefix"] } as const;
 
 function readProcess(name: string, config: ProcessConfig, report: Report): Process {
   const { command, environment = {}, requires = [], listen, schedule } = config;

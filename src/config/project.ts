@@ -1,5 +1,6 @@
 import { join, relative } from "node:path";
-import { normalizeName, type PackageName } from "../model/index.ts";
+import { CaissonError, normalizeName, type PackageName } from "../model/index.ts";
+import { expandGroups, groupNames } from "../python/project/index.ts";
 import type { Context } from "../system/index.ts";
 import { readText, readTomlFile, type TomlFile } from "./toml-file.ts";
 
@@ -9,10 +10,18 @@ export interface Project {
   readonly file: "pyproject.toml" | "setup.cfg" | "setup.py" | "requirements.txt" | "config.json";
   /** As its author wrote it. */
   readonly name?: string;
-  /** What it and the named extras require, names only. */
-  requires(extras: readonly string[]): readonly PackageName[];
+  /** What it and the named extras and dependency groups require, names only. */
+  requires(choice: Choice): readonly PackageName[];
+  /** The extras and dependency groups that it declares, in their normal form; what its back end makes up is not among them. */
+  readonly offers?: Choice;
   /** The pyproject.toml, where there is one. */
   readonly toml?: TomlFile;
+}
+
+/** Extras and dependency groups, by name. */
+export interface Choice {
+  readonly extras: readonly string[];
+  readonly groups: readonly string[];
 }
 
 /**
@@ -44,13 +53,38 @@ function readPyproject(toml: TomlFile): Project | undefined {
   const poetry = tableIn(tableIn(toml.value, "tool"), "poetry");
   const name = stringIn(project, "name") ?? stringIn(poetry, "name");
   if (name === undefined && project === undefined && poetry === undefined) return undefined;
-  const optional = tableIn(project, "optional-dependencies");
+  const optional = new Map(Object.entries(tableIn(project, "optional-dependencies") ?? {}).map(([extra, texts]) => [normalizeName(extra), textsOf(texts)]));
   return {
     file: "pyproject.toml",
     ...(name === undefined ? {} : { name }),
-    requires: (extras) => requiredNames([...stringsIn(project, "dependencies"), ...Object.keys(tableIn(poetry, "dependencies") ?? {}), ...extras.flatMap((extra) => stringsIn(optional, extra))]),
+    requires: ({ extras, groups }) => requiredNames([...stringsIn(project, "dependencies"), ...Object.keys(tableIn(poetry, "dependencies") ?? {}), ...extrasOf(name ?? "", optional, extras), ...groupsOf(toml, groups)]),
+    offers: { extras: [...optional.keys()], groups: groupNames(toml.value["dependency-groups"]) },
     toml,
   };
+}
+
+/** An extra may ask for others of its own project. */
+function extrasOf(name: string, optional: ReadonlyMap<PackageName, readonly string[]>, wanted: readonly string[]): readonly string[] {
+  const taken = new Set<PackageName>();
+  const take = (extra: PackageName): readonly string[] => {
+    if (taken.has(extra)) return [];
+    taken.add(extra);
+    return (optional.get(extra) ?? []).flatMap((text) => {
+      const [, own = "", inner = ""] = /^\s*([\w.-]+)\s*\[([^\]]*)\]/.exec(text) ?? [];
+      return name !== "" && normalizeName(own) === normalizeName(name) ? inner.split(",").flatMap((word) => take(normalizeName(word.trim()))) : [text];
+    });
+  };
+  return wanted.map(normalizeName).flatMap(take);
+}
+
+/** What is wrong with a group is told when it is built, at the revision that counts. */
+function groupsOf({ value, shown }: TomlFile, wanted: readonly string[]): readonly string[] {
+  try {
+    return expandGroups({ written: "", file: shown }, value["dependency-groups"], wanted);
+  } catch (error) {
+    if (error instanceof CaissonError) return [];
+    throw error;
+  }
 }
 
 /** The `[metadata] name` and `[options] install_requires` of setup.cfg. */
@@ -85,7 +119,10 @@ export function tableIn(table: Readonly<Record<string, unknown>> | undefined, ke
 
 /** The texts of the list under a key. */
 export function stringsIn(table: Readonly<Record<string, unknown>> | undefined, key: string): readonly string[] {
-  const value = table?.[key];
+  return textsOf(table?.[key]);
+}
+
+function textsOf(value: unknown): readonly string[] {
   return Array.isArray(value) ? value.filter((item): item is string => typeof item === "string") : [];
 }
 

@@ -1,6 +1,7 @@
 import { basename, join, relative, resolve } from "node:path";
 import { failAll, normalizeName, type Mismatch, type Platform, type Problem, type Workspace } from "../model/index.ts";
 import type { Context } from "../system/index.ts";
+import { addAsked, type Asked } from "./asked.ts";
 import { findWorkspace, type Place } from "./find.ts";
 import { findMembers } from "./members.ts";
 import { connect, packageOfProject, readPackage, type Draft } from "./packages.ts";
@@ -12,13 +13,14 @@ import { problemIn, readTomlFile } from "./toml-file.ts";
 
 /**
  * The workspace that a directory lies in, from what is written there and what its projects say of themselves.
- * @throws CaissonError `config-invalid` with all mistakes at once, each with file, line and key
+ * `asked`: extras and groups that are wanted besides what is written.
+ * @throws CaissonError `config-invalid` with all mistakes at once, each with file, line and key · `usage` where nobody has what is asked for
  */
-export async function readWorkspace(ctx: Context, directory: string): Promise<Workspace> {
+export async function readWorkspace(ctx: Context, directory: string, asked?: Asked): Promise<Workspace> {
   const place = await findWorkspace(ctx, resolve(ctx.cwd, directory));
   const mistakes: Mismatch[] = [];
   const config = readConfig(place.value, (mistake) => mistakes.push(mistake));
-  const workspace = await readParts(ctx, place, config, mistakes);
+  const workspace = await readParts(ctx, place, config, mistakes, asked);
   const { file } = place;
   const problems = mistakes.map((mistake): Problem => (file === undefined ? { code: "config-invalid", message: mistake.message } : problemIn(file, place.below, mistake)));
   failAll(problems.length === 1 ? problems : problems.toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0)).map(withHintInside));
@@ -31,14 +33,14 @@ function withHintInside({ hint, ...problem }: Problem): Problem {
 }
 
 /** Parts that have mistakes already are left out; the others are looked at further, so that people see everything at once. */
-async function readParts(ctx: Context, place: Place, config: Config, mistakes: Mismatch[]): Promise<Workspace> {
+async function readParts(ctx: Context, place: Place, config: Config, mistakes: Mismatch[], asked?: Asked): Promise<Workspace> {
   const { directory, file } = place;
   const wrong = new Set(mistakes.filter(({ unknownKey }) => unknownKey !== true).map(({ at }) => `${at[0] ?? ""} ${at[1] ?? ""}`));
   const sound = <Part>(part: string, table: Readonly<Record<string, Part>> = {}): readonly (readonly [string, Part])[] => Object.entries(table).filter(([name]) => !wrong.has(`${part} ${name}`));
   const platforms = wrong.has("workspace platforms") ? new Map<string, Platform>() : readPlatforms(config.workspace?.platforms ?? [], sound("platforms", config.platforms), (mistake) => mistakes.push(mistake));
   const drafts = config.packages === undefined ? await discoverPackages(ctx, directory) : await readPackages(ctx, directory, sound("packages", config.packages), mistakes);
   if (drafts.length === 0 && mistakes.length === 0) mistakes.push({ at: [], message: "the workspace has no packages", hint: "add [packages.NAME] with a path" });
-  const packages = connect(drafts);
+  const packages = connect(asked === undefined ? drafts : addAsked(drafts, asked));
   const around = { workspace: directory, packages: packages.map(({ name }) => name), platformLabel: (written: string) => platforms.get(written)?.label ?? (platforms.size === 0 ? written : undefined) };
   const targets = sound("targets", config.targets).map(([name, target]) => readTarget(name, target, around, below(["targets", name], mistakes)));
   const name = config.workspace?.name ?? (packages.length === 1 ? packages[0]?.name : undefined) ?? nameOfDirectory(directory);

@@ -22,6 +22,7 @@ export interface PackageConfig {
   readonly ref?: string;
   readonly prefix?: string;
   readonly extras?: readonly string[];
+  readonly groups?: readonly string[];
   readonly link?: "auto" | "copy";
   readonly processes?: Readonly<Record<string, string | ProcessConfig>>;
   readonly start?: readonly { readonly when?: Readonly<Record<string, string>>; readonly process: string }[];
@@ -134,6 +135,7 @@ const packageTable = object({
   prefix: documented(optional(text("a relative path", (word) => /^[^/\0]+(\/[^/\0]+)*$/.test(word) && !word.split("/").some((part) => part === ".." || part === "."))), "Kind `files`: the directory of a release that they are put in, `etc/shop`; its top where left out."),
   turret: documented(optional(filled("a turret's name")), "Kind `turret`: the `name` of its entry in the project's `config.json`; left out, the package's name."),
   extras: documented(optional(list(text("an extra's name", (word) => NAME.test(word)))), "Kind `python`: extras that are installed with it."),
+  groups: documented(optional(list(text("a group's name", (word) => NAME.test(word)))), "Kind `python`: dependency groups of its `pyproject.toml` that are installed with it."),
   link: documented(optional(oneOf("auto", "copy")), "Whether a release links to installed wheels, or copies them where programs write beside their own code.", "\"auto\""),
   processes: documented(optional(record(either(command, processTable), "a table of processes", (name) => PROCESS.test(name))), "Programs of it that run, by name."),
   start: documented(optional(list(startTable)), "Which process is started: the first that fits."),

@@ -32,7 +32,7 @@ export async function packagesOfTurrets(ctx: Context, workspace: string, directo
   const path = relative(workspace, directory).replaceAll(sep, "/") || ".";
   return ((await readNamedTurrets(ctx, directory)) ?? []).map(({ name, requires }, at) => {
     const written = name.replaceAll(/[^A-Za-z0-9._-]+/g, "-").replaceAll(/^[._-]+|[._-]+$/g, "") || `turret-${at + 1}`;
-    return { pkg: { name: parsePackageName(written), written, kind: "turret", source: { path }, needs: [], extras: [], turret: name, prefix: "", link: "auto", processes: [turretProcess], start: [], hooks: [] }, requires };
+    return { pkg: { name: parsePackageName(written), written, kind: "turret", source: { path }, needs: [], extras: [], turret: name, prefix: "", link: "auto", processes: [turretProcess], start: [], hooks: [] }, requires: () => requires };
   });
 }
 

@@ -73,6 +73,8 @@ export interface Package {
   /** Packages of this workspace that it needs at run time. */
   readonly needs: readonly PackageName[];
   readonly extras: readonly string[];
+  /** Dependency groups that are installed with it; none where absent. */
+  readonly groups?: readonly string[];
   /** Kind turret: the name of its entry in the project's config.json. */
   readonly turret?: string;
   /** Directory below the part into which a `files` package puts its files, `etc/shop`; "" for none. */

@@ -6,6 +6,7 @@ import type * as ZipFile from "./zip/zip.ts";
 export * from "./version/index.ts";
 export { compatibleTags, platformTags } from "./platform/tags.ts";
 export * from "./platform/index.ts";
+export * from "./project/index.ts";
 export { isLockFileName, parseLock, type Lock, type LockedFile, type LockedPackage, type LockedSource } from "./lock/lock.ts";
 export { readUvLock, type UvLockRequest } from "./lock/uv-lock.ts";
 export { nodeHashName } from "./lock/hashes.ts";

@@ -47,6 +47,7 @@ function project(name: string, dependencies: readonly string[], more = ""): stri
 interface Wish {
   readonly platform?: Platform;
   readonly extras?: readonly string[];
+  readonly groups?: readonly string[];
   readonly offline?: boolean;
   readonly package?: string;
   readonly requires?: readonly string[];
@@ -55,7 +56,7 @@ interface Wish {
 
 /** A request for a package of the workspace that the files on the ground are; each directory is a package. */
 async function request(directories: readonly string[], wish: Wish = {}): Promise<LockRequest> {
-  const packages = directories.map((name): Package => ({ name: name as PackageName, written: name, kind: "python", source: { path: name }, needs: [], extras: wish.extras ?? [], prefix: "", link: "auto", processes: [], start: [], hooks: [] }));
+  const packages = directories.map((name): Package => ({ name: name as PackageName, written: name, kind: "python", source: { path: name }, needs: [], extras: wish.extras ?? [], ...(wish.groups === undefined ? {} : { groups: wish.groups }), prefix: "", link: "auto", processes: [], start: [], hooks: [] }));
   const workspace: Workspace = { directory: ground.directory, name: "shop" as PackageName, platforms: [], interpreters: {}, packages, targets: [], index: { url: server.url, findLinks: [] } };
   const sources = new Map<string, Source>();
   for (const pkg of packages) sources.set(pkg.name, await readRevision(context, ground.directory, pkg.source, wish.rev === undefined ? {} : { rev: wish.rev }));
@@ -116,6 +117,28 @@ describe.skipIf(uv === undefined)("resolving (needs uv)", () => {
     ground.write({ "web/pyproject.toml": project("web", [], '[project.optional-dependencies]\nfull = ["web[more]"]\nmore = ["gamma"]\n') });
     expect(versions(await lockPackage(context, store, await request(["web"], { extras: ["Full"] })))).toEqual(["gamma 1.0"]);
     await expect(lockPackage(context, store, await request(["web"], { extras: ["nope"] }))).rejects.toMatchObject({ code: "config-invalid", message: "`web` has no extra `nope`", hint: "its extras: full, more" });
+  });
+
+  it("goes beyond the committed lock where a word asks for more, and keeps the versions that the lock has", async () => {
+    ground.write({ "web/pyproject.toml": project("web", ["alpha<2"]) });
+    const committed = await lockPackage(context, store, await request(["web"]));
+    ground.write({ "web/pylock.debian-12.toml": committed.text.replace('"beta"\nversion = "2.0"', '"beta"\nversion = "1.0"').replaceAll("beta-2.0", "beta-1.0"), "web/pyproject.toml": project("web", ["alpha"], '[dependency-groups]\ntest = ["gamma"]\n') });
+    await expect(lockPackage(context, store, await request(["web"], { groups: ["test"] }))).rejects.toMatchObject({ code: "lock-stale", hint: "caisson lock web --platform debian-12 --group test" });
+    const beyond = { ...(await request(["web"], { groups: ["test"] })), beyond: true };
+    expect(versions(await lockPackage(context, store, beyond))).toEqual(["alpha 1.0", "beta 1.0", "gamma 1.0"]);
+    expect((await lockPackage(nothingRuns(), store, beyond)).origin).toBe("remembered");
+    expect((await lockPackage(nothingRuns(), store, { ...(await request(["web"])), beyond: true })).origin).toBe("committed");
+  });
+
+  it("takes the dependency groups that the workspace names, of the package alone and as a part of its key, also where its own requirements are computed", async () => {
+    const groups = '[dependency-groups]\nProd = ["gamma", { include-group = "obs" }]\nobs = ["beta<2"]\n';
+    ground.write({ "web/pyproject.toml": project("web", ["util"], groups), "util/pyproject.toml": project("util", [], '[dependency-groups]\nprod = ["alpha"]\n') });
+    const none = await lockKey(nothingRuns(), await request(["web", "util"]));
+    expect(versions(await lockPackage(context, store, await request(["web", "util"], { groups: ["prod"] })))).toEqual(["beta 1.0", "gamma 1.0"]);
+    expect(await lockKey(nothingRuns(), await request(["web", "util"], { groups: ["prod"] }))).not.toBe(none);
+    await expect(lockPackage(context, store, await request(["web", "util"], { groups: ["nope"] }))).rejects.toMatchObject({ code: "config-invalid", message: "`web` has no dependency group `nope`", hint: "its groups: prod, obs", problems: [{ file: "web/pyproject.toml" }] });
+    ground.write({ "web/pyproject.toml": `[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n${groups}` });
+    expect(versions(await lockPackage(context, store, await request(["web"], { groups: ["obs"], requires: ["gamma"] })))).toEqual(["beta 1.0", "gamma 1.0"]);
   });
 
   it("asks a wheel for what only a back end knows, and goes on from there", async () => {

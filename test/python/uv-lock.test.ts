@@ -25,7 +25,7 @@ function chosen(lock: Lock | undefined, platform: Platform): readonly string[] {
 }
 
 describe("readUvLock", () => {
-  it("chooses for every platform what uv's own export to pylock.toml chooses, extras included", () => {
+  it("chooses for every platform what uv's own export to pylock.toml chooses, extras and dependency groups included", () => {
     using project = lockedProject(`
       [project]
       name = "demo"
@@ -34,13 +34,16 @@ describe("readUvLock", () => {
       dependencies = ["flask>=2", "uvicorn[standard]; python_version >= '3.9'", "numpy", "tomli; python_version < '3.11'", "colorama; sys_platform == 'win32'"]
       [project.optional-dependencies]
       redis = ["redis[hiredis]>=5"]
+      [dependency-groups]
+      prod = ["sentry-sdk", { include-group = "More_Obs" }]
+      "more.obs" = ["statsd", "demo[redis]"]
     `);
-    for (const extras of [[], ["redis"]]) {
-      const words = ["export", "--quiet", "--frozen", "--format", "pylock.toml", "--no-emit-project", "--no-dev", ...extras.flatMap((extra) => ["--extra", extra])];
+    for (const [extras, groups] of [[[], []], [["redis"], []], [[], ["prod"]]] as const) {
+      const words = ["export", "--quiet", "--frozen", "--format", "pylock.toml", "--no-emit-project", "--no-dev", ...extras.flatMap((extra) => ["--extra", extra]), ...groups.flatMap((group) => ["--group", group])];
       const exported = parseLock("pylock.toml", execFileSync(uv, words, { cwd: project.directory, encoding: "utf8" }));
       for (const label of ["debian-10", "debian-11", "debian-12", "debian-13", "ubuntu-2404", "centos-7", "alpine-322"]) {
         const platform = platformPreset(label) as Platform;
-        const own = chosen(readUvLock("uv.lock", project.text, { package: name, extras: extras.map(normalizeName), platform }), platform).map((line) => line.replaceAll("uv.lock", "pylock.toml"));
+        const own = chosen(readUvLock("uv.lock", project.text, { package: name, extras: extras.map(normalizeName), groups: groups.map(normalizeName), platform }), platform).map((line) => line.replaceAll("uv.lock", "pylock.toml"));
         // debian-10 has Python 3.7, for which the project is not: one sentence instead of distributions.
         expect(own.length > 10).toBe(label !== "debian-10");
         expect(own).toEqual(chosen(exported, platform));

@@ -12,5 +12,6 @@ export function lockRequest(session: Session, pkg: Package, platform: Platform):
     source: (member) => (member.kind === "turret" ? turretRequirements(session.source(member), member) : session.source(member)),
     requires: async (member) => await (await import("../payload/content.ts")).readRequires(session, member, platform),
     offline: session.offline,
+    beyond: session.beyondLocks,
   };
 }

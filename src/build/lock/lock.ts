@@ -7,7 +7,7 @@ import { withoutCredentials } from "../source/git.ts";
 import { indexSettings, type PackageIndex } from "../fetch/index-settings.ts";
 import { fileOf } from "./needs.ts";
 import { keepPinned, readPins, type Pins } from "./pins.ts";
-import { findMembers, gatherNeeds, type ForeignNeeds, type LockRequest } from "./requirements.ts";
+import { findMembers, gatherNeeds, type ForeignNeed, type ForeignNeeds, type LockRequest } from "./requirements.ts";
 import { uvVersion } from "../uv/tools.ts";
 import { uvPlatform } from "../uv/uv-platform.ts";
 
@@ -31,18 +31,23 @@ export interface LockAnswer {
  */
 export async function lockPackage(ctx: Context, store: Store, request: LockRequest): Promise<LockAnswer> {
   const committed = await readCommitted(request);
-  return committed === undefined ? await lockByInputs(ctx, store, request) : await checkFresh(request, committed);
+  if (committed === undefined) return await lockByInputs(ctx, store, request);
+  const stale = await findStale(request, committed);
+  if (stale !== undefined) return request.beyond === true ? await lockByInputs(ctx, store, request, printLock(committed.lock)) : refuseStale(request, committed, stale);
+  const { lock, text, directory } = committed;
+  return { lock, text, digest: sha256(text), origin: "committed", directory: async () => join((await request.source(request.package)?.checkout()) ?? "/", directory) };
 }
 
-/** As `lockPackage`, for whoever is about to write the lock file, whatever stands there. */
-export async function lockByInputs(ctx: Context, store: Store, request: LockRequest): Promise<LockAnswer> {
+/** As `lockPackage`, for whoever is about to write the lock file, whatever stands there. Versions of the lock `prefer` are kept where they satisfy. */
+export async function lockByInputs(ctx: Context, store: Store, request: LockRequest, prefer?: string): Promise<LockAnswer> {
   const index = await indexSettings(ctx, request.workspace.index);
   const pins = await readPins(request);
-  const key = await inputsKey(ctx, request, index, pinnedNeeds(pins, await gatherNeeds(request, false)));
+  const keyOf = (asked: Asked): Promise<string> => inputsKey(ctx, request, index, { ...asked, ...(prefer === undefined ? {} : { prefer }) });
+  const key = await keyOf(pinnedNeeds(pins, await gatherNeeds(request, false)));
   const known = await recall(store, key);
   if (known !== undefined) return known;
   const needs = pinnedNeeds(pins, await gatherNeeds(request, true));
-  const found = (await recall(store, await inputsKey(ctx, request, index, { ...needs, computed: [] }))) ?? (await resolveAnew(ctx, store, request, index, needs, { refresh: false, pins }));
+  const found = (await recall(store, await keyOf({ ...needs, computed: [] }))) ?? (await resolveAnew(ctx, store, request, index, needs, { refresh: false, pins, ...(prefer === undefined ? {} : { prefer }) }));
   await remember(store, key, found.text);
   return found;
 }
@@ -81,7 +86,7 @@ async function readCommitted(request: LockRequest): Promise<Committed | undefine
   for (const [at, name] of names.entries()) {
     const text = texts[at];
     const file = fileOf(pkg, name);
-    const lock = text === undefined ? undefined : name.endsWith("uv.lock") ? readUvLock(file, text, { package: pkg.name, extras: pkg.extras.map(normalizeName), platform }) : parseLock(file, text);
+    const lock = text === undefined ? undefined : name.endsWith("uv.lock") ? readUvLock(file, text, { package: pkg.name, extras: pkg.extras.map(normalizeName), groups: (pkg.groups ?? []).map(normalizeName), platform }) : parseLock(file, text);
     if (text !== undefined && lock !== undefined) return { file, text, lock, directory: dirname(name) };
   }
   return undefined;
@@ -94,36 +99,51 @@ function uvLockPlaces({ source }: LockRequest["package"]): readonly string[] {
 }
 
 /** A lock that lacks what its package asks for was made before that was asked for. */
-async function checkFresh(request: LockRequest, { file, text, lock, directory }: Committed): Promise<LockAnswer> {
-  const { package: pkg, platform, source } = request;
+async function findStale(request: LockRequest, { lock }: Committed): Promise<ForeignNeed | undefined> {
   const { needs } = await gatherNeeds(request, false);
-  const versions = new Map<PackageName, string | undefined>(lock.packages.map(({ name, version }) => [name, version]));
+  const versions = versionsOf(lock);
   const many = new Set(lock.packages.map(({ name }) => name).filter((name, at, all) => all.indexOf(name) !== at));
-  const stale = needs.find(({ name, specifier }) => {
+  return needs.find(({ name, specifier }) => {
     const version = versions.get(name);
     return !versions.has(name) || (version !== undefined && !many.has(name) && !satisfies(version, specifier, { prereleases: true }));
   });
-  if (stale !== undefined) {
-    const has = versions.has(stale.name) ? `it has \`${stale.name}\` ${versions.get(stale.name) ?? ""}` : `it lacks \`${stale.name}\``;
-    fail({ code: "lock-stale", file, message: `\`${file}\` is older than the dependencies of \`${pkg.written}\`: ${has}, and \`${stale.by}\` asks for \`${stale.text}\``, hint: file.endsWith("uv.lock") ? "uv lock" : `caisson lock ${pkg.written} --platform ${platform.label}` });
-  }
-  return { lock, text, digest: sha256(text), origin: "committed", directory: async () => join((await source(pkg)?.checkout()) ?? "/", directory) };
+}
+
+function refuseStale({ package: pkg, platform }: LockRequest, { file, lock }: Committed, stale: ForeignNeed): never {
+  const versions = versionsOf(lock);
+  const has = versions.has(stale.name) ? `it has \`${stale.name}\` ${versions.get(stale.name) ?? ""}` : `it lacks \`${stale.name}\``;
+  // They may have been asked for by word alone, and the lock has to be asked for them likewise.
+  const choice = [...pkg.extras.map((extra) => ` --extra ${extra}`), ...(pkg.groups ?? []).map((group) => ` --group ${group}`)].join("");
+  return fail({ code: "lock-stale", file, message: `\`${file}\` is older than the dependencies of \`${pkg.written}\`: ${has}, and \`${stale.by}\` asks for \`${stale.text}\``, hint: file.endsWith("uv.lock") ? "uv lock" : `caisson lock ${pkg.written} --platform ${platform.label}${choice}` });
+}
+
+function versionsOf(lock: Lock): ReadonlyMap<PackageName, string | undefined> {
+  return new Map(lock.packages.map(({ name, version }) => [name, version]));
+}
+
+/** What is asked of uv. */
+interface Asked extends ForeignNeeds {
+  /** The hash of the lines that pin it. */
+  readonly pinned?: string;
+  /** The lock whose versions are kept where they satisfy. */
+  readonly prefer?: string;
 }
 
 /** What is pinned takes the place of what is asked for, which it must satisfy; the hashes are a part of what is asked of uv. */
-function pinnedNeeds(pins: Pins | undefined, asked: ForeignNeeds): ForeignNeeds & { readonly pinned?: string } {
+function pinnedNeeds(pins: Pins | undefined, asked: ForeignNeeds): Asked {
   if (pins === undefined) return asked;
   const stale = asked.needs.find(({ name, specifier }) => !pins.needs.some((pin) => pin.name === name && (specifier === "" || pin.specifier === "" || satisfies(pin.specifier.replace(/^=+\s*/, ""), specifier, { prereleases: true }))));
   if (stale !== undefined) fail({ code: "lock-stale", file: pins.file, message: `\`${pins.file}\` has hashes, and nothing in it satisfies \`${stale.text}\`, which \`${stale.by}\` asks for`, hint: "write it anew: uv pip compile --generate-hashes" });
   return { ...asked, needs: pins.needs, pinned: sha256(pins.text) };
 }
 
-async function inputsKey(ctx: Context, request: LockRequest, index: PackageIndex, { needs, computed, pinned }: ForeignNeeds & { readonly pinned?: string }): Promise<string> {
+async function inputsKey(ctx: Context, request: LockRequest, index: PackageIndex, { needs, computed, pinned, prefer }: Asked): Promise<string> {
   const { platform } = request;
   const inputs = {
     schema: "caisson.lock/1",
     needs: [...new Set(needs.map(({ text }) => text))],
     ...(pinned === undefined ? {} : { pinned }),
+    ...(prefer === undefined ? {} : { prefer: sha256(prefer) }),
     computed: computed.map(({ package: { name }, tree, extras }) => ({ name, tree, extras })),
     members: await memberNames(request),
     platform: { label: platform.label, uv: uvPlatform(platform), python: platform.python.full ?? platform.python.version, tags: sha256(platform.tags.join(" ")) },
@@ -165,7 +185,7 @@ async function remember(store: Store, key: string, text: string): Promise<void> 
   await store.writeRef("locks", key, { lock } as unknown as Json, before?.generation ?? 0);
 }
 
-async function resolveAnew(ctx: Context, store: Store, request: LockRequest, index: PackageIndex, needs: ForeignNeeds, { pins, ...how }: { readonly refresh: boolean; readonly prefer?: string; readonly pins?: Pins | undefined }): Promise<LockAnswer> {
+async function resolveAnew(ctx: Context, store: Store, request: LockRequest, index: PackageIndex, needs: Asked, { pins, ...how }: { readonly refresh: boolean; readonly prefer?: string; readonly pins?: Pins | undefined }): Promise<LockAnswer> {
   const { package: pkg, platform, workspace, offline } = request;
   const resolved: Lock =
     needs.needs.length === 0
@@ -174,6 +194,7 @@ async function resolveAnew(ctx: Context, store: Store, request: LockRequest, ind
   const lock = pins === undefined ? resolved : keepPinned(resolved, pins);
   const text = printLock(lock);
   if (lock.packages.length > 0) ctx.report({ type: "notice", message: `chose ${lock.packages.length} ${lock.packages.length === 1 ? "distribution" : "distributions"} for \`${pkg.written}\` on ${platform.label}${pkg.kind === "turret" ? "" : "; `caisson lock` writes them down"}` });
-  await remember(store, await inputsKey(ctx, request, index, { ...needs, computed: [] }), text);
+  // What was newest at a time answers for whoever asks again; what was kept from a lock, only for whoever has that lock.
+  await remember(store, await inputsKey(ctx, request, index, { ...needs, computed: [], ...(how.prefer === undefined || how.refresh ? {} : { prefer: how.prefer }) }), text);
   return { lock, text, digest: sha256(text), origin: "resolved", directory: () => Promise.resolve("/") };
 }

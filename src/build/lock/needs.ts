@@ -1,13 +1,17 @@
 import { posix } from "node:path";
 import { parse, TomlError } from "smol-toml";
 import { fail, normalizeName, type Package, type PackageName } from "../../model/index.ts";
-import { isSpecifier, parseRequirement, type Requirement } from "../../python/index.ts";
+import { expandGroups, isSpecifier, parseRequirement, type Requirement } from "../../python/index.ts";
 import type { Source } from "../source/source.ts";
 
 /** What a package asks for: written down where it can be read, or known to its back end alone. */
-export type Needs =
-  | { readonly kind: "written"; readonly requirements: readonly Need[]; readonly requiresPython?: string }
-  | { readonly kind: "computed"; readonly requiresPython?: string };
+export interface Needs {
+  /** Whether its back end alone knows what the package itself requires. */
+  readonly computed: boolean;
+  /** What is written down: all of it, or where it is computed what its dependency groups ask for. */
+  readonly requirements: readonly Need[];
+  readonly requiresPython?: string;
+}
 
 export interface Need {
   /** As written. */
@@ -16,21 +20,22 @@ export interface Need {
 }
 
 /**
- * What a package asks for at its revision, with the extras named.
- * @throws CaissonError `config-invalid` for a file that is none, or an extra that there is not
+ * What a package asks for at its revision, with the extras and dependency groups named.
+ * @throws CaissonError `config-invalid` for a file that is none, or an extra or group that there is not
  */
-export async function readNeeds(pkg: Package, source: Source, extras: readonly PackageName[]): Promise<Needs> {
+export async function readNeeds(pkg: Package, source: Source, extras: readonly PackageName[], groups: readonly string[] = []): Promise<Needs> {
   const [pyproject, setupPy, setupCfg, requirements] = await Promise.all(["pyproject.toml", "setup.py", "setup.cfg", "requirements.txt"].map((name) => source.readText(name)));
   const toml = pyproject === undefined ? {} : parsePyproject(pkg, pyproject);
   const { project } = toml;
+  const grouped = parseAll(pkg, "pyproject.toml", expandGroups({ written: pkg.written, file: fileOf(pkg, "pyproject.toml") }, toml["dependency-groups"], groups));
   if (project === undefined) {
-    if (setupPy !== undefined || setupCfg !== undefined || toml["build-system"] !== undefined) return { kind: "computed" };
-    return { kind: "written", requirements: parseAll(pkg, "requirements.txt", await requirementLines(pkg, source, "requirements.txt", requirements ?? "")) };
+    if (setupPy !== undefined || setupCfg !== undefined || toml["build-system"] !== undefined) return { computed: true, requirements: grouped };
+    return { computed: false, requirements: [...parseAll(pkg, "requirements.txt", await requirementLines(pkg, source, "requirements.txt", requirements ?? "")), ...grouped] };
   }
   const { dynamic = [], dependencies = [], "optional-dependencies": optional = {}, "requires-python": python } = project;
   const requiresPython = python === undefined || !isSpecifier(python) ? {} : { requiresPython: python };
-  if (dynamic.includes("dependencies") || (extras.length > 0 && dynamic.includes("optional-dependencies"))) return { kind: "computed", ...requiresPython };
-  return { kind: "written", requirements: withExtras(pkg, parseAll(pkg, "pyproject.toml", dependencies), optional, extras), ...requiresPython };
+  if (dynamic.includes("dependencies") || (extras.length > 0 && dynamic.includes("optional-dependencies"))) return { computed: true, requirements: grouped, ...requiresPython };
+  return { computed: false, requirements: [...withExtras(pkg, parseAll(pkg, "pyproject.toml", dependencies), optional, extras), ...grouped], ...requiresPython };
 }
 
 /** A file of a package's directory, as somebody in the workspace would type it. */
@@ -46,6 +51,7 @@ interface Pyproject {
     readonly "requires-python"?: string;
   };
   readonly "build-system"?: unknown;
+  readonly "dependency-groups"?: unknown;
 }
 
 function parsePyproject(pkg: Package, text: string): Pyproject {

@@ -14,6 +14,8 @@ export interface LockRequest {
   /** The `Requires-Dist` of a package whose requirements only its back end knows: those of its wheel. */
   readonly requires: (pkg: Package) => Promise<readonly string[]>;
   readonly offline: boolean;
+  /** What is asked for may go beyond the lock that stands there, which then says no more than which versions to prefer. */
+  readonly beyond?: boolean;
 }
 
 /** A requirement on something that is no package of the workspace, and who asks for it. */
@@ -50,11 +52,11 @@ export async function gatherNeeds(request: LockRequest, ask: boolean): Promise<F
     const all = [...new Set([...(before ?? []), ...extras])].toSorted(compareBytewise);
     visited.set(pkg.name, new Set(all));
     const source = request.source(pkg) ?? fail({ code: "package-unknown", message: `\`${request.package.written}\` asks for \`${pkg.written}\` at this revision, and not on disk`, hint: "check out that revision and build there" });
-    const read = await readNeeds(pkg, source, all);
+    const read = await readNeeds(pkg, source, all, pkg === request.package ? pkg.groups : []);
     checkPython(pkg, read.requiresPython, request.platform);
-    if (read.kind === "computed") computed.set(pkg.name, { package: pkg, tree: source.treeKey, extras: all });
-    const own = read.kind === "written" ? read.requirements : ask ? parseRequires(pkg, await request.requires(pkg)) : [];
-    for (const { text, requirement } of own) {
+    if (read.computed) computed.set(pkg.name, { package: pkg, tree: source.treeKey, extras: all });
+    const asked = read.computed && ask ? parseRequires(pkg, await request.requires(pkg)) : [];
+    for (const { text, requirement } of [...read.requirements, ...asked]) {
       if (requirement.marker !== undefined && !evaluateMarker(requirement.marker, request.platform.markers, all)) continue;
       const sibling = members.get(requirement.name);
       if (sibling !== undefined) queue.push({ pkg: sibling, extras: requirement.extras });

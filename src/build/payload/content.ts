@@ -113,7 +113,7 @@ export async function readDependencies(session: Session, pkg: Package, siblings:
   const { lock, directory } = await lockPackage(session.ctx, session.store, lockRequest(session, pkg, platform));
   const commits = commitRequirements(session, lock, platform, directory);
   const own = pkg.kind === "turret" || (await readProject(session.source(pkg))) === undefined ? [] : [pkg.name];
-  const selected = select(lock, platform, { extras: pkg.extras, provided: [...own, ...siblings.map(({ name }) => name), ...commits.map(({ name }) => name)] });
+  const selected = select(lock, platform, { extras: pkg.extras, ...(pkg.groups === undefined ? {} : { groups: pkg.groups }), provided: [...own, ...siblings.map(({ name }) => name), ...commits.map(({ name }) => name)] });
   if ("problems" in selected) {
     failAll(selected.problems);
     return [];

@@ -1,6 +1,7 @@
 import { statSync } from "node:fs";
 import { relative, resolve } from "node:path";
 import type { BuildResult, BuiltArtifact, Platform, StackRef, Store, Workspace } from "../../index.ts";
+import { askedFor, choiceOptions } from "../choice-words.ts";
 import { jsonOption, type Cli, type Command, type Input } from "../command.ts";
 
 export const build: Command = {
@@ -13,6 +14,7 @@ export const build: Command = {
     { flag: "--rev <revision>", summary: "a tag, branch or commit; HEAD where absent" },
     { flag: "--on-disk", summary: "build the files as they lie on disk, committed or not" },
     { flag: "--output <dir>", summary: "where the files go; dist where absent" },
+    ...choiceOptions,
     { flag: "--offline", summary: "use the store and local files only" },
     { flag: "--find-links <dir>", summary: "a directory of wheels and sdists beside the index", many: true },
     { flag: "--to-stack <stack>", summary: "add what was built to a stack" },
@@ -22,6 +24,7 @@ export const build: Command = {
   examples: [
     ["caisson build", "all packages at HEAD, into dist/"],
     ["caisson build shop-web --rev 2.0 --format zip", "one package as it was at the tag 2.0, as a zip"],
+    ["caisson build shop-web --extra pg --group prod", "with an extra and a dependency group; `extras` and `groups` in caisson.toml say it for every build"],
     ["caisson build --to-stack 124 --create", "build everything and put it into the new stack 124"],
   ],
   run: async (cli, input) => {
@@ -29,7 +32,7 @@ export const build: Command = {
     const formats = (input.values("format").length > 0 ? input.values("format") : ["tar.gz"]).map((word) => library.parseFormat(word).name);
     if (input.has("create") && input.value("to-stack") === undefined) library.fail({ code: "usage", message: "--create goes with --to-stack", hint: "caisson build --to-stack NAME --create" });
     if (input.has("on-disk") && input.value("rev") !== undefined) library.fail({ code: "usage", message: "--rev and --on-disk name different files", hint: "leave one of them out" });
-    const workspace = withFindLinks(cli, await library.readWorkspace(context, context.cwd), input);
+    const workspace = withFindLinks(cli, await library.readWorkspace(context, context.cwd, askedFor(cli, input)), input);
     const platforms = choosePlatforms(cli, workspace, input);
     const stack = input.value("to-stack") === undefined ? undefined : library.parseStackRef(input.value("to-stack") ?? "", workspace.name);
     const store = await cli.openStore();

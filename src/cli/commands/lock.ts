@@ -1,5 +1,6 @@
 import { relative } from "node:path";
 import type { Platform, WrittenLock } from "../../index.ts";
+import { askedFor, choiceOptions } from "../choice-words.ts";
 import { jsonOption, type Cli, type Command } from "../command.ts";
 
 export const lock: Command = {
@@ -9,6 +10,7 @@ export const lock: Command = {
   options: [
     { flag: "--platform <label>", summary: "platforms to lock for; those of the workspace where absent", many: true },
     { flag: "--upgrade", summary: "take the newest versions, also of what is locked already" },
+    ...choiceOptions,
     { flag: "--offline", summary: "use the store and local files only" },
     jsonOption,
   ],
@@ -18,7 +20,7 @@ export const lock: Command = {
   ],
   run: async (cli, input) => {
     const { library, context } = cli;
-    const workspace = await library.readWorkspace(context, context.cwd);
+    const workspace = await library.readWorkspace(context, context.cwd, askedFor(cli, input));
     const platforms = input.values("platform").map((label) => findPlatform(cli, workspace.platforms, label));
     const locks = await library.lockWorkspace(context, await cli.openStore(), workspace, {
       ...(input.arguments.length === 0 ? {} : { packages: input.arguments.map(library.parsePackageName) }),

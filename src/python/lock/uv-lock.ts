@@ -8,6 +8,8 @@ import { readTable, type TableReader } from "./toml-table.ts";
 export interface UvLockRequest {
   readonly package: PackageName;
   readonly extras: readonly PackageName[];
+  /** Dependency groups; none where absent. */
+  readonly groups?: readonly PackageName[];
   readonly platform: Platform;
 }
 
@@ -17,7 +19,7 @@ export interface UvLockRequest {
  * @throws CaissonError `config-invalid`, with every problem of the file
  * Source: uv's documentation of its lock (version 1); the format is uv's own, so that tests compare with `uv export`
  */
-export function readUvLock(file: string, text: string, { package: name, extras, platform }: UvLockRequest): Lock | undefined {
+export function readUvLock(file: string, text: string, { package: name, extras, groups = [], platform }: UvLockRequest): Lock | undefined {
   const problems: Problem[] = [];
   const root = readTable(parseToml(file, text), (key, message) => problems.push({ code: "config-invalid", message, file, ...(key === "" ? {} : { key }) }));
   const version = root.count("version");
@@ -27,7 +29,8 @@ export function readUvLock(file: string, text: string, { package: name, extras, 
   failAll(problems);
   const own = entries.find((entry) => entry.name === name && entry.local);
   if (own === undefined) return undefined;
-  const reached = reach(own, extras, entries, platform);
+  const grouped = groups.flatMap((group) => own.groups.get(group) ?? []);
+  const reached = reach({ ...own, dependencies: [...own.dependencies, ...grouped] }, extras, entries, platform);
   failAll(problems);
   return {
     file,
@@ -53,6 +56,7 @@ interface Entry {
   readonly here: boolean;
   readonly dependencies: readonly Dependency[];
   readonly optional: ReadonlyMap<PackageName, readonly Dependency[]>;
+  readonly groups: ReadonlyMap<PackageName, readonly Dependency[]>;
   readonly locked: LockedPackage;
 }
 
@@ -88,7 +92,8 @@ function readEntry(table: TableReader, platform: Platform): Entry {
     local: local !== undefined,
     here: markers.length === 0 || markers.some((marker) => holds(marker, platform)),
     dependencies: readDependencies(table, "dependencies", platform),
-    optional: readOptional(table, platform),
+    optional: readNamed(table, "optional-dependencies", platform),
+    groups: readNamed(table, "dev-dependencies", platform),
     locked: {
       name,
       ...(version === undefined ? {} : { version }),
@@ -133,9 +138,10 @@ function readFiles(table: TableReader, source: TableReader | undefined): readonl
   });
 }
 
-function readOptional(table: TableReader, platform: Platform): ReadonlyMap<PackageName, readonly Dependency[]> {
-  const optional = table.table("optional-dependencies");
-  return new Map(Object.keys(optional?.values ?? {}).map((extra) => [normalizeName(extra), optional === undefined ? [] : readDependencies(optional, extra, platform)]));
+/** The lists of a table by name: extras, or dependency groups. */
+function readNamed(table: TableReader, key: string, platform: Platform): ReadonlyMap<PackageName, readonly Dependency[]> {
+  const lists = table.table(key);
+  return new Map(Object.keys(lists?.values ?? {}).map((name) => [normalizeName(name), lists === undefined ? [] : readDependencies(lists, name, platform)]));
 }
 
 /** Those that the platform asks for. */

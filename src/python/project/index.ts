@@ -1,0 +1,2 @@
+/** What projects say of themselves in files of the Python standards: what needs nothing else of this room. */
+export { expandGroups, groupNames, type GroupsOwner } from "./groups.ts";
