@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { fail, failAll, type Artifact, type FormatName, type Package, type PackageName, type Platform, type Workspace } from "../model/index.ts";
+import { fail, failAll, type Artifact, type FormatName, type Package, type PackageKind, type PackageName, type Platform, type Workspace } from "../model/index.ts";
 import type { Store } from "../store/index.ts";
 import type { Context } from "../system/index.ts";
 import { gather } from "./gather.ts";
@@ -64,17 +64,30 @@ export async function buildPackages(ctx: Context, store: Store, workspace: Works
 /** As `buildPackages`, into the store alone: for who deploys them from there. */
 export async function makePackages(ctx: Context, store: Store, workspace: Workspace, request: MakeRequest): Promise<readonly MadePackage[]> {
   const packages = choosePackages(workspace, request.packages).filter((pkg) => request.packages !== undefined || formatsOf(pkg, request.formats).length > 0);
-  failAll(packages.filter((pkg) => formatsOf(pkg, request.formats).length === 0).map(({ written }) => ({ code: "format-unknown", message: `\`${written}\` is no turret`, hint: "the format `turret` is for packages of kind \"turret\"" })));
-  if (packages.length === 0) fail({ code: "format-unknown", message: "no package of this workspace is a turret", hint: "`caisson init` writes one for each turret of an OCT project" });
+  const { kind, lacks, nobody } = request.formats.flatMap((format) => ONE_KIND[format] ?? []).at(0) ?? ONE_KIND.turret;
+  const hint = `that format is for packages of kind "${kind}"`;
+  failAll(packages.filter((pkg) => formatsOf(pkg, request.formats).length === 0).map(({ written }) => ({ code: "format-unknown", message: `\`${written}\` ${lacks}`, hint })));
+  if (packages.length === 0) fail({ code: "format-unknown", message: `no package of this workspace ${nobody}`, hint });
   const needed = workspace.packages.filter((pkg) => packages.some((wanted) => wanted === pkg || siblingsOf(wanted, workspace.packages).includes(pkg)));
   const [session, platforms] = await gather([openSession(ctx, store, workspace, needed, request), choosePlatforms(ctx, workspace, request.platforms)]);
   await using _ = session;
   return await gather(packages.flatMap((pkg) => platforms.map((platform) => buildPackage(session, pkg, platform, formatsOf(pkg, request.formats)))));
 }
 
-/** Only turrets have the archive that oct-turrets starts. */
+/** Formats that only one kind of package has: the archive that oct-turrets starts, and wheels that pip installs. */
+const ONE_KIND: Readonly<Partial<Record<FormatName, OneKind>>> & { readonly turret: OneKind } = {
+  turret: { kind: "turret", lacks: "is no turret", nobody: "is a turret" },
+  wheelhouse: { kind: "python", lacks: "has no wheels", nobody: "has wheels" },
+};
+
+interface OneKind {
+  readonly kind: PackageKind;
+  readonly lacks: string;
+  readonly nobody: string;
+}
+
 function formatsOf({ kind }: Package, formats: readonly FormatName[]): readonly FormatName[] {
-  return kind === "turret" ? formats : formats.filter((format) => format !== "turret");
+  return formats.filter((format) => (ONE_KIND[format]?.kind ?? kind) === kind);
 }
 
 /** The platforms that were asked for, else those of the workspace, else this machine. */

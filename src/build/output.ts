@@ -1,26 +1,32 @@
 import { lstat, readFile, rename } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { digestHex, type Artifact, type Descriptor, type Tree } from "../model/index.ts";
+import { digestHex, type Artifact, type Descriptor, type Digest, type FormatName, type Tree, type TreeEntry } from "../model/index.ts";
 import type { Store } from "../store/index.ts";
 import { hashFile, makeDirectory, removeTree, temporaryBeside, walk, writeDurably } from "../system/index.ts";
 
 /**
- * Put an artifact where people look for it, with its `.sha256` file beside it. What is there already and right stays as it is.
+ * Put an artifact where people look for it, with its `.sha256` file beside it, which `sha256sum -c` reads: one line, or for a directory one for each of its files. What is there already and right stays as it is.
  * Returns the path, and whether something had to be written.
  */
 export async function placeArtifact(store: Store, artifact: Artifact, directory: string): Promise<{ readonly path: string; readonly changed: boolean }> {
   const path = join(directory, artifact.fileName);
   await makeDirectory(directory);
-  const changed = artifact.format === "dir" ? await placeDirectory(store, artifact.content, path) : await placeFile(store, artifact, path);
-  return { path, changed };
+  return { path, changed: DIRECTORIES.includes(artifact.format) ? await placeDirectory(store, artifact, path) : await placeFile(store, artifact, path) };
 }
+
+/** Formats that are no file. */
+const DIRECTORIES: readonly FormatName[] = ["dir", "wheelhouse"];
 
 async function placeFile(store: Store, { content, fileName }: Artifact, path: string): Promise<boolean> {
   const stands = await isFile(path, content);
   if (!stands) await store.copyTo(content.digest, path, 0o644);
-  const line = `${digestHex(content.digest)}  ${fileName}\n`;
-  if ((await readFile(`${path}.sha256`, "utf8").catch(() => "")) !== line) await writeDurably(`${path}.sha256`, line);
+  await placeSums(path, [[content.digest, fileName]]);
   return !stands;
+}
+
+async function placeSums(path: string, files: readonly (readonly [digest: Digest, name: string])[]): Promise<void> {
+  const text = files.map(([digest, name]) => `${digestHex(digest)}  ${name}\n`).join("");
+  if ((await readFile(`${path}.sha256`, "utf8").catch(() => "")) !== text) await writeDurably(`${path}.sha256`, text);
 }
 
 async function isFile(path: string, { digest, size }: Pick<Descriptor, "digest" | "size">): Promise<boolean> {
@@ -29,32 +35,40 @@ async function isFile(path: string, { digest, size }: Pick<Descriptor, "digest" 
 }
 
 /** The directory is made beside its place, and takes it when it is whole. */
-async function placeDirectory(store: Store, document: Descriptor, path: string): Promise<boolean> {
-  const tree = await store.readJson<Tree>(document.digest);
-  if (await isDirectory(path, tree)) return false;
+async function placeDirectory(store: Store, { content, fileName }: Artifact, path: string): Promise<boolean> {
+  const tree = await store.readJson<Tree>(content.digest);
+  const files = new Map(tree.entries.flatMap((entry) => (entry.kind === "file" ? [[withoutArea(entry.path), entry] as const] : [])));
+  const stands = await isDirectory(path, files);
+  if (!stands) await makeDirectoryOf(store, files, path);
+  await placeSums(path, [...files].map(([name, { digest }]) => [digest, `${fileName}/${name}`]));
+  return !stands;
+}
+
+type Files = ReadonlyMap<string, Extract<TreeEntry, { readonly kind: "file" }>>;
+
+async function makeDirectoryOf(store: Store, files: Files, path: string): Promise<void> {
   const made = temporaryBeside(path);
   const old = temporaryBeside(path);
   try {
-    for (const entry of tree.entries) {
-      if (entry.kind !== "file") continue;
-      const file = join(made, withoutArea(entry.path));
+    for (const [name, { digest, mode }] of files) {
+      const file = join(made, name);
       await makeDirectory(dirname(file));
-      await store.copyTo(entry.digest, file, entry.mode);
+      await store.copyTo(digest, file, mode);
     }
     await rename(path, old).catch(() => undefined);
     await rename(made, path);
   } finally {
     await Promise.all([removeTree(made), removeTree(old)]);
   }
-  return true;
 }
 
-async function isDirectory(path: string, tree: Tree): Promise<boolean> {
-  const wanted = new Map(tree.entries.flatMap((entry) => (entry.kind === "file" ? [[withoutArea(entry.path), entry] as const] : [])));
+/** It has these files and no others, not even an empty directory more. */
+async function isDirectory(path: string, wanted: Files): Promise<boolean> {
   if ((await lstat(path).catch(() => undefined))?.isDirectory() !== true) return false;
+  const parents = new Set([...wanted.keys()].flatMap((name) => [...name.matchAll(/\//g)].map(({ index }) => name.slice(0, index))));
   let found = 0;
   for await (const { kind, path: name, mode } of walk(path)) {
-    if (kind === "directory") continue;
+    if (kind === "directory" && parents.has(name)) continue;
     const entry = wanted.get(name);
     if (kind !== "file" || entry === undefined || entry.mode !== mode || !(await isFile(join(path, name), entry))) return false;
     found += 1;

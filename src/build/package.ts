@@ -1,4 +1,5 @@
 import { CaissonError, type Artifact, type FormatName, type Package, type PackageName, type Platform } from "../model/index.ts";
+import { wheelhouseName } from "../formats/index.ts";
 import { saveArtifact } from "../store/index.ts";
 import { recallAction } from "./action.ts";
 import { gather } from "./gather.ts";
@@ -21,10 +22,11 @@ export async function buildPackage(session: Session, pkg: Package, platform: Pla
   let made: Promise<MadePayload> | undefined;
   const artifacts = await gather(
     formats.map(async (format) => {
-      const known = await recallArtifact(session, inputs, format);
+      const recalled = await recallArtifact(session, inputs, format);
+      const known = recalled === undefined ? undefined : await withName(session, pkg, recalled);
       if (known !== undefined && (await isSaved(session, known))) return { artifact: known, state: "unchanged" as const };
       const { makeArtifact, makePayload } = await import("./make-artifact.ts");
-      const artifact = await makeArtifact(session, inputs, format, await (made ??= makePayload(session, pkg, platform, inputs)));
+      const artifact = await withName(session, pkg, await makeArtifact(session, inputs, format, await (made ??= makePayload(session, pkg, platform, inputs))));
       await save(session, artifact);
       return { artifact, state: "built" as const };
     }),
@@ -37,6 +39,13 @@ async function recallArtifact({ store }: Session, { action, commits }: Inputs, f
   const first = (await recallAction(store, { ...action, format })) as Remembered | undefined;
   const found = first?.dependsOnCommit === true ? ((await recallAction(store, { ...action, format, revision: await commits() })) as Remembered | undefined) : first;
   return found?.artifact;
+}
+
+/** A wheelhouse is called as its platform's place in the workspace says, which is no part of what it holds. */
+async function withName(session: Session, { written }: Package, artifact: Artifact): Promise<Artifact> {
+  if (artifact.format !== "wheelhouse") return artifact;
+  const { label } = session.workspace.platforms[0] ?? (await session.machine());
+  return { ...artifact, fileName: wheelhouseName(written, artifact.version, ...(artifact.platform === label ? [] : [artifact.platform])) };
 }
 
 interface Remembered {

@@ -2,7 +2,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { fail, printStackRef, type Target, type Workspace } from "../model/index.ts";
 import { machinePlatform } from "../build/index.ts";
-import { formats } from "../formats/index.ts";
+import { containers } from "../formats/index.ts";
 import { compareVersions } from "../python/index.ts";
 import { listStacks } from "../stack/index.ts";
 import type { Store } from "../store/index.ts";
@@ -25,9 +25,9 @@ export async function findDefaultBundle(ctx: Context, store: Store, workspace: W
 export function highestBundle(names: readonly string[], written: string, platform: string): string | undefined {
   const found = names.flatMap((name) => {
     // `.tar.gz` before `.tar`, and a directory last: the first format is what people see first.
-    const format = formats.find(({ suffix }) => name.startsWith(`${written}-`) && name.endsWith(`-${platform}${suffix}`));
+    const format = containers.find(({ suffix }) => name.startsWith(`${written}-`) && name.endsWith(`-${platform}${suffix}`));
     if (format === undefined) return [];
-    return [{ name, version: name.slice(written.length + 1, name.length - platform.length - format.suffix.length - 1), rank: formats.indexOf(format) }];
+    return [{ name, version: name.slice(written.length + 1, name.length - platform.length - format.suffix.length - 1), rank: containers.indexOf(format) }];
   });
   return found.toSorted((a, b) => compareVersions(b.version, a.version) || a.rank - b.rank)[0]?.name;
 }

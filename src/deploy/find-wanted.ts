@@ -1,7 +1,7 @@
 import { lstat, open, readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { fail, parseLabel, parseStackRef, type Plan, type StackRef, type Workspace } from "../model/index.ts";
-import { formats } from "../formats/index.ts";
+import { containers } from "../formats/index.ts";
 import { listStacks } from "../stack/index.ts";
 import type { Store } from "../store/index.ts";
 import type { Context } from "../system/index.ts";
@@ -22,7 +22,7 @@ export async function readPlan(ctx: Context, word: string): Promise<Plan | undef
  * @throws CaissonError `usage` · `name-invalid` · `ref-unknown` · `stack-frozen` · `bundle-invalid`
  */
 export async function findWanted(ctx: Context, store: Store, workspace: Workspace | undefined, word: string): Promise<Wanted> {
-  const looksLikePath = word.includes("/") || formats.some(({ suffix }) => suffix !== "" && word.endsWith(suffix));
+  const looksLikePath = word.includes("/") || containers.some(({ suffix }) => suffix !== "" && word.endsWith(suffix));
   if (looksLikePath || (await kindOf(resolve(ctx.cwd, word))) === "bundle") return await wantedBundle(ctx, store, word);
   return await wantedStack(store, await findRef(store, workspace, word));
 }

@@ -1,7 +1,7 @@
 import { lstat } from "node:fs/promises";
 import { basename, resolve } from "node:path";
 import { artifactOf, CaissonError, fail, mediaTypes, parseLabel, printStackRef, type Artifact, type Digest, type ErrorCode, type FormatName, type MediaTypeName, type Stack, type StackRef } from "../model/index.ts";
-import { artifactFileName, formats, packBundle, unpackBundle } from "../formats/index.ts";
+import { artifactFileName, containers, packBundle, unpackBundle } from "../formats/index.ts";
 import { addToStack, createStack, freezeStack, hasStack, readStack, stackDigest } from "../stack/index.ts";
 import { listArtifacts, saveArtifact, type Store } from "../store/index.ts";
 import { hashFile, type Context } from "../system/index.ts";
@@ -68,7 +68,7 @@ async function takeBundle(ctx: Context, store: Store, path: string): Promise<Art
   if (known !== undefined && (await store.has(known.payload.digest))) return known;
   const { payload, descriptor } = await unpackBundle(ctx, absolute, store);
   // A directory has no bytes of its own, so that the tar of the same content stands for it.
-  const format = formats.find(({ suffix }) => suffix !== "" && path.endsWith(suffix))?.name ?? "tar";
+  const format = containers.find(({ suffix }) => suffix !== "" && path.endsWith(suffix))?.name ?? "tar";
   const content = file === undefined ? await store.write(packBundle(ctx, payload, "tar", store), {}, mediaTypes.tar) : await store.adopt(absolute, file, mediaTypes[MEDIA[format]]);
   return artifactOf(payload, {
     format,
@@ -79,4 +79,4 @@ async function takeBundle(ctx: Context, store: Store, path: string): Promise<Art
   });
 }
 
-const MEDIA: Readonly<Record<FormatName, MediaTypeName>> = { "tar.gz": "tarGz", "tar.bz2": "tarBz2", tar: "tar", zip: "zip", dir: "tree", turret: "tar" };
+const MEDIA: Readonly<Record<FormatName, MediaTypeName>> = { "tar.gz": "tarGz", "tar.bz2": "tarBz2", tar: "tar", zip: "zip", dir: "tree", wheelhouse: "tree", turret: "tar" };

@@ -12,6 +12,8 @@ export interface BundleFile {
   readonly size: number;
   /** The content, from its start each time. */
   open(): Bytes;
+  /** Where it is a blob: which one. */
+  readonly blob?: Descriptor;
 }
 
 /** The number of the layout below; a reader refuses higher ones. */
@@ -30,7 +32,7 @@ export async function* bundleFiles(payload: Payload, read: BlobReader): AsyncIte
     textFile("info.json", `${printCanonicalJson(bundleInfo(payload))}\n`),
     textFile("data/agent.py", await readFile(ownPath("dist/agent.py"))),
     textFile("install.sh", await readFile(ownPath("agent/install.sh")), 0o755),
-    ...[...bundleBlobs(payload)].map(([path, blob]): BundleFile => ({ path, kind: "file", mode: 0o644, size: blob.size, open: () => read.read(blob.digest) })),
+    ...[...bundleBlobs(payload)].map(([path, blob]) => blobFile(path, blob, read)),
   ];
   yield* [...files, ...directoriesOf(files)].toSorted((a, b) => compareBytewise(a.path, b.path));
 }
@@ -68,7 +70,13 @@ export function bundleBlobs(payload: Payload): ReadonlyMap<string, Descriptor> {
   ]);
 }
 
-function textFile(path: string, content: string | Uint8Array, mode: BundleFile["mode"] = 0o644): BundleFile {
+/** A file of a bundle or a wheelhouse that a blob is, byte for byte. */
+export function blobFile(path: string, blob: Descriptor, read: BlobReader): BundleFile {
+  return { path, kind: "file", mode: 0o644, size: blob.size, open: () => read.read(blob.digest), blob };
+}
+
+/** One that is written here. */
+export function textFile(path: string, content: string | Uint8Array, mode: BundleFile["mode"] = 0o644): BundleFile {
   const bytes = Buffer.from(content);
   return { path, kind: "file", mode, size: bytes.length, open: () => once(bytes) };
 }

@@ -1,4 +1,4 @@
-import { fail, type BlobReader, type Bytes, type FormatName, type Payload } from "../model/index.ts";
+import { fail, type BlobReader, type Bytes, type Payload } from "../model/index.ts";
 import type { Context } from "../system/index.ts";
 import { writeBzip2 } from "./archive/bzip2.ts";
 import { writeGzip } from "./archive/gzip.ts";
@@ -6,14 +6,14 @@ import type { NewMember } from "./archive/member.ts";
 import { writeTar } from "./archive/tar.ts";
 import { writeZip } from "./archive/zip.ts";
 import { bundleFiles } from "./bundle.ts";
-import { topFolder } from "./format.ts";
+import { topFolder, type ArchiveName } from "./format.ts";
 
 /**
  * A payload as one file, a stream of bytes that depend on the payload, its blobs, and our agent and install.sh alone.
  * A directory is no file: it is made of `bundleFiles`.
  * @throws CaissonError `blob-missing` · `digest-mismatch` · `tool-missing` for tar.bz2 without bzip2 · `format-unknown` for a zip over 4 GiB
  */
-export function packBundle(ctx: Context, payload: Payload, format: Exclude<FormatName, "dir" | "turret">, read: BlobReader): Bytes {
+export function packBundle(ctx: Context, payload: Payload, format: ArchiveName, read: BlobReader): Bytes {
   const { time } = payload.revision;
   const members = inFolder(ctx, payload, read);
   if (format === "zip") return writeZip(members, time);

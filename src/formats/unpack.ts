@@ -150,6 +150,7 @@ function checkFormat({ texts, strange, paths }: Found): void {
     if (typeof format !== "number") invalid("the bundle's info.json has no format number");
     else if (format > bundleFormatNumber) invalid(`the bundle has format ${format}, made by a newer Caisson; this one reads up to ${bundleFormatNumber}`, undefined, UPDATE);
   }
+  if (info === undefined && paths.has("requirements.txt")) invalid("this is a wheelhouse, and no bundle", undefined, "pip install --no-index --find-links DIR NAME; what is deployed is a bundle: `caisson build` makes one");
   if (strange !== undefined) invalid(`the bundle has a member that does not belong there: \`${strange}\``);
   for (const path of [...TEXTS, ...PROGRAMS]) if (!paths.has(path)) invalid(`the bundle lacks \`${path}\``);
 }

@@ -4,7 +4,7 @@ import type { Revision } from "./package.ts";
 import type { Payload } from "./payload.ts";
 
 /** The words of `--format`. The first five are the bundle: one writer, five containers. */
-export type FormatName = "tar.gz" | "tar.bz2" | "tar" | "zip" | "dir" | "turret";
+export type FormatName = "tar.gz" | "tar.bz2" | "tar" | "zip" | "dir" | "wheelhouse" | "turret";
 
 /** One immutable thing we made. */
 export interface Artifact {

@@ -13,18 +13,19 @@ export interface Built {
 export interface WheelOptions {
   readonly requires?: readonly string[];
   readonly requiresPython?: string;
+  readonly extras?: readonly string[];
   /** `py3-none-any` where absent. */
   readonly tag?: string;
 }
 
 /** A small, sound wheel with one module. */
 export function makeWheel(name: string, version: string, options: WheelOptions = {}): Built {
-  const { requires = [], requiresPython, tag = "py3-none-any" } = options;
+  const { requires = [], requiresPython, extras = [], tag = "py3-none-any" } = options;
   const written = name.replaceAll("-", "_");
   const info = `${written}-${version}.dist-info`;
   const files: Record<string, string> = {
     [`${written}.py`]: `version = "${version}"\n`,
-    [`${info}/METADATA`]: metadata(name, version, requires, requiresPython),
+    [`${info}/METADATA`]: metadata(name, version, requires, requiresPython, extras),
     [`${info}/WHEEL`]: `Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: ${tag.endsWith("any")}\nTag: ${tag}\n`,
   };
   const rows = Object.entries(files).map(([path, text]) => `${path},sha256=${createHash("sha256").update(text).digest("base64url")},${Buffer.byteLength(text)}\n`);
@@ -45,8 +46,8 @@ export function makeSdist(name: string, version: string, options: Pick<WheelOpti
   return built(name, `${top}.tar.gz`, gzipSync(Buffer.concat([...blocks, Buffer.alloc(1024)])));
 }
 
-function metadata(name: string, version: string, requires: readonly string[], requiresPython: string | undefined): string {
-  return ["Metadata-Version: 2.2", `Name: ${name}`, `Version: ${version}`, ...(requiresPython === undefined ? [] : [`Requires-Python: ${requiresPython}`]), ...requires.map((text) => `Requires-Dist: ${text}`), ""].join("\n");
+function metadata(name: string, version: string, requires: readonly string[], requiresPython: string | undefined, extras: readonly string[] = []): string {
+  return ["Metadata-Version: 2.2", `Name: ${name}`, `Version: ${version}`, ...(requiresPython === undefined ? [] : [`Requires-Python: ${requiresPython}`]), ...extras.map((extra) => `Provides-Extra: ${extra}`), ...requires.map((text) => `Requires-Dist: ${text}`), ""].join("\n");
 }
 
 function tarHeader(path: string, size: number): Buffer {

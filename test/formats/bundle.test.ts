@@ -7,8 +7,8 @@ import { writeGzip } from "../../src/formats/archive/gzip.ts";
 import type { NewMember } from "../../src/formats/archive/member.ts";
 import { writeTar } from "../../src/formats/archive/tar.ts";
 import { writeZip } from "../../src/formats/archive/zip.ts";
-import { artifactFileName, formats, packBundle, parseFormat, unpackBundle } from "../../src/formats/index.ts";
-import { digestHex, mediaTypes, printCanonicalJson, type Bytes, type FormatName, type Payload } from "../../src/model/index.ts";
+import { artifactFileName, containers, formats, packBundle, parseFormat, unpackBundle, type ArchiveName } from "../../src/formats/index.ts";
+import { digestHex, mediaTypes, printCanonicalJson, type Bytes, type Payload } from "../../src/model/index.ts";
 import { openStore } from "../../src/store/index.ts";
 import { createContext, ownPath, temporaryDirectory, type Context } from "../../src/system/index.ts";
 import { has } from "../support/machine.ts";
@@ -18,10 +18,10 @@ import { samplePayload } from "./sample-payload.ts";
 import { writeBundleDirectory } from "./write-directory.ts";
 
 const ctx: Context = createContext({ cwd: "/", env: process.env, report: () => undefined, signal: new AbortController().signal });
-const files = formats.map(({ name }) => name).filter((name): name is Exclude<FormatName, "dir" | "turret"> => name !== "dir" && name !== "turret");
+const files = containers.map(({ name }) => name).filter((name): name is ArchiveName => name !== "dir");
 
 /** Write a bundle of that format into a directory; its path. */
-async function writeBundle(payload: Payload, format: Exclude<FormatName, "turret">, blobs: MemoryBlobs, directory: string): Promise<string> {
+async function writeBundle(payload: Payload, format: ArchiveName | "dir", blobs: MemoryBlobs, directory: string): Promise<string> {
   const path = join(directory, artifactFileName(payload, format));
   if (format === "dir") await writeBundleDirectory(payload, blobs, path);
   else writeFileSync(path, await gather(packBundle(ctx, payload, format, blobs)));
@@ -40,8 +40,9 @@ async function* fixedMembers(): AsyncIterable<NewMember> {
 }
 
 it("row P4: has five containers of the bundle, and says which when asked for another", () => {
-  expect(formats.map(({ name }) => name)).toEqual(["tar.gz", "tar.bz2", "tar", "zip", "dir", "turret"]);
-  expect(() => parseFormat("tar.xyz")).toThrow(expect.objectContaining({ code: "format-unknown", message: "unknown format `tar.xyz`", hint: "one of tar.gz, tar.bz2, tar, zip, dir, turret" }) as Error);
+  expect(containers.map(({ name }) => name)).toEqual(["tar.gz", "tar.bz2", "tar", "zip", "dir"]);
+  expect(formats.map(({ name }) => name)).toEqual(["tar.gz", "tar.bz2", "tar", "zip", "dir", "wheelhouse", "turret"]);
+  expect(() => parseFormat("tar.xyz")).toThrow(expect.objectContaining({ code: "format-unknown", message: "unknown format `tar.xyz`", hint: "one of tar.gz, tar.bz2, tar, zip, dir, wheelhouse, turret" }) as Error);
 });
 
 it("row P3: lays a bundle out in one folder, sorted, with the files that people and install.sh look for", async () => {

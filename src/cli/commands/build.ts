@@ -10,7 +10,7 @@ export const build: Command = {
   arguments: [{ name: "PACKAGE", summary: "packages of this workspace; all where none is named", many: true }],
   options: [
     { flag: "--platform <label>", summary: "where it will run, debian-12; SYSBASE in the environment says it too", many: true },
-    { flag: "--format <format>", summary: "tar.gz, tar.bz2, tar, zip, dir; turret for the archives of turrets", many: true },
+    { flag: "--format <format>", summary: "tar.gz, tar.bz2, tar, zip, dir; wheelhouse for pip; turret for the archives of turrets", many: true },
     { flag: "--rev <revision>", summary: "a tag, branch or commit; HEAD where absent" },
     { flag: "--on-disk", summary: "build the files as they lie on disk, committed or not" },
     { flag: "--output <dir>", summary: "where the files go; dist where absent" },
