@@ -29,12 +29,13 @@ const FILES = {
 describe("a wheelhouse", () => {
   let home: Home;
   let work: string;
+  let built: ReturnType<typeof sh>;
   beforeAll(() => {
     home = makeHome();
     work = join(home.directory, "my shop");
     for (const [path, text] of Object.entries(FILES)) write(path, text);
     for (const { fileName, bytes } of WHEELS) write(`wheels/${fileName}`, bytes);
-    expect(sh("git init -q -b main && git add . && git commit -qm shop && caisson build --format wheelhouse")).toMatchObject({ status: 0, stdout: "dist/Web_App-1.0-wheelhouse\n" });
+    built = sh("git init -q -b main && git add . && git commit -qm shop && caisson build --format wheelhouse");
   }, 120_000);
   afterAll(() => home.remove());
 
@@ -49,9 +50,10 @@ describe("a wheelhouse", () => {
   }
 
   it("row W2: has the package's own wheel and every transitive dependency, of the index's ones the original bytes, and their sums", () => {
+    expect(built).toMatchObject({ status: 0, stdout: "dist/Web_App-1.0-wheelhouse\n" });
     const house = join(work, "dist/Web_App-1.0-wheelhouse");
     expect(readdirSync(house).toSorted()).toEqual(["odd_chart-2.0-py3-none-any.whl", "odd_colour-1.5-py3-none-any.whl", "odd_paint-2.9-py3-none-any.whl", "requirements.txt", "web_app-1.0-py3-none-any.whl"]);
-    for (const { fileName, bytes } of WHEELS.filter(({ fileName }) => fileName !== "odd_paint-3.1-py3-none-any.whl")) expect(readFileSync(join(house, fileName)).equals(bytes)).toBe(true);
+    for (const { fileName, bytes } of WHEELS.filter(({ name, fileName: file }) => name !== "odd-paint" || file.includes("2.9"))) expect(readFileSync(join(house, fileName)).equals(bytes)).toBe(true);
     const own = createHash("sha256").update(readFileSync(join(house, "web_app-1.0-py3-none-any.whl"))).digest("hex");
     expect(readFileSync(join(house, "requirements.txt"), "utf8").split("\n").slice(-3)).toEqual(["web-app==1.0 \\", `    --hash=sha256:${own}`, ""]);
     expect(sh("cd dist && sha256sum -c Web_App-1.0-wheelhouse.sha256").stdout.split("\n").filter((line) => line.endsWith(": OK"))).toHaveLength(5);
@@ -68,9 +70,9 @@ describe("a wheelhouse", () => {
 
   it("row W2: so does uv", async ({ skip }) => {
     const uv = await realUv();
-    if (uv === undefined) return skip("needs uv");
+    skip(uv === undefined, "needs uv");
     for (const [at, words] of ["web-app", "--require-hashes -r 'dist/Web_App-1.0-wheelhouse/requirements.txt'"].entries()) {
-      expect(sh(`python3 -m venv --without-pip uv${at} && '${uv.path}' pip install -q --offline --no-cache --python uv${at}/bin/python --no-index --find-links dist/Web_App-1.0-wheelhouse ${words} && uv${at}/bin/web`, NOWHERE)).toEqual({ status: 0, stdout: "web 2.9\n", stderr: "" });
+      expect(sh(`python3 -m venv --without-pip uv${at} && '${uv?.path ?? ""}' pip install -q --offline --no-cache --python uv${at}/bin/python --no-index --find-links dist/Web_App-1.0-wheelhouse ${words} && uv${at}/bin/web`, NOWHERE)).toEqual({ status: 0, stdout: "web 2.9\n", stderr: "" });
     }
   });
 
