@@ -23,6 +23,7 @@ from .intact import write_note
 from .interpreters import describe_interpreter, find_interpreter
 from .likeness import TREE_SUFFIXES, Like, bytecode_record, record_of
 from .observing import step_observe, step_prune, step_verify
+from .platforms import step_platform
 from .running import step_logs, step_running
 from .services import step_restart
 from .steps import step_activate, step_confirm, step_stage, step_undo
@@ -47,11 +48,11 @@ from .workers import Worker, answer_of, fault
 STEPS = {
     "environment": step_environment, "hook": step_hook,
     "stage": step_stage, "units": step_units, "activate": step_activate, "restart": step_restart, "check": step_check, "confirm": step_confirm,
-    "undo": step_undo, "prune": step_prune, "verify": step_verify, "observe": step_observe, "examine": step_examine,
+    "undo": step_undo, "prune": step_prune, "verify": step_verify, "observe": step_observe, "examine": step_examine, "platform": step_platform,
     "running": step_running, "logs": step_logs,
 }
 PAUSE = 0.03  # seconds without a word after which nothing more is on its way
-READING = ("observe", "check", "verify", "running", "logs", "examine")  # these change nothing and need no lock
+READING = ("observe", "check", "verify", "running", "logs", "examine", "platform")  # these change nothing and need no lock
 
 class Session:
     """One controller's conversation about one root: reads requests, has workers do them in order, answers, watches for silence."""

@@ -37,7 +37,7 @@ async function readParts(ctx: Context, place: Place, config: Config, mistakes: M
   const { directory, file } = place;
   const wrong = new Set(mistakes.filter(({ unknownKey }) => unknownKey !== true).map(({ at }) => `${at[0] ?? ""} ${at[1] ?? ""}`));
   const sound = <Part>(part: string, table: Readonly<Record<string, Part>> = {}): readonly (readonly [string, Part])[] => Object.entries(table).filter(([name]) => !wrong.has(`${part} ${name}`));
-  const platforms = wrong.has("workspace platforms") ? new Map<string, Platform>() : readPlatforms(config.workspace?.platforms ?? [], sound("platforms", config.platforms), (mistake) => mistakes.push(mistake));
+  const platforms = wrong.has("workspace platforms") ? new Map<string, Platform>() : await readPlatforms(ctx, directory, config.workspace?.platforms ?? [], sound("platforms", config.platforms), (mistake) => mistakes.push(mistake));
   const drafts = config.packages === undefined ? await discoverPackages(ctx, directory) : await readPackages(ctx, directory, sound("packages", config.packages), mistakes);
   if (drafts.length === 0 && mistakes.length === 0) mistakes.push({ at: [], message: "the workspace has no packages", hint: "add [packages.NAME] with a path" });
   const packages = connect(asked === undefined ? drafts : addAsked(drafts, asked));

@@ -10,6 +10,7 @@ export interface Config {
 }
 
 export interface PlatformConfig {
+  readonly file?: string;
   readonly python?: string;
   readonly interpreter?: string;
 }
@@ -176,6 +177,7 @@ const configShape = object({
     platforms: documented(optional(list(text("a platform's label"), "a list of platforms")), "What is built for, the first by default.", "this machine's own"),
   })),
   platforms: optional(record(object({
+    file: documented(optional(filled("a file")), "A complete-platform document (JSON) that describes it, relative to the workspace: what `caisson platform probe` prints, or pex. For machines that have no name here; the platform has the label of this table."),
     python: documented(optional(text("a minor version of CPython, \"3.11\"", (word) => /^3\.([6-9]|[1-9]\d)$/.test(word))), "CPython's minor version there, where it is not the system's own."),
     interpreter: documented(optional(text("`host`, or `tree:` and the name of an interpreter in the store", (word) => word === "host" || /^tree:[a-z0-9][a-z0-9.-]{0,63}$/.test(word))), "Where `bin/python` comes from: the host's own, or one that releases bring along (`caisson interpreter add`).", "\"host\"; a tree, where the system's own is too old and one is in the store"),
   }))),

@@ -22,7 +22,6 @@ export { readElf, type Elf } from "./elf/elf.ts";
 export { compareDotted, gatherElfFacts, type ElfFile } from "./elf/facts.ts";
 export { checkElf } from "./elf/check-elf.ts";
 export { checkRequirements } from "./environment/requirements.ts";
-export { completePlatform, parseCompletePlatform, type CompletePlatform } from "./platform/complete-platform.ts";
 
 // Loaded with the first wheel that is read: most commands read none.
 export const readWheel: typeof Wheel.readWheel = async (...words) => (await import("./wheel/wheel.ts")).readWheel(...words);

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { fail, type Bytes, type HostAddress, type HostState, type Json, type Service, type Step } from "../model/index.ts";
 import type { Context } from "../system/index.ts";
 import type { Channel, Transport } from "./channel.ts";
-import type { ExamineRequest, HostExamination } from "./examination.ts";
+import type { ExamineRequest, HostExamination, PlatformExamination } from "./examination.ts";
 import { Conversation, type Answer } from "./conversation.ts";
 import { encodeFrame, type Header } from "./frames.ts";
 import type { Log, LogRequest, Running } from "./running.ts";
@@ -37,6 +37,8 @@ export interface Agent extends AsyncDisposable {
   logs(service: Service, request: LogRequest): Promise<Log>;
   /** Everything that can be asked of a host without a release. @throws CaissonError `unknown-state` */
   examine(request: ExamineRequest): Promise<HostExamination>;
+  /** What wheels are chosen by there, with its `python3` or the `pythonX.Y` of a minor. @throws CaissonError `interpreter-unfit` · `unknown-state` */
+  platform(minor?: string): Promise<PlatformExamination>;
   /** Close it, and let the host's journal say why. */
   leave(why: string): Promise<void>;
 }
@@ -137,6 +139,10 @@ class RemoteAgent implements Agent {
 
   async examine(request: ExamineRequest): Promise<HostExamination> {
     return this.#factsOf(await this.#conversation.ask({ step: "examine", ...request })) as unknown as HostExamination;
+  }
+
+  async platform(minor?: string): Promise<PlatformExamination> {
+    return this.#factsOf(await this.#conversation.ask({ step: "platform", ...(minor === undefined ? {} : { python: minor }) })) as unknown as PlatformExamination;
   }
 
   async leave(why: string): Promise<void> {

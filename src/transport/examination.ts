@@ -1,3 +1,5 @@
+import type { HostFacts } from "../model/index.ts";
+
 /** What is asked of a host besides what it is: argument lists that sudo should allow, and who is to run processes. */
 export interface ExamineRequest {
   readonly commands: readonly (readonly string[])[];
@@ -36,4 +38,18 @@ export interface HostExamination {
   readonly sudo: readonly { readonly allowed: boolean; readonly detail?: string }[];
   /** Whether who is to run processes is there; null where nobody in particular is. */
   readonly wantedUser: boolean | null;
+}
+
+/** What decides which wheels a host takes, as one interpreter there says it of itself. PROTOCOL.md has the words. */
+export interface PlatformExamination extends Pick<HostFacts, "os" | "arch" | "libc"> {
+  /** The interpreter proper. */
+  readonly path: string;
+  /** `cpython-311-x86_64-linux-gnu` */
+  readonly soabi: string | null;
+  /** It is a 64-bit program. */
+  readonly wide: boolean;
+  /** Minors of glibc whose wheels it will not have. */
+  readonly refused: readonly number[];
+  /** The 11 of PEP 508. */
+  readonly markers: Readonly<Record<string, string>>;
 }

@@ -3,6 +3,6 @@ export { openAgent, type Agent, type Verification } from "./agent.ts";
 export type { Log, LogLine, LogRequest, Running, RunningProcess } from "./running.ts";
 export type { Answer } from "./conversation.ts";
 export type { Channel, Transport } from "./channel.ts";
-export type { ExamineRequest, HostExamination } from "./examination.ts";
+export type { ExamineRequest, HostExamination, PlatformExamination } from "./examination.ts";
 export type { BringInterpreter } from "./ssh.ts";
 export { describeWay, openWays, type Ways } from "./ways.ts";

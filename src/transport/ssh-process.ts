@@ -91,8 +91,8 @@ export function pauseBefore(attempt: number, failure: Failure): number | undefin
   return pause === undefined ? undefined : pause * (0.5 + Math.random());
 }
 
-/** The end of a log, without ssh's own bookkeeping. */
+/** The end of a log, without ssh's own bookkeeping, and what it says when we end it. */
 export function lastWords(said: string): string {
-  const kept = said.replaceAll("\r", "").split("\n").filter((line) => !/^(?:Authenticated to |Transferred: |Bytes per second: |@@@@|$)/.test(line));
+  const kept = said.replaceAll("\r", "").split("\n").filter((line) => !/^(?:Authenticated to |Transferred: |Bytes per second: |Killed by signal 15\.|@@@@|$)/.test(line));
   return kept.slice(-12).join("\n").trim();
 }

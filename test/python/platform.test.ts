@@ -46,6 +46,22 @@ test("wheels T1: centos-7 takes manylinux wheels up to glibc 2.17 and no newer",
   expect([...platforms].filter((tag) => /manylinux_2_(1[89]|[2-9]\d)_/.test(tag))).toEqual([]);
 });
 
+test.skipIf(!hasPackaging)("wheels T4: what a `_manylinux` module refuses is left out, as PyPA packaging leaves it out (needs PyPA packaging)", () => {
+  const questions = [{ refused: [17, 36] }, { refused: [5, 12, 17] }, { refused: [] }];
+  const answers = askPackaging(
+    `import sys, types
+from packaging import _manylinux as own
+own._have_compatible_abi = lambda *a: True
+own._get_glibc_version = lambda: (2, 36)
+for q in questions:
+  module = sys.modules['_manylinux'] = types.ModuleType('_manylinux')
+  module.manylinux_compatible = lambda major, minor, arch: False if minor in q['refused'] else None
+  answers.append(list(own.platform_tags(['x86_64'])) + ['linux_x86_64'])`,
+    questions,
+  );
+  expect(questions.map(({ refused }) => platformTags("x86_64", { family: "glibc", version: "2.36" }, refused))).toEqual(answers);
+});
+
 test("wheels T5: a vendor's tail of a glibc version is ignored", () => {
   const facts = { os: { id: "linaro", release: "14.11" }, arch: "x86_64", libc: { family: "glibc", version: "2.20-2014.11" }, python: "3.4.2" } as const;
   const platform = platformFromFacts(facts, "ran");
@@ -54,7 +70,7 @@ test("wheels T5: a vendor's tail of a glibc version is ignored", () => {
 });
 
 test("a label names a preset, another architecture of it, or another Python on it", () => {
-  expect(platformPreset("debian-12")).toMatchObject({ label: "debian-12", os: { id: "debian", release: "12" }, arch: "x86_64", libc: { family: "glibc", version: "2.36" }, python: { version: "3.11", full: "3.11.2" }, evidence: "declared" });
+  expect(platformPreset("debian-12")).toMatchObject({ label: "debian-12", os: { id: "debian", release: "12" }, arch: "x86_64", libc: { family: "glibc", version: "2.36" }, python: { version: "3.11", full: "3.11.2" } });
   expect(platformPreset("debian-12-py312")).toMatchObject({ label: "debian-12-py312", python: { implementation: "cpython", version: "3.12" }, markers: { python_full_version: "3.12.0" } });
   expect(platformPreset("debian-12-arm64-py312")).toMatchObject({ label: "debian-12-arm64-py312", arch: "aarch64", markers: { platform_machine: "aarch64" } });
   expect(platformPreset("ubuntu-2204")).toMatchObject({ label: "ubuntu-2204", os: { release: "22.04" } });
@@ -98,6 +114,10 @@ test("a machine nobody knows has a legal label too", () => {
   expect(labelOf("", "")).toBe("linux-rolling-py313");
 });
 
+test("says how each is known: a bundle ran there, its symbols can be proven, or its lists say so", () => {
+  expect(["debian-12", "debian-12-py312", "debian-12-arm64", "centos-7", "centos-7-arm64", "alpine-320"].map((label) => platformPreset(label)?.evidence)).toEqual(["ran", "proven", "proven", "proven", "proven", "declared"]);
+});
+
 test("old systems get their Python shipped, new ones have their own", () => {
   const shipped = platformPresets().filter(needsInterpreterTree);
   expect(shipped.map(({ label }) => label)).toEqual(["debian-8", "debian-8-arm64", "debian-9", "debian-9-arm64", "centos-7", "centos-7-arm64"]);
@@ -125,6 +145,11 @@ test("a complete-platform document is read as it was written, and a broken one i
   const platform = platformPreset("alpine-320-arm64");
   if (platform === undefined) throw new Error("no preset alpine-320-arm64");
   expect(parseCompletePlatform("p.json", JSON.stringify(completePlatform(platform)), platform.os)).toEqual({ ...platform, evidence: "ran" });
+  // pex says nothing of the system.
+  const { os, ...pex } = completePlatform(platform);
+  expect(os).toEqual(platform.os);
+  expect(parseCompletePlatform("p.json", JSON.stringify({ ...pex, path: "/usr/bin/python3" }))).toMatchObject({ label: "linux-rolling-arm64-py312", tags: platform.tags });
+  expect(() => parseCompletePlatform("p.json", JSON.stringify({ ...pex, compatible_tags: platform.tags.map((tag) => tag.replaceAll("312", "311")) }))).toThrow("`compatible_tags` has none for the CPython 3.12 of `marker_environment`");
   expect(() => parseCompletePlatform("p.json", "{", platform.os)).toThrow("`p.json` is not JSON");
   expect(() => parseCompletePlatform("p.json", "[]", platform.os)).toThrow("`p.json` has no `marker_environment` of texts or no `compatible_tags`");
   const windows = { marker_environment: { platform_machine: "AMD64", python_full_version: "2.7.18", implementation_name: "cpython" }, compatible_tags: ["cp27-cp27m-win_amd64"] };

@@ -1,15 +1,16 @@
 import { statSync } from "node:fs";
 import { relative, resolve } from "node:path";
-import type { BuildResult, BuiltArtifact, Platform, StackRef, Store, Workspace } from "../../index.ts";
+import type { BuildResult, BuiltArtifact, StackRef, Store, Workspace } from "../../index.ts";
 import { askedFor, choiceOptions } from "../choice-words.ts";
 import { jsonOption, type Cli, type Command, type Input } from "../command.ts";
+import { choosePlatforms, platformOption } from "../platforms.ts";
 
 export const build: Command = {
   name: "build",
   summary: "build packages at a revision into artifacts",
   arguments: [{ name: "PACKAGE", summary: "packages of this workspace; all where none is named", many: true }],
   options: [
-    { flag: "--platform <label>", summary: "where it will run, debian-12; SYSBASE in the environment says it too", many: true },
+    platformOption,
     { flag: "--format <format>", summary: "tar.gz, tar.bz2, tar, zip, dir; wheelhouse for pip; turret for the archives of turrets", many: true },
     { flag: "--rev <revision>", summary: "a tag, branch or commit; HEAD where absent" },
     { flag: "--on-disk", summary: "build the files as they lie on disk, committed or not" },
@@ -61,16 +62,6 @@ function withFindLinks({ library, context }: Cli, workspace: Workspace, input: I
     return library.fail({ code: "usage", message: `there is no directory \`${word}\``, hint: "--find-links names a directory of wheels and sdists" });
   });
   return { ...workspace, index: { ...workspace.index, findLinks: [...workspace.index.findLinks, ...directories] } };
-}
-
-/** Labels of the workspace, or of any system we know; none given leaves the choice to the workspace. */
-function choosePlatforms({ library, context }: Cli, workspace: Workspace, input: Input): readonly Platform[] {
-  const words = input.values("platform").length > 0 ? input.values("platform") : (context.env["SYSBASE"] ?? "").split(",").filter((word) => word !== "");
-  return words.map((word) => {
-    const own = workspace.platforms.map(({ label }) => label);
-    const hint = own.length > 0 ? `this workspace has ${own.join(", ")}` : `known: ${library.platformPresets().filter(({ arch }) => arch === "x86_64").map(({ label }) => label).join(", ")}; each also with -arm64 or -py312`;
-    return workspace.platforms.find(({ label }) => label === word) ?? library.platformPreset(word) ?? library.fail({ code: "platform-unknown", message: `unknown platform \`${word}\``, hint });
-  });
 }
 
 /** Before long work: say what would fail after it. */

@@ -28,6 +28,8 @@ const loaders: readonly (readonly [name: string, load: () => Promise<Command>])[
   ["units", async () => (await import("./units.ts")).units],
   ["interpreter add", async () => (await import("./interpreter-add.ts")).interpreterAdd],
   ["interpreter list", async () => (await import("./interpreter-list.ts")).interpreterList],
+  ["platform list", async () => (await import("./platform-list.ts")).platformList],
+  ["platform probe", async () => (await import("./platform-probe.ts")).platformProbe],
   ["doctor", async () => (await import("./doctor.ts")).doctor],
   ["store verify", async () => (await import("./store-verify.ts")).storeVerify],
   ["store gc", async () => (await import("./store-gc.ts")).storeGc],
@@ -46,5 +48,6 @@ export const groups: Readonly<Record<string, string>> = {
   stack: "versioned sets of artifacts that travel together",
   turret: "load-test workers of an OCT project",
   interpreter: "Pythons that releases bring along",
+  platform: "where releases run",
   store: "where bytes and names are kept",
 };

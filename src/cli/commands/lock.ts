@@ -1,14 +1,15 @@
 import { relative } from "node:path";
-import type { Platform, WrittenLock } from "../../index.ts";
+import type { WrittenLock } from "../../index.ts";
 import { askedFor, choiceOptions } from "../choice-words.ts";
 import { jsonOption, type Cli, type Command } from "../command.ts";
+import { choosePlatforms, platformOption } from "../platforms.ts";
 
 export const lock: Command = {
   name: "lock",
   summary: "write down which distributions each package gets on each platform",
   arguments: [{ name: "PACKAGE", summary: "packages of this workspace; all where none is named", many: true }],
   options: [
-    { flag: "--platform <label>", summary: "platforms to lock for; those of the workspace where absent", many: true },
+    { ...platformOption, summary: "platforms to lock for; those of the workspace where absent; SYSBASE in the environment says it too" },
     { flag: "--upgrade", summary: "take the newest versions, also of what is locked already" },
     ...choiceOptions,
     { flag: "--offline", summary: "use the store and local files only" },
@@ -21,7 +22,7 @@ export const lock: Command = {
   run: async (cli, input) => {
     const { library, context } = cli;
     const workspace = await library.readWorkspace(context, context.cwd, askedFor(cli, input));
-    const platforms = input.values("platform").map((label) => findPlatform(cli, workspace.platforms, label));
+    const platforms = choosePlatforms(cli, workspace, input);
     const locks = await library.lockWorkspace(context, await cli.openStore(), workspace, {
       ...(input.arguments.length === 0 ? {} : { packages: input.arguments.map(library.parsePackageName) }),
       ...(platforms.length === 0 ? {} : { platforms }),
@@ -33,11 +34,6 @@ export const lock: Command = {
     return 0;
   },
 };
-
-function findPlatform({ library }: Cli, own: readonly Platform[], label: string): Platform {
-  const hint = own.length === 0 ? `known: ${library.platformPresets().filter(({ arch }) => arch === "x86_64").map((platform) => platform.label).join(", ")}; each also with -arm64 or -py312` : `this workspace has ${own.map((platform) => platform.label).join(", ")}`;
-  return own.find((platform) => platform.label === label) ?? library.platformPreset(label) ?? library.fail({ code: "platform-unknown", message: `unknown platform \`${label}\``, hint });
-}
 
 function line({ context }: Cli, { path, distributions, state }: WrittenLock): string {
   return `${relative(context.cwd, path)}  ${distributions} ${distributions === 1 ? "distribution" : "distributions"}${state === "unchanged" ? "  unchanged" : ""}`;

@@ -1,5 +1,6 @@
 import type { ChangedInput } from "../../index.ts";
 import { jsonOption, type Command } from "../command.ts";
+import { findPlatform } from "../platforms.ts";
 
 export const why: Command = {
   name: "why",
@@ -21,7 +22,7 @@ export const why: Command = {
     const workspace = await library.readWorkspace(context, context.cwd);
     const [, name = "", version] = /^([^@]*)(?:@(.+))?$/.exec(input.arguments[0] ?? "") ?? [];
     const label = input.value("platform");
-    const platform = label === undefined ? undefined : (workspace.platforms.find((known) => known.label === label) ?? library.platformPreset(label) ?? library.fail({ code: "platform-unknown", message: `unknown platform \`${label}\``, hint: "caisson config show" }));
+    const platform = label === undefined ? undefined : findPlatform(cli, workspace, label);
     const rev = input.value("rev");
     const { artifact, changes } = await library.explainBuild(context, await cli.openStore(), workspace, {
       package: library.parsePackageName(name),

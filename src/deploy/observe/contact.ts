@@ -28,7 +28,7 @@ const STARTING = 32;
 export async function contactHosts(ctx: Context, hosts: readonly HostAddress[], journal?: number, bring?: BringInterpreter): Promise<Contact> {
   // Also when we are asked to stop, a host must be told, and asked what is true there.
   const calm = { ...ctx, signal: new AbortController().signal };
-  const by = `${ctx.env["USER"] ?? ctx.env["LOGNAME"] ?? userInfo().username}@${hostname()}`;
+  const by = whoAsks(ctx);
   const ways = await openWays(calm, hosts, bring);
   const held = new Map<HostAddress, Agent>();
   const release = async (): Promise<void> => {
@@ -74,6 +74,11 @@ export async function contactHosts(ctx: Context, hosts: readonly HostAddress[], 
     },
     [Symbol.asyncDispose]: release,
   };
+}
+
+/** `user@machine`, for a host's journal. */
+export function whoAsks({ env }: Context): string {
+  return `${env["USER"] ?? env["LOGNAME"] ?? userInfo().username}@${hostname()}`;
 }
 
 /** How far a host's clock, read somewhere between two moments of ours, is ahead of ours (or behind, below 0) at least; in seconds, which is as exact as anybody needs it. */

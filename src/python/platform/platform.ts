@@ -1,22 +1,28 @@
 import type { Platform } from "../../model/index.ts";
 import { compatibleTags, parseLibcVersion } from "./tags.ts";
-import { PRESETS } from "./presets.ts";
+import { evidenceOf, PRESETS } from "./presets.ts";
 
 /**
  * The platform that a label names, `debian-12`, `debian-12-py312`, `debian-12-arm64`; undefined where it names none we know.
- * Its evidence is `declared`: nobody has looked.
+ * That a bundle ran there is said of the Python that it has by default.
  */
 export function platformPreset(label: string): Platform | undefined {
   const [, base = "", arm, minor] = /^(.+?)(-arm64)?(?:-py3([0-9]{1,2}))?$/.exec(label) ?? [];
   const preset = PRESETS.find(({ os, release }) => labelOf(os, release) === base);
   if (preset === undefined) return undefined;
-  const python = minor === undefined || preset.python.startsWith(`3.${minor}.`) ? preset.python : `3.${minor}`;
-  return platformFromFacts({ os: { id: preset.os, release: preset.release }, arch: arm === undefined ? "x86_64" : "aarch64", libc: preset.libc, python }, "declared");
+  const machine = { os: { id: preset.os, release: preset.release }, arch: arm === undefined ? "x86_64" : "aarch64", libc: preset.libc } as const;
+  if (minor === undefined || preset.python.startsWith(`3.${minor}.`)) return platformFromFacts({ ...machine, python: preset.python }, evidenceOf(preset, machine.arch));
+  return platformFromFacts({ ...machine, python: `3.${minor}` }, evidenceOf({ ...preset, ran: [] }, machine.arch));
 }
 
 /** Every platform we know by name, with the Python it has by default. */
 export function platformPresets(): readonly Platform[] {
   return PRESETS.flatMap((preset) => ["", "-arm64"].map((arch) => platformPreset(`${labelOf(preset.os, preset.release)}${arch}`))).filter((known) => known !== undefined);
+}
+
+/** What a preset's libc and Python were taken from, in words; undefined for a platform that is none. */
+export function platformSource({ os }: Platform): string | undefined {
+  return PRESETS.find((preset) => os.id === preset.os && os.release === preset.release)?.source;
 }
 
 /** Whether a platform's own Python is no use, so that one is shipped as a tree unless somebody says otherwise. */
@@ -32,6 +38,8 @@ export interface PlatformFacts {
   readonly libc: Platform["libc"];
   /** `3.11.7`, or `3.11` where nobody knows better. */
   readonly python: string;
+  /** Minors of glibc whose wheels the machine will not have, as its `_manylinux` module says (PEP 600). */
+  readonly refused?: readonly number[];
 }
 
 /** The platform of a real machine: under a preset's label where it is one, and a legal label for any other. */
@@ -48,7 +56,7 @@ export function platformFromFacts(facts: PlatformFacts, evidence: Platform["evid
     libc,
     python: { implementation: "cpython", version, ...(full === undefined ? {} : { full }) },
     markers: markers(facts.arch, version, full),
-    tags: compatibleTags(version, facts.arch, libc),
+    tags: compatibleTags(version, facts.arch, libc, facts.refused),
     evidence,
   };
 }

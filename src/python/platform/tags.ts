@@ -5,9 +5,9 @@ import type { Platform } from "../../model/index.ts";
  * `version` of the libc may carry a vendor's tail, `2.20-2014.11`.
  * Source: packaging.python.org/specifications/platform-compatibility-tags; the order is that of PyPA `packaging`
  */
-export function compatibleTags(python: string, arch: Platform["arch"], libc: Platform["libc"]): readonly string[] {
+export function compatibleTags(python: string, arch: Platform["arch"], libc: Platform["libc"], refused: readonly number[] = []): readonly string[] {
   const [major = 3, minor = 0] = python.split(".").map(Number);
-  const platforms = platformTags(arch, libc);
+  const platforms = platformTags(arch, libc, refused);
   const tag = (interpreter: string, abi: string): readonly string[] => platforms.map((platform) => `${interpreter}-${abi}-${platform}`);
   const own = `cp${major}${minor}`;
   // Until 3.7 the ABI's name said that Python's own allocator is in use.
@@ -25,13 +25,13 @@ export function compatibleTags(python: string, arch: Platform["arch"], libc: Pla
   ];
 }
 
-/** Platform tags, newest libc first. */
-export function platformTags(arch: Platform["arch"], libc: Platform["libc"]): readonly string[] {
+/** Platform tags, newest libc first; without those of the minors of glibc in `refused`. */
+export function platformTags(arch: Platform["arch"], libc: Platform["libc"], refused: readonly number[] = []): readonly string[] {
   const [major = 0, minor = 0] = parseLibcVersion(libc.version) ?? [];
   const oldest = libc.family === "musl" ? 0 : (OLDEST_GLIBC_MINOR[arch] ?? 17);
   const minors = Array.from({ length: Math.max(0, minor - oldest + 1) }, (_, at) => minor - at);
   if (libc.family === "musl") return [...minors.map((below) => `musllinux_${major}_${below}_${arch}`), `linux_${arch}`];
-  return [...minors.flatMap((below) => [`manylinux_${major}_${below}_${arch}`, ...(LEGACY[below] === undefined ? [] : [`${LEGACY[below]}_${arch}`])]), `linux_${arch}`];
+  return [...minors.filter((below) => !refused.includes(below)).flatMap((below) => [`manylinux_${major}_${below}_${arch}`, ...(LEGACY[below] === undefined ? [] : [`${LEGACY[below]}_${arch}`])]), `linux_${arch}`];
 }
 
 /** Major and minor of a libc's version, whatever stands behind them; undefined where there are none. */
