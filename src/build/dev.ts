@@ -43,7 +43,8 @@ export interface DevEnvironment {
  */
 export async function makeDevEnvironment(ctx: Context, store: Store, workspace: Workspace, request: DevRequest): Promise<DevEnvironment> {
   const { offline } = request;
-  const wanted = choosePackages(workspace, request.packages).filter(({ kind }) => kind === "python");
+  // A script has its versions to itself, so that it may not agree with the rest, unless somebody wants it there.
+  const wanted = choosePackages(workspace, request.packages).filter(({ kind, script }) => kind === "python" && (script === undefined || request.packages !== undefined));
   const packages = workspace.packages.filter((pkg) => pkg.kind === "python" && wanted.some((each) => each === pkg || siblingsOf(each, workspace.packages).includes(pkg)));
   const directory = resolve(ctx.cwd, request.output ?? join(workspace.directory, ".venv"));
   await checkPlace(ctx, directory);

@@ -57,7 +57,7 @@ export async function openSession(ctx: Context, store: Store, workspace: Workspa
   const { rev, onDisk, offline } = options;
   const request: RevisionRequest = onDisk === true ? { onDisk } : { offline, ...(rev === undefined ? {} : { rev }) };
   const sources = options.sources ?? await readRevisions(ctx, workspace.directory, packages.map(({ source }) => source), request);
-  const byName = new Map(packages.map(({ name }, at) => [name, sources[at] as Source]));
+  const byName = new Map(await Promise.all(packages.map(async (pkg, at) => [pkg.name, await ownSource(workspace, pkg, sources[at] as Source)] as const)));
   const wheels = once<InstalledDistribution>();
   const enqueueRead = createQueue(READERS);
   const read = (fileName: string, wheel: Descriptor): Promise<InstalledDistribution> => wheels(`${wheel.digest} ${fileName}`, () => enqueueRead(() => readDistribution(store, fileName, wheel)));
@@ -98,6 +98,10 @@ export async function openSession(ctx: Context, store: Store, workspace: Workspa
       for (const source of sources) await source[Symbol.asyncDispose]();
     },
   };
+}
+
+async function ownSource({ directory }: Workspace, pkg: Package, source: Source): Promise<Source> {
+  return pkg.script === undefined ? source : await (await import("./source/script.ts")).scriptSource(directory, pkg, source);
 }
 
 /** The agent and install.sh go into every bundle; the version stands for the code that writes it. */

@@ -1,9 +1,10 @@
 import { realpath, stat } from "node:fs/promises";
-import { join, relative, resolve, sep } from "node:path";
+import { join, posix, relative, resolve, sep } from "node:path";
 import { normalizeName, parsePackageName, printKeyPath, type Health, type Hook, type Mismatch, type Package, type Process } from "../model/index.ts";
 import type { Context } from "../system/index.ts";
-import { readProject, readRequirements, type Project } from "./project.ts";
+import { readProject, readRequirements, readScript, type Project } from "./project.ts";
 import { parseDuration, type HookConfig, type PackageConfig, type ProcessConfig } from "./schema.ts";
+import { readText } from "./toml-file.ts";
 import { readNamedTurrets, turretProcess } from "./turrets.ts";
 import { splitWords } from "./words.ts";
 
@@ -17,6 +18,7 @@ type Report = (mismatch: Mismatch) => void;
 /** The package that a table of caisson.toml describes, with what its own directory says; mistakes go to `report`, by their place in the table. */
 export async function readPackage(ctx: Context, workspace: string, key: string, config: PackageConfig, report: Report): Promise<Draft> {
   const kind = config.kind ?? "python";
+  const path = pathOf(config);
   const project = await readSource(ctx, workspace, key, config, report);
   checkKind(config, kind, report);
   if (project?.name !== undefined && normalizeName(project.name) !== normalizeName(key)) report({ at: [], message: `\`${key}\` is called \`${project.name}\` in its ${project.file}`, hint: `write [${printKeyPath(["packages", project.name])}]` });
@@ -33,7 +35,8 @@ export async function readPackage(ctx: Context, workspace: string, key: string, 
       name: parsePackageName(key),
       written: project?.name ?? key,
       kind,
-      source: config.git === undefined ? { path: plainPath(workspace, config.path ?? ".") } : { git: config.git, ref: config.ref ?? "HEAD", ...(config.path === undefined ? {} : { path: config.path }) },
+      source: config.git === undefined ? { path: plainPath(workspace, path ?? ".") } : { git: config.git, ref: config.ref ?? "HEAD", ...(path === undefined ? {} : { path }) },
+      ...(config.script === undefined ? {} : { script: posix.basename(config.script) }),
       needs: [],
       extras: config.extras ?? [],
       ...(config.groups === undefined ? {} : { groups: config.groups }),
@@ -69,7 +72,8 @@ function plainPath(workspace: string, path: string): string {
 
 /** Check where a package's source is, and read the project there. One that comes from another repository is not read before it is built. */
 async function readSource(ctx: Context, workspace: string, key: string, config: PackageConfig, report: Report): Promise<Pick<Project, "file" | "name" | "requires" | "offers"> | undefined> {
-  const path = config.path ?? ".";
+  const path = pathOf(config) ?? ".";
+  if (config.script !== undefined) for (const key of ["path", "extras", "groups"] as const) if (config[key] !== undefined) report({ at: [key], message: `\`${key}\` means nothing for a script` });
   if (config.git !== undefined) {
     if (leaves(join("/", "repository"), path)) report({ at: ["path"], message: `\`${path}\` is outside the repository` });
     return undefined;
@@ -80,12 +84,17 @@ async function readSource(ctx: Context, workspace: string, key: string, config: 
     return undefined;
   }
   const directory = join(workspace, path);
+  if (config.script !== undefined && (await readText(join(workspace, config.script), config.script)) === undefined) {
+    report({ at: ["script"], message: `there is no file \`${config.script}\`` });
+    return undefined;
+  }
   const isDirectory = await stat(directory).then((found) => found.isDirectory(), () => false);
   if (!isDirectory) {
     report({ at: ["path"], message: `there is no directory \`${path}\`` });
     return undefined;
   }
   if (leaves(await realpath(workspace), await realpath(directory))) report({ at: ["path"], message: `\`${path}\` is a link to outside the workspace` });
+  if (config.script !== undefined) return await readScript(ctx, join(workspace, config.script));
   if (config.kind === "files") return undefined;
   if (config.kind === "turret") return await readTurret(ctx, directory, path, config.turret ?? key, config, report);
   const project = (await readProject(ctx, directory)) ?? (await readRequirements(ctx, directory));
@@ -106,6 +115,11 @@ async function readTurret(ctx: Context, directory: string, path: string, name: s
   return turret === undefined ? undefined : { file: "config.json", requires: () => turret.requires };
 }
 
+/** The directory that a package lies in; undefined where nothing is said. */
+function pathOf({ path, script }: PackageConfig): string | undefined {
+  return script === undefined ? path : posix.dirname(script);
+}
+
 function leaves(root: string, path: string): boolean {
   const inside = relative(root, resolve(root, path));
   return inside === ".." || inside.startsWith(`..${sep}`);
@@ -117,7 +131,7 @@ function checkKind(config: PackageConfig, kind: Package["kind"], report: Report)
 }
 
 /** Keys of other kinds. */
-const FOREIGN = { python: ["prefix", "turret"], files: ["extras", "groups", "link", "turret"], turret: ["extras", "groups", "prefix"] } as const;
+const FOREIGN = { python: ["prefix", "turret"], files: ["extras", "groups", "link", "script", "turret"], turret: ["extras", "groups", "prefix", "script"] } as const;
 
 function readProcess(name: string, config: ProcessConfig, report: Report): Process {
   const { command, environment = {}, requires = [], listen, schedule } = config;

@@ -1,13 +1,13 @@
-import { join, relative } from "node:path";
+import { basename, join, relative } from "node:path";
 import { CaissonError, normalizeName, type PackageName } from "../model/index.ts";
-import { expandGroups, groupNames } from "../python/project/index.ts";
+import { expandGroups, groupNames, readScriptHeader } from "../python/project/index.ts";
 import type { Context } from "../system/index.ts";
 import { readText, readTomlFile, type TomlFile } from "./toml-file.ts";
 
 /** What a directory says of the Python project in it, as far as that can be read without running anything. */
 export interface Project {
   /** The file that says so, relative to its directory. */
-  readonly file: "pyproject.toml" | "setup.cfg" | "setup.py" | "requirements.txt" | "config.json";
+  readonly file: string;
   /** As its author wrote it. */
   readonly name?: string;
   /** What it and the named extras and dependency groups require, names only. */
@@ -46,6 +46,16 @@ export async function readRequirements(ctx: Context, directory: string): Promise
   const path = join(directory, "requirements.txt");
   const text = await readText(path, relative(ctx.cwd, path));
   return text === undefined ? undefined : { file: "requirements.txt", requires: () => requiredNames(text.split(/\r?\n/)) };
+}
+
+/**
+ * A single-file script as a project.
+ * @throws CaissonError `config-invalid` with the line of what is wrong in its header
+ */
+export async function readScript(ctx: Context, path: string): Promise<Project> {
+  const shown = relative(ctx.cwd, path);
+  const { dependencies } = readScriptHeader(shown, (await readText(path, shown)) ?? "");
+  return { file: basename(path), requires: () => requiredNames(dependencies) };
 }
 
 function readPyproject(toml: TomlFile): Project | undefined {

@@ -75,6 +75,8 @@ export interface Package {
   readonly extras: readonly string[];
   /** Dependency groups that are installed with it; none where absent. */
   readonly groups?: readonly string[];
+  /** Kind python, of a single file: its name, in the directory of `source`. */
+  readonly script?: string;
   /** Kind turret: the name of its entry in the project's config.json. */
   readonly turret?: string;
   /** Directory below the part into which a `files` package puts its files, `etc/shop`; "" for none. */

@@ -16,7 +16,7 @@ export { planFiles, planLinks } from "./environment/links.ts";
 export { bytesSource, type ByteSource } from "./zip/source.ts";
 export type { Zip } from "./zip/zip.ts";
 export { ruleSetVersion } from "./wheel/rules.ts";
-export { launcherText } from "./wheel/launcher.ts";
+export { launcherText, scriptLauncherText } from "./wheel/launcher.ts";
 export { parseWheelFileName } from "./wheel/name.ts";
 export { readElf, type Elf } from "./elf/elf.ts";
 export { compareDotted, gatherElfFacts, type ElfFile } from "./elf/facts.ts";

@@ -194,7 +194,7 @@ it("refuses two packages of one name, and a name that is not the project's own",
 it("refuses what this version does not do, rather than pass over it", async () => {
   const files = { "caisson.toml": "[packages.a]\nextend = 'core'\n", "pyproject.toml": pyproject("a") };
   expect(await problemsOf(files)).toEqual([
-    "caisson.toml:2 unknown key `packages.a.extend`; known here: kind, path, git, ref, prefix, turret, extras, groups, link, processes, start, health, hooks",
+    "caisson.toml:2 unknown key `packages.a.extend`; known here: kind, path, script, git, ref, prefix, turret, extras, groups, link, processes, start, health, hooks",
   ]);
 });
 

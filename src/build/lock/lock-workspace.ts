@@ -7,7 +7,7 @@ import type { Store } from "../../store/index.ts";
 import { writeDurably, type Context } from "../../system/index.ts";
 import { choosePackages, choosePlatforms } from "../build.ts";
 import { gather } from "../gather.ts";
-import { lockByInputs, relockPackage } from "./lock.ts";
+import { lockByInputs, lockFileName, relockPackage } from "./lock.ts";
 import { lockRequest } from "./lock-request.ts";
 import { siblingsOf } from "../order.ts";
 import { openSession, type Session } from "../session.ts";
@@ -63,7 +63,7 @@ function isOurs(pkg: Package, named: boolean): boolean {
 async function makeLock(session: Session, pkg: Package, platform: Platform, upgrade: boolean): Promise<Omit<WrittenLock, "state"> & { readonly text: string }> {
   const { ctx, store, workspace } = session;
   const directory = resolve(workspace.directory, "path" in pkg.source ? pkg.source.path : "");
-  const path = join(directory, `pylock.${platform.label}.toml`);
+  const path = join(directory, lockFileName(pkg, platform));
   const before = await readFile(path, "utf8").catch(() => undefined);
   const request = lockRequest(session, pkg, platform);
   const { lock } = upgrade || before !== undefined ? await relockPackage(ctx, store, request, upgrade ? undefined : before) : await lockByInputs(ctx, store, request);

@@ -1,5 +1,5 @@
 import { dirname, join } from "node:path";
-import { CaissonError, fail, mediaTypes, normalizeName, type Descriptor, type Digest, type Json, type PackageName } from "../../model/index.ts";
+import { CaissonError, fail, mediaTypes, normalizeName, type Descriptor, type Digest, type Json, type Package, type PackageName, type Platform } from "../../model/index.ts";
 import { parseLock, printLock, readUvLock, satisfies, type Lock } from "../../python/index.ts";
 import type { Store } from "../../store/index.ts";
 import { hashJson, sha256, type Context } from "../../system/index.ts";
@@ -26,7 +26,7 @@ export interface LockAnswer {
 }
 
 /**
- * The lock of a package for a platform: pylock.<platform>.toml or pylock.toml beside its pyproject.toml; else the uv.lock there or at the workspace's top; else what was resolved before from the same; else uv resolves, from a requirements.txt with hashes where there is one, and the store keeps the answer.
+ * The lock of a package for a platform: pylock.<platform>.toml or pylock.toml beside its pyproject.toml (of a script, pylock.<package>-<platform>.toml, pylock.<package>.toml or uv's <script>.lock); else the uv.lock there or at the workspace's top; else what was resolved before from the same; else uv resolves, from a requirements.txt with hashes where there is one, and the store keeps the answer.
  * @throws CaissonError `lock-stale` · `requirements-broken` · `index-unreachable` · `lock-missing` offline · `config-invalid`
  */
 export async function lockPackage(ctx: Context, store: Store, request: LockRequest): Promise<LockAnswer> {
@@ -81,19 +81,30 @@ async function readCommitted(request: LockRequest): Promise<Committed | undefine
   const { package: pkg, platform } = request;
   const own = request.source(pkg);
   if (own === undefined) return undefined;
-  const names = [`pylock.${platform.label}.toml`, "pylock.toml", ...uvLockPlaces(pkg)];
+  const names = [lockFileName(pkg, platform), lockFileName(pkg), ...uvLockPlaces(pkg)];
   const texts = await Promise.all(names.map((name) => own.readText(name)));
   for (const [at, name] of names.entries()) {
     const text = texts[at];
     const file = fileOf(pkg, name);
-    const lock = text === undefined ? undefined : name.endsWith("uv.lock") ? readUvLock(file, text, { package: pkg.name, extras: pkg.extras.map(normalizeName), groups: (pkg.groups ?? []).map(normalizeName), platform }) : parseLock(file, text);
+    const lock = text === undefined ? undefined : isUvLock(name) ? readUvLock(file, text, { ...(pkg.script === undefined ? { package: pkg.name } : {}), extras: pkg.extras.map(normalizeName), groups: (pkg.groups ?? []).map(normalizeName), platform }) : parseLock(file, text);
     if (text !== undefined && lock !== undefined) return { file, text, lock, directory: dirname(name) };
   }
   return undefined;
 }
 
-/** uv keeps one lock for all members of its workspace, at the top; a lock that does not know the package is somebody else's. */
-function uvLockPlaces({ source }: LockRequest["package"]): readonly string[] {
+/** The name of a package's lock, for one platform or for all. One directory may hold many scripts. */
+export function lockFileName({ name, script }: Package, platform?: Platform): string {
+  const words = [...(script === undefined ? [] : [name]), ...(platform === undefined ? [] : [platform.label])];
+  return ["pylock", ...(words.length === 0 ? [] : [words.join("-")]), "toml"].join(".");
+}
+
+function isUvLock(file: string): boolean {
+  return file.endsWith(".lock");
+}
+
+/** uv keeps one lock for all members of its workspace, at the top, and one beside each script; a lock that does not know the package is somebody else's. */
+function uvLockPlaces({ source, script }: Package): readonly string[] {
+  if (script !== undefined) return [`${script}.lock`];
   const depth = "git" in source || source.path === "." ? 0 : source.path.split("/").length;
   return Array.from({ length: depth + 1 }, (_, up) => `${"../".repeat(up)}uv.lock`);
 }
@@ -114,7 +125,7 @@ function refuseStale({ package: pkg, platform }: LockRequest, { file, lock }: Co
   const has = versions.has(stale.name) ? `it has \`${stale.name}\` ${versions.get(stale.name) ?? ""}` : `it lacks \`${stale.name}\``;
   // They may have been asked for by word alone, and the lock has to be asked for them likewise.
   const choice = [...pkg.extras.map((extra) => ` --extra ${extra}`), ...(pkg.groups ?? []).map((group) => ` --group ${group}`)].join("");
-  return fail({ code: "lock-stale", file, message: `\`${file}\` is older than the dependencies of \`${pkg.written}\`: ${has}, and \`${stale.by}\` asks for \`${stale.text}\``, hint: file.endsWith("uv.lock") ? "uv lock" : `caisson lock ${pkg.written} --platform ${platform.label}${choice}` });
+  return fail({ code: "lock-stale", file, message: `\`${file}\` is older than the dependencies of \`${pkg.written}\`: ${has}, and \`${stale.by}\` asks for \`${stale.text}\``, hint: isUvLock(file) ? `uv lock${pkg.script === undefined ? "" : ` --script ${fileOf(pkg, pkg.script)}`}` : `caisson lock ${pkg.written} --platform ${platform.label}${choice}` });
 }
 
 function versionsOf(lock: Lock): ReadonlyMap<PackageName, string | undefined> {

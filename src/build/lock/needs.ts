@@ -1,7 +1,7 @@
 import { posix } from "node:path";
 import { parse, TomlError } from "smol-toml";
-import { fail, normalizeName, type Package, type PackageName } from "../../model/index.ts";
-import { expandGroups, isSpecifier, parseRequirement, type Requirement } from "../../python/index.ts";
+import { fail, normalizeName, type Package, type PackageName, type Problem } from "../../model/index.ts";
+import { expandGroups, isSpecifier, parseRequirement, readScriptHeader, type Requirement } from "../../python/index.ts";
 import type { Source } from "../source/source.ts";
 
 /** What a package asks for: written down where it can be read, or known to its back end alone. */
@@ -11,6 +11,8 @@ export interface Needs {
   /** What is written down: all of it, or where it is computed what its dependency groups ask for. */
   readonly requirements: readonly Need[];
   readonly requiresPython?: string;
+  /** Where that stands. */
+  readonly place?: Pick<Problem, "file" | "line" | "key">;
 }
 
 export interface Need {
@@ -24,6 +26,7 @@ export interface Need {
  * @throws CaissonError `config-invalid` for a file that is none, or an extra or group that there is not
  */
 export async function readNeeds(pkg: Package, source: Source, extras: readonly PackageName[], groups: readonly string[] = []): Promise<Needs> {
+  if (pkg.script !== undefined) return readScriptNeeds(pkg, pkg.script, (await source.readText(pkg.script)) ?? "");
   const [pyproject, setupPy, setupCfg, requirements] = await Promise.all(["pyproject.toml", "setup.py", "setup.cfg", "requirements.txt"].map((name) => source.readText(name)));
   const toml = pyproject === undefined ? {} : parsePyproject(pkg, pyproject);
   const { project } = toml;
@@ -36,6 +39,13 @@ export async function readNeeds(pkg: Package, source: Source, extras: readonly P
   const requiresPython = python === undefined || !isSpecifier(python) ? {} : { requiresPython: python };
   if (dynamic.includes("dependencies") || (extras.length > 0 && dynamic.includes("optional-dependencies"))) return { computed: true, requirements: grouped, ...requiresPython };
   return { computed: false, requirements: [...withExtras(pkg, parseAll(pkg, "pyproject.toml", dependencies), optional, extras), ...grouped], ...requiresPython };
+}
+
+function readScriptNeeds(pkg: Package, script: string, text: string): Needs {
+  const file = fileOf(pkg, script);
+  const { dependencies, requiresPython, lineOf } = readScriptHeader(file, text);
+  const requirements = dependencies.flatMap((dependency) => parseAll(pkg, script, [dependency], lineOf(dependency)));
+  return { computed: false, requirements, ...(requiresPython === undefined ? {} : { requiresPython, place: { file, line: lineOf("requires-python") } }) };
 }
 
 /** A file of a package's directory, as somebody in the workspace would type it. */
@@ -63,12 +73,12 @@ function parsePyproject(pkg: Package, text: string): Pyproject {
   }
 }
 
-function parseAll(pkg: Package, file: string, texts: readonly string[]): readonly Need[] {
+function parseAll(pkg: Package, file: string, texts: readonly string[], line?: number): readonly Need[] {
   return texts.map((text) => {
     try {
       return { text: text.trim(), requirement: parseRequirement(text.trim()) };
     } catch (cause) {
-      return fail({ code: "config-invalid", file: fileOf(pkg, file), message: `\`${pkg.written}\` asks for \`${text}\`, which is no requirement`, hint: "write it as NAME, NAME>=1.0 or NAME @ URL" }, cause);
+      return fail({ code: "config-invalid", file: fileOf(pkg, file), ...(line === undefined ? {} : { line }), message: `\`${pkg.written}\` asks for \`${text}\`, which is no requirement`, hint: "write it as NAME, NAME>=1.0 or NAME @ URL" }, cause);
     }
   });
 }

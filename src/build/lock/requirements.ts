@@ -1,6 +1,6 @@
 import { CaissonError, compareBytewise, fail, normalizeName, type Package, type PackageName, type Platform, type Workspace } from "../../model/index.ts";
 import { evaluateMarker, parseRequirement, satisfies } from "../../python/index.ts";
-import { fileOf, readNeeds, type Need } from "./needs.ts";
+import { fileOf, readNeeds, type Need, type Needs } from "./needs.ts";
 import { readProject } from "../project.ts";
 import type { Source } from "../source/source.ts";
 
@@ -53,7 +53,7 @@ export async function gatherNeeds(request: LockRequest, ask: boolean): Promise<F
     visited.set(pkg.name, new Set(all));
     const source = request.source(pkg) ?? fail({ code: "package-unknown", message: `\`${request.package.written}\` asks for \`${pkg.written}\` at this revision, and not on disk`, hint: "check out that revision and build there" });
     const read = await readNeeds(pkg, source, all, pkg === request.package ? pkg.groups : []);
-    checkPython(pkg, read.requiresPython, request.platform);
+    checkPython(pkg, read, request.platform);
     if (read.computed) computed.set(pkg.name, { package: pkg, tree: source.treeKey, extras: all });
     const asked = read.computed && ask ? parseRequires(pkg, await request.requires(pkg)) : [];
     for (const { text, requirement } of [...read.requirements, ...asked]) {
@@ -95,8 +95,8 @@ function parseRequires(pkg: Package, texts: readonly string[]): readonly Need[] 
   });
 }
 
-function checkPython(pkg: Package, requiresPython: string | undefined, platform: Platform): void {
+function checkPython(pkg: Package, { requiresPython, place }: Needs, platform: Platform): void {
   const full = platform.markers["python_full_version"] ?? platform.python.version;
   if (requiresPython === undefined || satisfies(full, requiresPython, { prereleases: true })) return;
-  fail({ code: "wheel-unfit", file: fileOf(pkg, "pyproject.toml"), key: "project.requires-python", message: `\`${pkg.written}\` needs Python ${requiresPython}, and ${platform.label} has ${full}`, hint: "name another platform or Python in caisson.toml, or widen `requires-python`" });
+  fail({ code: "wheel-unfit", ...(place ?? { file: fileOf(pkg, "pyproject.toml"), key: "project.requires-python" }), message: `\`${pkg.written}\` needs Python ${requiresPython}, and ${platform.label} has ${full}`, hint: "name another platform or Python in caisson.toml, or widen `requires-python`" });
 }

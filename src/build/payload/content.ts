@@ -10,6 +10,7 @@ import { lockPackage } from "../lock/lock.ts";
 import { lockRequest } from "../lock/lock-request.ts";
 import { siblingsOf } from "../order.ts";
 import type { Content, InstalledDistribution } from "./payload.ts";
+import { readScript } from "./script.ts";
 import { readProject } from "../project.ts";
 import type { Session } from "../session.ts";
 import { readSourceVersion } from "../source/source-version.ts";
@@ -61,7 +62,7 @@ async function readPython(session: Session, pkg: Package, platform: Platform): P
     gather(siblings.map((sibling) => buildSibling(session, pkg, sibling, platform))),
     readDependencies(session, pkg, siblings, platform),
   ]);
-  const files = own.installed === undefined ? await readFolder(session.store, pkg, await session.source(pkg).checkout()) : undefined;
+  const files = own.installed === undefined ? await (pkg.script === undefined ? readFolder : readScript)(session.store, pkg, await session.source(pkg).checkout()) : undefined;
   const installed = { ...(own.installed === undefined ? {} : { own: own.installed }), ...(files === undefined ? {} : { files }) };
   const version = own.installed?.distribution.version ?? (await readSourceVersion(pkg, session.source(pkg))).version;
   return {

@@ -1,3 +1,4 @@
+import { posix } from "node:path";
 import type { Package, Revision } from "../../model/index.ts";
 import type { Context } from "../../system/index.ts";
 import { runGit } from "./git.ts";
@@ -8,7 +9,7 @@ import { runGit } from "./git.ts";
  */
 export async function lastChange(ctx: Context, directory: string, revision: Revision, packages: readonly Package[]): Promise<Revision> {
   if (revision.dirty) return revision;
-  const paths = packages.flatMap(({ source }) => ("path" in source ? [source.path] : []));
+  const paths = packages.flatMap(({ source, script = "" }) => ("path" in source ? [posix.join(source.path, script)] : []));
   // Sources of other repositories have commits of their own.
   if (paths.length < packages.length) return revision;
   const { status, stdout } = await runGit(ctx, directory, ["--literal-pathspecs", "log", "-1", "--format=%H %ct", revision.id, "--", ...paths]);

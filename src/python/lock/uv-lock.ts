@@ -6,7 +6,8 @@ import { readTable, type TableReader } from "./toml-table.ts";
 
 /** What of a uv.lock is wanted: it holds all platforms, extras and members of a workspace at once. */
 export interface UvLockRequest {
-  readonly package: PackageName;
+  /** Absent: what the manifest asks for, as in a script's lock. */
+  readonly package?: PackageName;
   readonly extras: readonly PackageName[];
   /** Dependency groups; none where absent. */
   readonly groups?: readonly PackageName[];
@@ -14,7 +15,7 @@ export interface UvLockRequest {
 }
 
 /**
- * What one package of a uv.lock needs on one platform, itself left out; undefined where the lock does not know the package.
+ * What one package of a uv.lock (or the script that it was made for) needs on one platform, itself left out; undefined where the lock does not know the package.
  * `file` is the lock's path as the user would type it.
  * @throws CaissonError `config-invalid`, with every problem of the file
  * Source: uv's documentation of its lock (version 1); the format is uv's own, so that tests compare with `uv export`
@@ -27,7 +28,7 @@ export function readUvLock(file: string, text: string, { package: name, extras, 
   const requiresPython = root.text("requires-python");
   const entries = (root.tables("package") ?? []).map((table) => readEntry(table, platform));
   failAll(problems);
-  const own = entries.find((entry) => entry.name === name && entry.local);
+  const own = name === undefined ? manifest(root, platform) : entries.find((entry) => entry.name === name && entry.local);
   if (own === undefined) return undefined;
   const grouped = groups.flatMap((group) => own.groups.get(group) ?? []);
   const reached = reach({ ...own, dependencies: [...own.dependencies, ...grouped] }, extras, entries, platform);
@@ -105,6 +106,13 @@ function readEntry(table: TableReader, platform: Platform): Entry {
   };
 }
 
+/** What a lock without a package of its own was made for, as if a package asked for it. */
+function manifest(root: TableReader, platform: Platform): Entry {
+  const table = root.table("manifest");
+  const dependencies = table === undefined ? [] : readDependencies(table, "requirements", platform);
+  return { name: "" as PackageName, version: undefined, local: true, here: true, dependencies, optional: new Map(), groups: new Map(), locked: { name: "" as PackageName, files: [], archive: false } };
+}
+
 /** `https://example.com/x.git?rev=main&subdirectory=lib#<commit>` */
 function readCommit(git: string | undefined): LockedSource | undefined {
   if (git === undefined) return undefined;
@@ -149,7 +157,7 @@ function readDependencies(table: TableReader, key: string, platform: Platform): 
   return (table.tables(key) ?? []).flatMap((dependency) => {
     const marker = dependency.text("marker");
     if (marker !== undefined && !holds(marker, platform)) return [];
-    return [{ name: normalizeName(dependency.text("name") ?? ""), version: dependency.text("version"), extras: (dependency.texts("extra") ?? []).map(normalizeName) }];
+    return [{ name: normalizeName(dependency.text("name") ?? ""), version: dependency.text("version"), extras: (dependency.texts("extra") ?? dependency.texts("extras") ?? []).map(normalizeName) }];
   });
 }
 
