@@ -1,4 +1,4 @@
-import { digestHex, type Digest, type Json } from "../model/index.ts";
+import { digestHex, type Digest, type Json, type Revision } from "../model/index.ts";
 import { hashJson } from "../system/index.ts";
 import type { Store } from "../store/index.ts";
 
@@ -8,10 +8,10 @@ export type Action =
       readonly schema: "caisson.action/1";
       readonly kind: "wheel";
       /** Bytes of an sdist, or of a package's directory with what else its own version may come from. */
-      readonly source: { readonly sdist: Digest } | { readonly tree: string; readonly commit?: string; readonly describe?: string };
+      readonly source: { readonly sdist: Digest } | { readonly tree: string; readonly around?: Json; readonly commit?: string; readonly describe?: string };
       /** The minor of the interpreter that ran the back end, `3.11`. */
       readonly interpreter: string;
-      /** Where a wheel that is not pure was compiled: its label does not name a glibc, so these facts do. */
+      /** What compiled a wheel that is not pure, and where: its label names neither a glibc nor a compiler, so these facts do. */
       readonly machine?: Json;
       readonly tool: string;
       readonly rules: string;
@@ -22,9 +22,16 @@ export type Action =
       /** The package's part of caisson.toml. */
       readonly package: Json;
       readonly platform: Json;
-      /** Name and tree of the package itself and of each workspace package it needs. */
+      /** Name and tree of the package itself and of each workspace package it needs, and what is around each. */
       readonly trees: Json;
-      readonly revision?: Json;
+      /** The revision that the payload names. */
+      readonly revision?: Revision;
+      /** Of each of `trees`, the commit and how it is described, where a version is made of them. */
+      readonly commits?: Json;
+      /** What made the wheels that were made here. */
+      readonly makers?: Json;
+      /** Of the text of the lock that `lock` led to. */
+      readonly locked?: string;
       /** The tree of the interpreter that goes along. */
       readonly interpreter?: Digest;
       /** What decides which distributions are chosen. */

@@ -24,6 +24,7 @@ export async function readInputs(session: Session, pkg: Package, platform: Platf
   const members = [pkg, ...siblingsOf(pkg, session.workspace.packages)];
   const sources = members.map((member) => session.source(member));
   const { name: _, source: __, needs: ___, ...settings } = pkg;
+  const around = await Promise.all(sources.map((source) => source.around()));
   const interpreter = pkg.kind === "files" ? undefined : await session.interpreter(platform);
   return {
     members,
@@ -33,7 +34,7 @@ export async function readInputs(session: Session, pkg: Package, platform: Platf
       kind: "artifact",
       package: settings as unknown as Json,
       platform: platform as unknown as Json,
-      trees: members.map(({ name, kind }, at) => ({ name, kind, tree: sources[at]?.treeKey ?? "" })),
+      trees: members.map(({ name, kind }, at) => ({ name, kind, tree: sources[at]?.treeKey ?? "", ...(around[at] === undefined ? {} : { around: around[at] }) })),
       lock: pkg.kind === "files" ? "" : await lockKey(session.ctx, lockRequest(session, pkg, platform)),
       ...(interpreter === undefined ? {} : { interpreter: interpreter.tree.id }),
       rules: `${ruleSetVersion} ${await session.ownDigest()}`,

@@ -14,6 +14,10 @@ export interface InterpreterFacts {
   readonly implementation: string;
   readonly arch: string;
   readonly libc: Platform["libc"];
+  /** What else of it gets into extension modules: its exact version, and the flags that it compiles with, as one hash. */
+  readonly compiles: string;
+  /** The compiler that it calls, as it calls it. */
+  readonly compiler: string;
 }
 
 /** A CPython of exactly that minor (`3.11`) on this machine: on PATH, or kept by pyenv. */
@@ -50,7 +54,7 @@ export async function askInterpreter(ctx: Context, python: string): Promise<Inte
   if (identity === undefined) return await runInterpreter(ctx, python);
   // A new release of the system may bring another libc.
   const system = await readText("/etc/os-release");
-  const kept = join(cacheDirectory(ctx), "interpreters", `${hashJson([identity, system]).slice("sha256:".length)}.json`);
+  const kept = join(cacheDirectory(ctx), "interpreters", `${hashJson([2, identity, system]).slice("sha256:".length)}.json`);
   const known = await readFacts(kept);
   if (known !== undefined && (await identifyProgram(known.executable)) !== undefined) return known;
   const facts = await runInterpreter(ctx, python);
@@ -114,13 +118,15 @@ async function runInterpreter(ctx: Context, python: string): Promise<Interpreter
 
 // confstr knows the libc that the process itself uses; other libcs do not know the name.
 const QUESTION = `
-import json, os, sys
+import hashlib, json, os, sys, sysconfig
 try:
     libc = (os.confstr("CS_GNU_LIBC_VERSION") or "").split()[-1:]
 except (AttributeError, OSError, ValueError):
     libc = []
 own = getattr(sys, "_base_executable", None) or sys.executable
-print(json.dumps({"executable": os.path.realpath(own), "version": "%d.%d.%d" % sys.version_info[:3], "implementation": sys.implementation.name, "arch": os.uname()[4], "libc": "".join(libc)}))
+flags = [sys.version] + [str(sysconfig.get_config_var(name)) for name in ("CC", "CXX", "CFLAGS", "OPT", "CCSHARED", "LDSHARED", "LDFLAGS", "EXT_SUFFIX", "SOABI")]
+compiler = (sysconfig.get_config_var("CC") or "cc").split()[0]
+print(json.dumps({"executable": os.path.realpath(own), "version": "%d.%d.%d" % sys.version_info[:3], "implementation": sys.implementation.name, "arch": os.uname()[4], "libc": "".join(libc), "compiles": hashlib.sha256(repr(flags).encode()).hexdigest(), "compiler": compiler}))
 `;
 
 /** musl's loader tells its version to whoever runs it without a program. */

@@ -5,30 +5,30 @@ import { rememberAction } from "./action.ts";
 import { packArtifact } from "./artifact.ts";
 import { readContent } from "./payload/content.ts";
 import type { ArtifactAction, Inputs } from "./inputs.ts";
-import { lastChange } from "./source/last-change.ts";
 import { assemblePayload, type Launchers } from "./payload/payload.ts";
+import { makersOf, settle, type Reliance, type Settled } from "./reliance.ts";
 import type { Session } from "./session.ts";
-import type { Source } from "./source/source.ts";
 import { withCommand } from "./turret/package.ts";
 
 /** What all formats of a package are made of. */
 export interface MadePayload {
   readonly payload: Payload;
-  readonly dependsOnCommit: boolean;
+  readonly reliance: Reliance;
+  readonly settled: Settled;
 }
 
 /** Build, fetch and read everything, and put it together. */
-export async function makePayload(session: Session, pkg: Package, platform: Platform, { members, sources }: Inputs): Promise<MadePayload> {
+export async function makePayload(session: Session, pkg: Package, platform: Platform, inputs: Inputs): Promise<MadePayload> {
   const { version, content, dependsOnCommit } = await readContent(session, pkg, platform);
   const what = `check ${pkg.written} ${platform.label}`;
   session.ctx.report({ type: "started", what });
   try {
-    const [source] = sources as readonly [Source];
-    const revision = dependsOnCommit ? source.revision : await lastChange(session.ctx, session.workspace.directory, source.revision, members);
+    const reliance = { dependsOnCommit, makers: makersOf(content) };
+    const settled = await settle(session, inputs, reliance);
     const started = content.kind === "turret" ? { ...pkg, processes: withCommand(pkg.processes, content.command) } : pkg;
-    const assembled = assemblePayload(started, version, revision, platform, content, { launchers: await writeLaunchers(session.store, started), interpreter: await session.interpreter(platform) });
+    const assembled = assemblePayload(started, version, settled.revision, platform, content, { launchers: await writeLaunchers(session.store, started), interpreter: await session.interpreter(platform) });
     if ("problems" in assembled) throw new CaissonError(assembled.problems as readonly [Problem, ...Problem[]]);
-    return { payload: assembled.payload, dependsOnCommit };
+    return { payload: assembled.payload, reliance, settled };
   } finally {
     session.ctx.report({ type: "finished", what });
   }
@@ -40,16 +40,15 @@ async function writeLaunchers(store: Store, { name, processes }: Package): Promi
 }
 
 /** Pack it in one format, and remember under which key. */
-export async function makeArtifact(session: Session, { action, commits }: Inputs, format: FormatName, { payload, dependsOnCommit }: MadePayload): Promise<Artifact> {
+export async function makeArtifact(session: Session, { action }: Inputs, format: FormatName, { payload, reliance, settled }: MadePayload): Promise<Artifact> {
   const { ctx, store } = session;
   const what = `bundle ${payload.written} ${payload.platform.label} ${format}`;
   ctx.report({ type: "started", what });
   try {
-    const full: ArtifactAction = { ...action, format, ...(dependsOnCommit ? { revision: await commits() } : {}) };
+    const full: ArtifactAction = { ...action, format, ...settled };
     const artifact = await packArtifact(ctx, store, payload, format, full);
-    const remembered = { dependsOnCommit, artifact } as unknown as Json;
-    if (dependsOnCommit) await rememberAction(store, { ...action, format }, { dependsOnCommit });
-    await rememberAction(store, full, remembered);
+    await rememberAction(store, full, { artifact } as unknown as Json);
+    await rememberAction(store, { ...action, format }, reliance as unknown as Json);
     return artifact;
   } finally {
     ctx.report({ type: "finished", what });

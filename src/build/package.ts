@@ -5,6 +5,7 @@ import { recallAction } from "./action.ts";
 import { gather } from "./gather.ts";
 import { readInputs, type Inputs } from "./inputs.ts";
 import type { MadePayload } from "./make-artifact.ts";
+import { settle, type Reliance } from "./reliance.ts";
 import type { Session } from "./session.ts";
 
 /** One package on one platform, in the formats that were asked for. */
@@ -34,10 +35,12 @@ export async function buildPackage(session: Session, pkg: Package, platform: Pla
   return { package: pkg.name, version: artifacts[0]?.artifact.version ?? "", platform, artifacts, uncommitted: inputs.sources.some(({ uncommitted }) => uncommitted) };
 }
 
-/** Two steps: what comes from files alone is found at any commit, and what names its commit only at that one. */
-async function recallArtifact({ store }: Session, { action, commits }: Inputs, format: FormatName): Promise<Artifact | undefined> {
-  const first = (await recallAction(store, { ...action, format })) as Remembered | undefined;
-  const found = first?.dependsOnCommit === true ? ((await recallAction(store, { ...action, format, revision: await commits() })) as Remembered | undefined) : first;
+/** Two steps: the inputs tell what the result depends on besides, and both together what it is. */
+async function recallArtifact(session: Session, inputs: Inputs, format: FormatName): Promise<Artifact | undefined> {
+  const action = { ...inputs.action, format };
+  const reliance = (await recallAction(session.store, action)) as unknown as Reliance | undefined;
+  if (reliance === undefined) return undefined;
+  const found = (await recallAction(session.store, { ...action, ...(await settle(session, inputs, reliance)) })) as { readonly artifact: Artifact } | undefined;
   return found?.artifact;
 }
 
@@ -46,11 +49,6 @@ async function withName(session: Session, { written }: Package, artifact: Artifa
   if (artifact.format !== "wheelhouse") return artifact;
   const { label } = session.workspace.platforms[0] ?? (await session.machine());
   return { ...artifact, fileName: wheelhouseName(written, artifact.version, ...(artifact.platform === label ? [] : [artifact.platform])) };
-}
-
-interface Remembered {
-  readonly dependsOnCommit: boolean;
-  readonly artifact?: Artifact;
 }
 
 /** A remembered artifact is no use once some of its bytes were swept away. */

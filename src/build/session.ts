@@ -10,7 +10,8 @@ import type { InstalledDistribution } from "./payload/payload.ts";
 import { createQueue, once } from "./queue.ts";
 import { readRevisions } from "./source/revision.ts";
 import type { RevisionRequest, Source } from "./source/source.ts";
-import { findUv } from "./uv/tools.ts";
+import { findUv, uvVersion } from "./uv/tools.ts";
+import { makerFacts, type Maker, type MakerFacts } from "./wheel/maker.ts";
 import type { BuiltWheel, WheelSource } from "./wheel/wheel.ts";
 
 /** What the packages and platforms of one build share; each is looked for when it is first needed, and once. */
@@ -33,6 +34,8 @@ export interface Session extends AsyncDisposable {
   readonly interpreter: (platform: Platform) => Promise<InterpreterTree | undefined>;
   /** What a wheel in the store is. */
   readonly read: (fileName: string, wheel: Descriptor) => Promise<InstalledDistribution>;
+  /** What would make a wheel here and now. */
+  readonly factsOf: (maker: Maker) => Promise<MakerFacts>;
   /** The wheel of a source for a platform, built or remembered, and read. */
   readonly wheel: (source: WheelSource, platform: Platform) => Promise<InstalledDistribution>;
 }
@@ -65,9 +68,13 @@ export async function openSession(ctx: Context, store: Store, workspace: Workspa
   const machines = once<Platform>();
   const trees = once<InterpreterTree | undefined>();
   const machine = (): Promise<Platform> => machines("", () => machinePlatform(ctx));
+  const facts = once<MakerFacts>();
+  const factsOf = (maker: Maker): Promise<MakerFacts> => facts(JSON.stringify([maker.interpreter, maker.compiled]), () => makerFacts(ctx, workshop, maker));
   const index = lazily(() => indexSettings(ctx, workspace.index));
   const workshop = {
     uv: lazily(() => findUv(ctx, workspace.index, { offline })),
+    uvVersion: lazily(() => uvVersion(ctx)),
+    factsOf,
     uvEnvironment: async () => uvEnvironment(ctx, await index()),
     interpreter: (minor?: string) => interpreters(minor ?? "", () => (minor === undefined ? askDefault(ctx) : findInterpreter(ctx, minor))),
     machine,
@@ -84,6 +91,7 @@ export async function openSession(ctx: Context, store: Store, workspace: Workspa
     beyondLocks: options.beyondLocks === true,
     machine,
     index,
+    factsOf,
     ownDigest: lazily(hashOwnFiles),
     read,
     interpreter: (platform) => trees(platform.label, async () => (await import("./interpreter-tree/choose.ts")).chooseInterpreter(store, workspace, platform)),
@@ -91,8 +99,8 @@ export async function openSession(ctx: Context, store: Store, workspace: Workspa
     wheel: (source, platform) =>
       wheels(JSON.stringify([source.key, source.name, platform.label]), async () => {
         const { buildWheel } = await import("./wheel/wheel.ts");
-        const { fileName, wheel } = await buildWheel(ctx, store, workshop, source, platform);
-        return await read(fileName, wheel);
+        const { fileName, wheel, maker } = await buildWheel(ctx, store, workshop, source, platform);
+        return { ...(await read(fileName, wheel)), maker };
       }),
     [Symbol.asyncDispose]: async () => {
       for (const source of sources) await source[Symbol.asyncDispose]();

@@ -2,12 +2,14 @@ import { compareBytewise, fail, type Artifact, type Json, type PackageName, type
 import { compareVersions } from "../python/index.ts";
 import { listArtifacts, type Store } from "../store/index.ts";
 import type { Context } from "../system/index.ts";
-import type { Action } from "./action.ts";
+import { recallAction, type Action } from "./action.ts";
 import { choosePackages, choosePlatforms } from "./build.ts";
 import { runGit } from "./source/git.ts";
 import { readInputs } from "./inputs.ts";
 import { siblingsOf } from "./order.ts";
+import { settle, type Reliance } from "./reliance.ts";
 import { openSession } from "./session.ts";
+import type { MakerFacts } from "./wheel/maker.ts";
 
 export interface WhyRequest {
   readonly package: PackageName;
@@ -48,8 +50,11 @@ export async function explainBuild(ctx: Context, store: Store, workspace: Worksp
   if (before?.kind !== "artifact") return fail({ code: "ref-unknown", message: `nothing is known of how \`${artifact.fileName}\` was built`, hint: "it was taken from a bundle; build it here once" });
   const packages = [pkg, ...siblingsOf(pkg, workspace.packages)];
   await using session = await openSession(ctx, store, workspace, packages, { ...request, offline: true });
-  const { action } = await readInputs(session, pkg, platform);
-  const changes = diffActions(before, action);
+  const inputs = await readInputs(session, pkg, platform);
+  const { revision: _, commits, makers: __, locked: ___, ...asked } = before;
+  // What was built tells what it depended on; where that was swept away, its files alone are compared.
+  const reliance = (await recallAction(store, asked)) as unknown as Reliance | undefined;
+  const changes = diffActions(before, { ...inputs.action, ...(await settle(session, inputs, reliance ?? { dependsOnCommit: commits !== undefined, makers: [] })) });
   return { artifact, changes: await Promise.all(changes.map((change) => withFiles(ctx, workspace.directory, change))) };
 }
 
@@ -61,7 +66,7 @@ async function findLast(store: Store, { package: name, version }: WhyRequest, pl
   return last ?? fail({ code: "ref-unknown", message: `there is no artifact of \`${name}\`${version === undefined ? "" : ` ${version}`} for ${platform}`, hint: known.length === 0 ? `caisson build ${name}` : `here: ${known.join(", ")}` });
 }
 
-type ArtifactInputs = Omit<Extract<Action, { kind: "artifact" }>, "format" | "revision">;
+type ArtifactInputs = Omit<Extract<Action, { kind: "artifact" }>, "format">;
 
 /** The inputs in which two actions differ, nearest cause first. */
 export function diffActions(before: ArtifactInputs, now: ArtifactInputs): readonly ChangedInput[] {
@@ -71,9 +76,20 @@ export function diffActions(before: ArtifactInputs, now: ArtifactInputs): readon
 }
 
 /** Each input by what a person calls it. */
-function inputsOf({ trees, package: settings, lock, platform, rules }: ArtifactInputs): ReadonlyMap<string, Json> {
-  const sources = (trees as readonly { readonly name: string; readonly tree: string }[]).map(({ name, tree }) => [`source of ${name}`, tree] as const);
-  return new Map<string, Json>([...sources, ...leaves("setting", settings), ["dependencies", lock], ...leaves("platform", platform), ["Caisson itself", rules]]);
+function inputsOf({ trees, package: settings, lock, locked, platform, interpreter, commits, makers, revision, rules }: ArtifactInputs): ReadonlyMap<string, Json> {
+  const members = trees as readonly { readonly name: string; readonly tree: string; readonly around?: Json }[];
+  return new Map<string, Json>([
+    ...members.map(({ name, tree }) => [`source of ${name}`, tree] as const),
+    ...members.flatMap(({ name, around }) => leaves(`around ${name}`, around ?? {})),
+    ...leaves("setting", settings),
+    ["dependencies", [lock, locked ?? ""]],
+    ...leaves("platform", platform),
+    ["interpreter", interpreter ?? null],
+    ...((makers ?? []) as unknown as readonly MakerFacts[]).flatMap(({ interpreter: minor, machine, ...facts }) => [...leaves(`tools of python${minor}`, facts), ...leaves(`compiler of python${minor}`, machine ?? {})]),
+    ...((commits ?? []) as unknown as readonly Json[]).flatMap((commit, at) => leaves(`version of ${members[at]?.name ?? ""}`, commit)),
+    ...leaves("revision", (revision ?? {}) as Json),
+    ["Caisson itself", rules],
+  ]);
 }
 
 function leaves(path: string, value: Json): readonly (readonly [string, Json])[] {

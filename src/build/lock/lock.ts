@@ -1,4 +1,4 @@
-import { dirname, join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { CaissonError, fail, mediaTypes, normalizeName, type Descriptor, type Digest, type Json, type Package, type PackageName, type Platform } from "../../model/index.ts";
 import { parseLock, printLock, readUvLock, satisfies, type Lock } from "../../python/index.ts";
 import type { Store } from "../../store/index.ts";
@@ -58,9 +58,16 @@ export async function lockByInputs(ctx: Context, store: Store, request: LockRequ
  */
 export async function lockKey(ctx: Context, request: LockRequest): Promise<string> {
   const committed = await readCommitted(request);
-  if (committed !== undefined) return `committed ${sha256(committed.text)}`;
+  if (committed !== undefined) return `${COMMITTED}${sha256(committed.text)}`;
   return await inputsKey(ctx, request, await indexSettings(ctx, request.workspace.index), pinnedNeeds(await readPins(request), await gatherNeeds(request, false)));
 }
+
+/** The digest of the lock that is kept under a key of `lockKey`; undefined where there is none, or where the key is that of a file already. */
+export async function recallLock(store: Store, key: string): Promise<Digest | undefined> {
+  return key === "" || key.startsWith(COMMITTED) ? undefined : (await recall(store, key))?.digest;
+}
+
+const COMMITTED = "committed ";
 
 /** Resolve, whatever is kept or committed: to the newest versions, but for those of the lock `prefer` that still satisfy. */
 export async function relockPackage(ctx: Context, store: Store, request: LockRequest, prefer?: string): Promise<LockAnswer> {
@@ -150,6 +157,8 @@ function pinnedNeeds(pins: Pins | undefined, asked: ForeignNeeds): Asked {
 
 async function inputsKey(ctx: Context, request: LockRequest, index: PackageIndex, { needs, computed, pinned, prefer }: Asked): Promise<string> {
   const { platform } = request;
+  // A workspace that was moved as a whole asks for the same.
+  const inWorkspace = (link: string): string => (link.startsWith(`${request.workspace.directory}/`) ? relative(request.workspace.directory, link) : link);
   const inputs = {
     schema: "caisson.lock/1",
     needs: [...new Set(needs.map(({ text }) => text))],
@@ -158,7 +167,7 @@ async function inputsKey(ctx: Context, request: LockRequest, index: PackageIndex
     computed: computed.map(({ package: { name }, tree, extras }) => ({ name, tree, extras })),
     members: await memberNames(request),
     platform: { label: platform.label, uv: uvPlatform(platform), python: platform.python.full ?? platform.python.version, tags: sha256(platform.tags.join(" ")) },
-    index: [index.url, ...index.extra, ...index.findLinks].map(withoutCredentials),
+    index: [index.url, ...index.extra, ...index.findLinks.map(inWorkspace)].map(withoutCredentials),
     onlyLinks: index.disabled,
     uv: await uvVersion(ctx),
   };

@@ -88,10 +88,11 @@ async function buildOwn(session: Session, pkg: Package, platform: Platform): Pro
   const project = await readProject(source);
   if (project === undefined) return { dependsOnCommit: (await source.readText("VERSION")) === undefined };
   const dependsOnCommit = !project.hasVersion;
+  const around = await source.around();
   const wheel: WheelSource = {
     name: pkg.name,
     written: pkg.written,
-    key: { tree: source.treeKey, ...(dependsOnCommit ? { commit: source.revision.id, describe: (await source.describe()) ?? "" } : {}) },
+    key: { tree: source.treeKey, ...(around === undefined ? {} : { around }), ...(dependsOnCommit ? { commit: source.revision.id, describe: (await source.describe()) ?? "" } : {}) },
     path: (scratch) => source.checkoutInto(scratch),
     // What is keyed by its files alone may know no time but one that is always the same.
     time: dependsOnCommit ? source.revision.time : EPOCH,

@@ -1,11 +1,14 @@
 import { compareBytewise, type Descriptor, type Distribution, type Interpreter, type InterpreterTree, type Package, type Payload, type Platform, type Problem, type Revision, type Tree, type TreeRef } from "../../model/index.ts";
 import { launcherLinks } from "../../formats/index.ts";
 import { checkElf, checkRequirements, planFiles, planLinks } from "../../python/index.ts";
+import type { Maker } from "../wheel/maker.ts";
 
 /** A distribution with the blob that its tree's document is. */
 export interface InstalledDistribution {
   readonly distribution: Distribution;
   readonly document: Descriptor;
+  /** Where it was made here. */
+  readonly maker?: Maker;
 }
 
 /** What goes into a payload besides its package's own settings. */

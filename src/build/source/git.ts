@@ -74,12 +74,12 @@ function* parseObjects(bytes: Buffer, names: readonly string[]): Iterable<readon
 }
 
 /** Nobody's hooks, file watchers or templates; files come out as they were committed. */
-const QUIET: readonly string[] = ["core.hooksPath=/dev/null", "core.fsmonitor=false", "core.autocrlf=false", "core.quotePath=false", "advice.detachedHead=false", "gc.auto=0", "maintenance.auto=false", "protocol.ext.allow=never"].flatMap((setting) => ["-c", setting]);
+const QUIET: readonly string[] = ["core.hooksPath=/dev/null", "core.fsmonitor=false", "core.autocrlf=false", "core.eol=lf", "core.attributesFile=/dev/null", "core.quotePath=false", "advice.detachedHead=false", "gc.auto=0", "maintenance.auto=false", "protocol.ext.allow=never"].flatMap((setting) => ["-c", setting]);
 
 /** The user's own, since it says how to reach a server; but nothing that says which repository is meant, nor anything that would ask. */
 function gitEnvironment(ctx: Context): Readonly<Record<string, string>> {
   const kept = Object.entries(ctx.env).filter(([name]) => !REPOSITORY.test(name) && name !== "LANGUAGE");
-  return { ...Object.fromEntries(kept), LC_ALL: "C", GIT_TERMINAL_PROMPT: "0", GIT_ASKPASS: "true", SSH_ASKPASS: "true", GIT_SSH_COMMAND: ctx.env["GIT_SSH_COMMAND"] ?? "ssh -o BatchMode=yes" };
+  return { ...Object.fromEntries(kept), LC_ALL: "C", GIT_ATTR_NOSYSTEM: "1", GIT_TERMINAL_PROMPT: "0", GIT_ASKPASS: "true", SSH_ASKPASS: "true", GIT_SSH_COMMAND: ctx.env["GIT_SSH_COMMAND"] ?? "ssh -o BatchMode=yes" };
 }
 
 const REPOSITORY = /^GIT_(?:DIR|WORK_TREE|INDEX_FILE|OBJECT_DIRECTORY|ALTERNATE_OBJECT_DIRECTORIES|COMMON_DIR|NAMESPACE|PREFIX|CEILING_DIRECTORIES|GRAFT_FILE|SHALLOW_FILE|REPLACE_REF_BASE|LITERAL_PATHSPECS|GLOB_PATHSPECS|NOGLOB_PATHSPECS|ICASE_PATHSPECS|EXTERNAL_DIFF|TRACE.*)$/;

@@ -1,6 +1,7 @@
 import { posix } from "node:path";
 import type { Package, Revision } from "../../model/index.ts";
 import type { Context } from "../../system/index.ts";
+import { kept } from "../cache.ts";
 import { runGit } from "./git.ts";
 
 /**
@@ -12,7 +13,13 @@ export async function lastChange(ctx: Context, directory: string, revision: Revi
   const paths = packages.flatMap(({ source, script = "" }) => ("path" in source ? [posix.join(source.path, script)] : []));
   // Sources of other repositories have commits of their own.
   if (paths.length < packages.length) return revision;
-  const { status, stdout } = await runGit(ctx, directory, ["--literal-pathspecs", "log", "-1", "--format=%H %ct", revision.id, "--", ...paths]);
-  const [id, time] = stdout.toString("latin1").trim().split(" ");
-  return status === 0 && id !== undefined && time !== undefined ? { ...revision, id, time: Number(time) } : revision;
+  let first: Pick<Revision, "id" | "time"> | undefined;
+  // A walk through the history costs some time, and its answer stays; but where it ended at the first commit, more of the history may be fetched later.
+  const found = await kept(ctx, "last-changes", [revision.id, paths], async () => {
+    const { status, stdout } = await runGit(ctx, directory, ["--literal-pathspecs", "log", "-1", "--format=%H %ct %P", revision.id, "--", ...paths]);
+    const [id, time, parent] = stdout.toString("latin1").trim().split(" ");
+    first = status === 0 && id !== undefined && time !== undefined ? { id, time: Number(time) } : undefined;
+    return parent === undefined ? undefined : first;
+  });
+  return { ...revision, ...(found ?? first) };
 }

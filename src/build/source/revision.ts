@@ -1,11 +1,12 @@
 import { existsSync } from "node:fs";
 import { readFile, realpath, stat } from "node:fs/promises";
 import { basename, dirname, join, posix, relative, resolve } from "node:path";
-import { fail, type EpochSeconds, type Package, type Revision } from "../../model/index.ts";
-import { errorCode, type Context } from "../../system/index.ts";
+import { fail, type EpochSeconds, type Json, type Package, type Revision } from "../../model/index.ts";
+import { errorCode, sha256, type Context } from "../../system/index.ts";
+import { aroundOf, directoriesAbove, FILES_ABOVE, linksOf, reachesOut } from "./around.ts";
 import { checkOut, roomFor, sharedCheckout, type Repository } from "./checkout.ts";
 import { runGit, readObjects, withoutCredentials, type GitObject } from "./git.ts";
-import { copyDisk, hashDisk, isRoot, isRubbish, listDisk } from "./snapshot.ts";
+import { copyDisk, hashDisk, isRoot, isRubbish, listDisk, type DiskFile } from "./snapshot.ts";
 import { METADATA_FILES, type RevisionRequest, type Source } from "./source.ts";
 
 /**
@@ -98,6 +99,7 @@ async function readCommit(ctx: Context, workspaceDirectory: string, repository: 
       {
         revision,
         treeKey: found.trees[index]?.id ?? unknownDirectory(repository, rev, place),
+        around: async () => aroundOf(found.above[index] ?? new Map(), (await reachesOutAt(ctx, repository, found, place, files)) ? wholeTree(found.commit) : undefined),
         uncommitted: changed.some((path) => place.path === "" || path.startsWith(`${place.path}/`)),
         describe: () => describe(ctx, repository, found.commit.id),
         readText: async (name) => {
@@ -117,6 +119,11 @@ async function readCommit(ctx: Context, workspaceDirectory: string, repository: 
   });
 }
 
+async function reachesOutAt(ctx: Context, repository: Repository, { commit }: Found, { path }: Place, files: ReadonlyMap<string, string>): Promise<boolean> {
+  if (path === "") return false;
+  return reachesOut(path, await linksOf(ctx, repository, commit.id), { pyproject: files.get("pyproject.toml"), setupPy: files.get("setup.py"), setupCfg: files.get("setup.cfg") });
+}
+
 /** A directory that git was told to ignore is no part of the repository around it. */
 async function readIgnored(ctx: Context, workspaceDirectory: string, place: Place): Promise<Source | undefined> {
   const { repository: _, ...plain } = place;
@@ -129,22 +136,30 @@ interface Found {
   /** The directory of each place, in their order. */
   readonly trees: readonly (GitObject | undefined)[];
   readonly files: readonly ReadonlyMap<string, string>[];
+  /** Of each place, the files above it that matter, by path, with git's ids. */
+  readonly above: readonly ReadonlyMap<string, string>[];
 }
 
 /** Everything in one process: the commit, each package's directory, and the files that tell what it needs. */
 async function findCommit(ctx: Context, repository: Repository, rev: string, group: readonly Place[]): Promise<Found> {
   const spellings = spellingsOf(repository, rev);
-  const names = (spelling: string): readonly string[] => [`${spelling}^{commit}`, ...group.flatMap(({ path }) => ["", ...METADATA_FILES].map((file) => `${spelling}:${posix.join(path, file).replace(/^\.$/, "")}`))];
+  const above = [...new Set(group.flatMap(({ path }) => directoriesAbove(path)))].flatMap((directory) => FILES_ABOVE.map((file) => posix.join(directory, file)));
+  const names = (spelling: string): readonly string[] => [`${spelling}^{commit}`, ...above.map((path) => `${spelling}:${path}`), ...group.flatMap(({ path }) => ["", ...METADATA_FILES].map((file) => `${spelling}:${posix.join(path, file).replace(/^\.$/, "")}`))];
   const objects = await readObjects(ctx, repository.top, spellings.flatMap(names));
-  const length = 1 + group.length * (1 + METADATA_FILES.length);
+  const first = 1 + above.length;
+  const length = first + group.length * (1 + METADATA_FILES.length);
   const start = spellings.findIndex((_, index) => objects[index * length] !== undefined) * length;
   const commit = start < 0 ? undefined : objects[start];
   if (commit === undefined) return await unknownRevision(ctx, repository, rev);
-  const each = group.map((_, index) => objects.slice(start + 1 + index * (1 + METADATA_FILES.length), start + 1 + (index + 1) * (1 + METADATA_FILES.length)));
+  const each = group.map((_, index) => objects.slice(start + first + index * (1 + METADATA_FILES.length), start + first + (index + 1) * (1 + METADATA_FILES.length)));
   return {
     commit,
     trees: each.map(([tree]) => (tree?.type === "tree" ? tree : undefined)),
     files: each.map(([, ...files]) => new Map(files.flatMap((file, index) => (file?.type === "blob" ? [[METADATA_FILES[index] ?? "", file.content.toString("utf8")] as const] : [])))),
+    above: group.map(({ path }) => new Map(above.flatMap((file, index) => {
+      const object = objects[start + 1 + index];
+      return object !== undefined && directoriesAbove(path).includes(posix.dirname(file).replace(/^\.$/, "")) ? [[file, object.id] as const] : [];
+    }))),
   };
 }
 
@@ -166,6 +181,11 @@ function namesIn(tree: GitObject | undefined): ReadonlySet<string> {
     at = end + 1 + tree.id.length / 2;
   }
   return names;
+}
+
+/** The tree of a whole commit. */
+function wholeTree({ content }: GitObject): string {
+  return /^tree ([0-9a-f]+)$/m.exec(content.toString("latin1"))?.[1] ?? "";
 }
 
 function commitTime({ content }: GitObject): EpochSeconds {
@@ -214,7 +234,8 @@ async function readDisk(ctx: Context, workspaceDirectory: string, place: Place):
   if (found?.isDirectory() !== true) fail({ code: "package-unknown", message: `there is no directory \`${relative(workspaceDirectory, directory) || directory}\``, hint: "check the package's `path` in caisson.toml" });
   if (rev !== undefined) fail({ code: "revision-unknown", message: `there is no revision \`${rev}\`: \`${directory}\` is in no git repository`, hint: "build it without --rev, as it is on disk" });
   const inGit = repository !== undefined;
-  const id = await hashDisk(directory, await listDisk(ctx, directory, inGit));
+  const listed = await listDisk(ctx, directory, inGit);
+  const id = await hashDisk(directory, listed);
   // Siblings belong to what a build sees, so the whole workspace is copied where the package is a part of it.
   const whole = await realpath(workspaceDirectory);
   const root = relative(whole, directory).startsWith("..") ? directory : whole;
@@ -223,6 +244,7 @@ async function readDisk(ctx: Context, workspaceDirectory: string, place: Place):
   return {
     revision: { id, time: diskTime(ctx), dirty: inGit },
     treeKey: id,
+    around: () => readAroundOnDisk(ctx, root, directory, listed, inGit),
     uncommitted: false,
     describe: () => Promise.resolve(undefined),
     readText: (name) => readFile(join(directory, name), "utf8").catch(() => undefined),
@@ -234,6 +256,16 @@ async function readDisk(ctx: Context, workspaceDirectory: string, place: Place):
     },
     [Symbol.asyncDispose]: shared.release,
   };
+}
+
+async function readAroundOnDisk(ctx: Context, root: string, directory: string, listed: readonly DiskFile[], inGit: boolean): Promise<Json | undefined> {
+  const path = relative(root, directory);
+  const text = (name: string): Promise<string | undefined> => readFile(join(root, name), "utf8").catch(() => undefined);
+  const above = await Promise.all(directoriesAbove(path).map((directoryAbove) => posix.join(directoryAbove, ".gitignore")).map(async (name) => [name, await text(name)] as const));
+  const links = listed.flatMap((file) => ("target" in file ? [{ path: posix.join(path, file.path), target: file.target }] : []));
+  const [pyproject, setupPy, setupCfg] = await Promise.all(["pyproject.toml", "setup.py", "setup.cfg"].map((name) => text(posix.join(path, name))));
+  const outside = reachesOut(path, links, { pyproject, setupPy, setupCfg }) ? await hashDisk(root, await listDisk(ctx, root, inGit)) : undefined;
+  return aroundOf(new Map(above.flatMap(([name, content]) => (content === undefined ? [] : [[name, sha256(content)] as const]))), outside);
 }
 
 /** Files on disk have no time of their own: 1980-01-01, the oldest that a zip can hold, unless the user says otherwise. */

@@ -1,10 +1,12 @@
-import type { Revision } from "../../model/index.ts";
+import type { Json, Revision } from "../../model/index.ts";
 
 /** A package's files at a revision; `await using`, since a checkout is removed with it. */
 export interface Source extends AsyncDisposable {
   readonly revision: Revision;
   /** What the package's directory holds: git's tree id, or the revision's own id where there is no commit. Part of keys. */
   readonly treeKey: string;
+  /** What outside of that directory decides what is built of it: files above it that git or back ends read, and everything, where links or settings lead out. Part of keys. */
+  around(): Promise<Json | undefined>;
   /** HEAD was taken because nobody named a revision, and the files on disk differ from it. */
   readonly uncommitted: boolean;
   /** What `git describe --tags --long` prints, or the number of commits where there is no tag; undefined without git. Walks the history, so it is asked only when called. */

@@ -76,6 +76,7 @@ function requirementsSource(needs: readonly string[]): Source {
   return {
     revision: { id, time: 315_532_800, dirty: false },
     treeKey: id,
+    around: () => Promise.resolve(undefined),
     uncommitted: false,
     describe: () => Promise.resolve(undefined),
     readText: (name) => Promise.resolve(name === "requirements.txt" ? text : undefined),

@@ -6,6 +6,7 @@ import { actionKey, recallAction, rememberAction, type Action } from "../action.
 import type { BuildNeeds } from "./build-environment.ts";
 import { minorOf, type InterpreterFacts } from "../interpreter.ts";
 import { makeWheel } from "./make-wheel.ts";
+import type { Maker, MakerFacts } from "./maker.ts";
 import type { Queue } from "../queue.ts";
 
 /** What a wheel is made from: a package's directory at a revision, or an sdist in the store. */
@@ -26,11 +27,14 @@ export interface WheelSource {
 /** The machine and the tools that wheels are made with; each is looked for when it is first needed. */
 export interface Workshop {
   readonly uv: () => Promise<{ readonly path: string; readonly version: string }>;
+  /** Of that uv, or of the one that would be fetched; nothing is. */
+  readonly uvVersion: () => Promise<string>;
   /** How uv reaches the index: variables of its environment. */
   readonly uvEnvironment: () => Promise<Readonly<Record<string, string>>>;
   /** A CPython of that minor, or without one the machine's python3. */
   readonly interpreter: (minor?: string) => Promise<InterpreterFacts | undefined>;
   readonly machine: () => Promise<Platform>;
+  readonly factsOf: (maker: Maker) => Promise<MakerFacts>;
   /** One build at a time for each core. */
   readonly enqueue: Queue;
   /** What has the same key is made once. */
@@ -43,39 +47,48 @@ export interface BuiltWheel {
   readonly wheel: Descriptor;
 }
 
+/** A wheel, and what made it. */
+export type MadeWheel = BuiltWheel & { readonly maker: Maker };
+
 /**
  * The wheel of a source for a platform, from the store where the same was made before.
  * A pure one serves every platform; any other only those that are this machine.
  * @throws CaissonError `build-failed` when its back end fails · `wheel-unfit` when it must be compiled elsewhere
  */
-export async function buildWheel(ctx: Context, store: Store, workshop: Workshop, source: WheelSource, platform: Platform): Promise<BuiltWheel> {
+export async function buildWheel(ctx: Context, store: Store, workshop: Workshop, source: WheelSource, platform: Platform): Promise<MadeWheel> {
   const { python } = platform;
-  const tool = `uv ${(await workshop.uv()).version}`;
-  const action = (minor: string, machine?: Json): Action => ({ schema: "caisson.action/1", kind: "wheel", source: source.key, interpreter: minor, ...(machine === undefined ? {} : { machine }), tool, rules: ruleSetVersion });
-  const known = await recallWheel(store, workshop, action, python.version);
-  if (known !== undefined) return fitting(known, source, platform, workshop);
+  const action = async (minor: string, compiled = false): Promise<Action> => ({ schema: "caisson.action/1", kind: "wheel", source: source.key, ...(await workshop.factsOf({ interpreter: minor, compiled })), rules: ruleSetVersion });
+  const known = await recallWheel(store, action, python.version);
+  if (known !== undefined) return madeBy(python.version, await fitting(known, source, platform, workshop));
 
   if (await isCompiledElsewhere(store, workshop, action, platform)) return mustBeCompiled(source, platform);
   const exact = await workshop.interpreter(python.version);
   const interpreter = exact ?? (await workshop.interpreter());
   if (interpreter === undefined) return fail({ code: "tool-missing", message: `there is no Python ${python.version} to build \`${source.written}\` with`, hint: `put python${python.version} on PATH` });
   const minor = minorOf(interpreter);
-  const other = exact === undefined ? await recallWheel(store, workshop, action, minor) : undefined;
-  const key = actionKey(action(minor));
+  const other = exact === undefined ? await recallWheel(store, action, minor) : undefined;
+  const key = actionKey(await action(minor));
   const built = other ?? (await workshop.making(key, () => workshop.enqueue(() => makeWheel(ctx, store, workshop, source, interpreter, key))));
   if (other === undefined) {
     // Two steps, so that a pure wheel is found without knowing the machine, and a compiled one never by it alone.
-    await rememberAction(store, action(minor), { pure: isPure(built), ...(isPure(built) ? { ...built } : {}) } as unknown as Json);
-    if (!isPure(built)) await rememberAction(store, action(minor, await machineFacts(workshop)), { ...built } as unknown as Json);
-    if (isBound(built)) await rememberAction(store, action(EVERY), { bound: true });
+    await rememberAction(store, await action(minor), { pure: isPure(built), ...(isPure(built) ? { ...built } : {}) } as unknown as Json);
+    if (!isPure(built)) await rememberAction(store, await action(minor, true), { ...built } as unknown as Json);
+    if (isBound(built)) await rememberAction(store, await action(EVERY), { bound: true });
   }
   if (exact === undefined && !isPure(built)) mustBeCompiled(source, platform);
-  return fitting(built, source, platform, workshop);
+  return madeBy(minor, await fitting(built, source, platform, workshop));
 }
 
-async function recallWheel(store: Store, workshop: Workshop, action: (minor: string, machine?: Json) => Action, minor: string): Promise<BuiltWheel | undefined> {
-  const first = (await recallAction(store, action(minor))) as { readonly pure: boolean } | undefined;
-  const found = (first === undefined || first.pure ? first : await recallAction(store, action(minor, await machineFacts(workshop)))) as BuiltWheel | undefined;
+function madeBy(interpreter: string, built: BuiltWheel): MadeWheel {
+  return { ...built, maker: { interpreter, compiled: !isPure(built) } };
+}
+
+/** The key of a source's wheel, by who makes it. */
+type KeyOf = (minor: string, compiled?: boolean) => Promise<Action>;
+
+async function recallWheel(store: Store, action: KeyOf, minor: string): Promise<BuiltWheel | undefined> {
+  const first = (await recallAction(store, await action(minor))) as { readonly pure: boolean } | undefined;
+  const found = (first === undefined || first.pure ? first : await recallAction(store, await action(minor, true))) as BuiltWheel | undefined;
   return found !== undefined && (await store.has(found.wheel.digest)) ? { fileName: found.fileName, wheel: found.wheel } : undefined;
 }
 
@@ -83,14 +96,9 @@ async function recallWheel(store: Store, workshop: Workshop, action: (minor: str
 const EVERY = "every";
 
 /** A source that gave a wheel for its own system alone would do so again: nobody need wait for a compiler to hear it. */
-async function isCompiledElsewhere(store: Store, workshop: Workshop, action: (minor: string) => Action, platform: Platform): Promise<boolean> {
-  const known = (await recallAction(store, action(EVERY))) as { readonly bound: boolean } | undefined;
+async function isCompiledElsewhere(store: Store, workshop: Workshop, action: KeyOf, platform: Platform): Promise<boolean> {
+  const known = (await recallAction(store, await action(EVERY))) as { readonly bound: boolean } | undefined;
   return known?.bound === true && !isSameSystem(await workshop.machine(), platform);
-}
-
-async function machineFacts(workshop: Workshop): Promise<Json> {
-  const { os, arch, libc } = await workshop.machine();
-  return { os, arch, libc };
 }
 
 function isPure({ fileName }: BuiltWheel): boolean {
