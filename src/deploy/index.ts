@@ -1,6 +1,7 @@
 /** Makes a stack the active release on hosts, whole or not at all: observe, plan (pure), apply. */
 import type * as Bundle from "./default-bundle.ts";
 import type * as Deploy from "./deploy.ts";
+import type * as DeployedHere from "./observe/deployed-here.ts";
 import type * as ExamineHere from "./doctor/examine-here.ts";
 import type * as ExamineHosts from "./doctor/examine-hosts.ts";
 import type * as Find from "./find-wanted.ts";
@@ -29,6 +30,7 @@ export type { LogsRequest, MissedLog } from "./observe/logs.ts";
 export type { RunRequest } from "./run/run-here.ts";
 export { mergeHistories, type HistoryLine, type HostHistory } from "./observe/history.ts";
 export type { Probed, ProbeRequest } from "./observe/probe.ts";
+export type { DeployedHere } from "./observe/deployed-here.ts";
 export type { HostVerification } from "./observe/verify.ts";
 export type { Wanted } from "./wanted.ts";
 export type { TurretLine, TurretPlace } from "./run/start-turret.ts";
@@ -45,6 +47,7 @@ export const printHostSetup: typeof HostSetup.printHostSetup = async (...words) 
 export const readLogs: typeof Logs.readLogs = async (...words) => (await import("./observe/logs.ts")).readLogs(...words);
 export const runHere: typeof RunHere.runHere = async (...words) => (await import("./run/run-here.ts")).runHere(...words);
 export const verifyHosts: typeof Verify.verifyHosts = async (...words) => (await import("./observe/verify.ts")).verifyHosts(...words);
+export const findDeployedHere: typeof DeployedHere.findDeployedHere = async (...words) => (await import("./observe/deployed-here.ts")).findDeployedHere(...words);
 export const findWanted: typeof Find.findWanted = async (...words) => (await import("./find-wanted.ts")).findWanted(...words);
 export const readPlan: typeof Find.readPlan = async (...words) => (await import("./find-wanted.ts")).readPlan(...words);
 export const findDefaultBundle: typeof Bundle.findDefaultBundle = async (...words) => (await import("./default-bundle.ts")).findDefaultBundle(...words);

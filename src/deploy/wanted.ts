@@ -53,9 +53,10 @@ export async function saveStack(store: Store, ref: StackRef, artifacts: readonly
   await addToStack(store, ref, artifacts).catch(unless("stack-frozen"));
 }
 
-function unless(code: ErrorCode): (error: unknown) => void {
+/** Where others may be at the same, what they did is no failure of ours. */
+export function unless(...codes: readonly ErrorCode[]): (error: unknown) => void {
   return (error) => {
-    if (!(error instanceof CaissonError) || error.code !== code) throw error;
+    if (!(error instanceof CaissonError) || !codes.includes(error.code)) throw error;
   };
 }
 

@@ -1,7 +1,7 @@
 /** Why something could not be done. Callers decide by it; people read the heading of the same name in `docs/errors.md`. */
 export type ErrorCode =
   | "usage" | "config-invalid" | "package-unknown" | "platform-unknown" | "revision-unknown" | "lock-missing" | "lock-stale" | "wheel-unfit" | "wheel-invalid"
-  | "collision" | "requirements-broken" | "build-failed" | "blob-missing" | "digest-mismatch" | "ref-exists" | "ref-unknown" | "ref-moved" | "stack-frozen"
+  | "collision" | "requirements-broken" | "build-failed" | "blob-missing" | "digest-mismatch" | "ref-exists" | "ref-unknown" | "ref-moved" | "stack-frozen" | "stack-deployed"
   | "host-unreachable" | "host-key" | "host-unfit" | "host-busy" | "host-changed" | "unhealthy" | "hook-failed" | "disk-full" | "permission" | "unknown-state" | "cancelled"
   | "tree-changed" | "name-invalid" | "key-missing" | "target-unknown" | "format-unknown" | "interpreter-unfit" | "tool-missing" | "index-unreachable" | "bundle-invalid" | "archive-invalid" | "process-failed";
 

@@ -38,14 +38,9 @@ export async function findArtifacts(store: Store, name: PackageName, version: st
   return await readArtifacts(store, (artifact) => artifact.package === name && artifact.version === version);
 }
 
-/** The versions of a package that there are artifacts of, bytewise. Names alone are read. */
+/** The versions of a package that there are artifacts of, bytewise. */
 export async function listVersions(store: Store, name: PackageName): Promise<readonly string[]> {
-  const versions = new Set<string>();
-  for await (const ref of store.listRefs("artifacts")) {
-    const artifact = parseArtifactName(ref);
-    if (artifact.package === name) versions.add(artifact.version);
-  }
-  return [...versions].toSorted(compareBytewise);
+  return [...new Set((await listArtifacts(store, name)).map(({ version }) => version))].toSorted(compareBytewise);
 }
 
 /**

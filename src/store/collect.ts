@@ -12,12 +12,16 @@ export interface CollectOptions {
   readonly grace: number;
   /** Only say what would be removed. */
   readonly dryRun: boolean;
+  /** Names that count as removed already, `artifacts/web@1.0@debian-12@tar.gz`: for who wants to know what removing them would free. */
+  readonly without?: ReadonlySet<string>;
+  /** Seconds; a cache's page that nobody used for so long is forgotten. 30 days where absent. */
+  readonly cacheAge?: number;
 }
 
 export interface Collected {
   readonly removed: readonly { readonly digest: Digest; readonly size: number }[];
   readonly kept: number;
-  /** Pages of caches that nobody has used for 30 days. */
+  /** Pages of caches that nobody has used for so long. */
   readonly forgotten: number;
 }
 
@@ -30,8 +34,8 @@ export async function collect(ctx: Context, store: Store, options: CollectOption
   const { directory } = store;
   const start = ctx.now();
   await emptyTrash(directory);
-  const forgotten = await oldPages(directory, start - CACHE_AGE);
-  const reach = await findReach(store, (kind, name) => forgotten.has(join(kind, name)));
+  const forgotten = await oldPages(directory, start - (options.cacheAge ?? CACHE_AGE));
+  const reach = await findReach(store, (kind, name) => forgotten.has(join(kind, name)) || options.without?.has(join(kind, name)) === true);
   refuseUnreadable([...reach.unreadable.pages, ...reach.unreadable.documents]);
   const loose = (await listBlobs(directory)).filter((blob) => !reach.blobs.has(blob));
   const isOld = async (path: string): Promise<boolean> => (await lstat(path)).mtimeMs / 1000 < start - options.grace;

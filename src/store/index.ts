@@ -9,6 +9,7 @@ export type { Expected } from "./write.ts";
 export * from "./store.ts";
 export * from "./artifacts.ts";
 export type { Collected, CollectOptions } from "./collect.ts";
+export * from "./list.ts";
 export type { Verified } from "./verify.ts";
 
 // Loaded when they are first called: nobody sweeps or verifies while building.

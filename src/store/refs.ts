@@ -31,8 +31,35 @@ export async function peekRef(store: string, kind: RefKind, name: string): Promi
   const generation = await newestGeneration(path);
   if (generation === 0) return undefined;
   const value = await readValue(join(path, String(generation)));
-  if (value === undefined) fail({ code: "digest-mismatch", message: `\`${join(path, String(generation))}\` is damaged`, hint: "move that file away: the name then says again what it said before" });
-  return { generation, value };
+  if (value === undefined && !(await isRemoved(join(path, String(generation))))) fail({ code: "digest-mismatch", message: `\`${join(path, String(generation))}\` is damaged`, hint: "move that file away: the name then says again what it said before" });
+  return value === undefined ? undefined : { generation, value };
+}
+
+/**
+ * The last generation of a removed name. The generations stay, so that none of them is ever written a second time:
+ * whoever read the name before it was removed cannot take what was made under it afterwards for what he read.
+ */
+const REMOVED = '{"removed":true}\n';
+
+async function isRemoved(path: string): Promise<boolean> {
+  return (await readFile(path, "utf8")) === REMOVED;
+}
+
+/** When a name was last changed; undefined where it says nothing. */
+export async function refTime(store: string, kind: RefKind, name: string): Promise<EpochSeconds | undefined> {
+  const ref = await peekRef(store, kind, name);
+  if (ref === undefined) return undefined;
+  const path = refPath(store, kind, name);
+  return (await stat(isCache(kind) ? path : join(path, String(ref.generation)))).mtimeMs / 1000;
+}
+
+/** Let a name say nothing any more, unless it moved since generation `expect`. */
+export async function removeRef(store: string, kind: RefKind, name: string, expect: number): Promise<"removed" | "moved"> {
+  if (isCache(kind)) {
+    await rm(refPath(store, kind, name), { force: true });
+    return "removed";
+  }
+  return (await writePage(store, kind, name, REMOVED, expect)) === "written" ? "removed" : "moved";
 }
 
 /**
@@ -40,21 +67,26 @@ export async function peekRef(store: string, kind: RefKind, name: string): Promi
  * Durable before it is seen; a cache's ref is neither: whoever comes last is right, since all found out the same.
  */
 export async function writeRef(store: string, kind: RefKind, name: string, value: Json, expect: number): Promise<"written" | "moved"> {
+  return await writePage(store, kind, name, printRef(value), expect);
+}
+
+async function writePage(store: string, kind: RefKind, name: string, page: string, expect: number): Promise<"written" | "moved"> {
   const path = refPath(store, kind, name);
   const temporary = temporaryPath(store);
   try {
     if (isCache(kind)) {
-      await writeTemporary(temporary, printRef(value), false);
+      await writeTemporary(temporary, page, false);
       await rename(temporary, path);
       return "written";
     }
-    if ((await newestGeneration(path)) !== expect) return "moved";
+    const newest = await newestGeneration(path);
+    if (newest !== expect && (expect !== 0 || (await peekRef(store, kind, name)) !== undefined)) return "moved";
     await makeDirectory(path);
-    await writeTemporary(temporary, printRef(value), true);
-    const outcome = await linkExclusive(temporary, join(path, String(expect + 1)));
+    await writeTemporary(temporary, page, true);
+    const outcome = await linkExclusive(temporary, join(path, String(newest + 1)));
     if (outcome === "exists") return "moved";
     await syncPath(path);
-    if (expect === 0) await syncPath(refsDirectory(store, kind));
+    if (newest === 0) await syncPath(refsDirectory(store, kind));
     return "written";
   } catch (error) {
     throw explainFileError(error, path);

@@ -1,11 +1,11 @@
 import { createReadStream } from "node:fs";
 import { isAbsolute, join, resolve } from "node:path";
-import { fail, printCanonicalJson, type BlobReader, type BlobWriter, type Descriptor, type Digest, type Json } from "../model/index.ts";
+import { fail, printCanonicalJson, type BlobReader, type BlobWriter, type Descriptor, type Digest, type EpochSeconds, type Json } from "../model/index.ts";
 import { explainFileError, type Context } from "../system/index.ts";
 import { directorySync } from "./directory-sync.ts";
 import { blobsDirectory, makeLayout, sweepTemporary, type RefKind } from "./layout.ts";
 import { copyBlob, hasBlob, openBlob, readBlob, type OpenBlob } from "./read.ts";
-import { listRefs, readRef, writeRef, type Ref } from "./refs.ts";
+import { listRefs, readRef, refTime, removeRef, writeRef, type Ref } from "./refs.ts";
 import { writeBlob, type Expected } from "./write.ts";
 
 /** Bytes by digest, names by generation. Any number of processes may use one at the same time, on a local disk. */
@@ -22,7 +22,11 @@ export interface Store extends BlobReader, BlobWriter {
    * A cache is not asked for `expect`, and does not wait for the disk.
    */
   writeRef(kind: RefKind, name: string, value: Json, expect: number): Promise<"written" | "moved">;
-  /** Names of a kind, bytewise. */
+  /** Let a name say nothing any more, unless it moved since generation `expect`. What it named stays until a sweep. */
+  removeRef(kind: RefKind, name: string, expect: number): Promise<"removed" | "moved">;
+  /** When a name was last changed; undefined where it says nothing. */
+  refTime(kind: RefKind, name: string): Promise<EpochSeconds | undefined>;
+  /** Names of a kind, bytewise; one that was removed may be among them, and says nothing. */
   listRefs(kind: RefKind): AsyncIterable<string>;
   /**
    * A blob for random access, checked when opened.
@@ -67,6 +71,8 @@ export async function openStore(ctx: Context, directory: string): Promise<Store>
     copyTo: (blob, path, mode = 0o644) => copyBlob(store, blob, path, mode),
     readRef: (kind, name) => readRef(store, kind, name, ctx.now()),
     writeRef: (kind, name, value, expect) => writeRef(store, kind, name, value, expect),
+    removeRef: (kind, name, expect) => removeRef(store, kind, name, expect),
+    refTime: (kind, name) => refTime(store, kind, name),
     listRefs: (kind) => listRefs(store, kind),
   };
 }

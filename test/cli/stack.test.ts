@@ -1,4 +1,4 @@
-import { mkdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import * as library from "../../src/index.ts";
@@ -9,17 +9,19 @@ import { stackDiff } from "../../src/cli/commands/stack-diff.ts";
 import { stackFreeze } from "../../src/cli/commands/stack-freeze.ts";
 import { stackList } from "../../src/cli/commands/stack-list.ts";
 import { stackShow } from "../../src/cli/commands/stack-show.ts";
-import { storeGc } from "../../src/cli/commands/store-gc.ts";
+import { stackRemove } from "../../src/cli/commands/stack-remove.ts";
+import { storeClean } from "../../src/cli/commands/store-clean.ts";
+import { storeList } from "../../src/cli/commands/store-list.ts";
 import { storeVerify } from "../../src/cli/commands/store-verify.ts";
 import { exitStatusOf, printError } from "../../src/cli/print.ts";
 import { parseCommandLine } from "../../src/cli/program.ts";
 import { saveArtifact } from "../../src/store/index.ts";
 import { smallArtifact, temporaryStore, type TemporaryStore } from "../support/temporary-store.ts";
 
-const commands: readonly Command[] = [stackCreate, stackAdd, stackShow, stackList, stackDiff, stackFreeze, storeVerify, storeGc];
+const commands: readonly Command[] = [stackCreate, stackAdd, stackShow, stackList, stackDiff, stackFreeze, stackRemove, storeVerify, storeClean, storeList];
 
 /** A workspace `shop` beside the store, and a terminal: what a person types, and reads, with `! ` before stderr and `[n]` for a status that is not 0. */
-async function atTerminal({ ctx, store, directory }: TemporaryStore, name = "shop"): Promise<(line: string) => Promise<string>> {
+async function atTerminal({ ctx, store, directory }: TemporaryStore, name = "shop", answer = false): Promise<(line: string) => Promise<string>> {
   const workspace = join(directory, "workspace");
   await mkdir(join(workspace, "config"), { recursive: true });
   await writeFile(join(workspace, "caisson.toml"), `[workspace]\nname = "${name}"\n\n[packages.shop-config]\nkind = "files"\npath = "config"\nprefix = "etc"\n`);
@@ -27,7 +29,7 @@ async function atTerminal({ ctx, store, directory }: TemporaryStore, name = "sho
     const lines: string[] = [];
     const typed = await parseCommandLine(commands, {}, line.split(" "), "0");
     if (!("command" in typed)) return JSON.stringify(typed);
-    const cli: Cli = { library, context: { ...ctx, cwd: workspace }, json: typed.input.has("json"), terminal: false, openStore: () => Promise.resolve(store), print: (text) => lines.push(text), note: (text) => lines.push(`! ${text}`), ask: () => Promise.resolve(false), emit: (value) => lines.push(JSON.stringify(value)), emitEvent: (event) => lines.push(JSON.stringify(event)) };
+    const cli: Cli = { library, context: { ...ctx, cwd: workspace }, json: typed.input.has("json"), terminal: false, openStore: () => Promise.resolve(store), print: (text) => lines.push(text), note: (text) => lines.push(`! ${text}`), ask: () => Promise.resolve(answer), emit: (value) => lines.push(JSON.stringify(value)), emitEvent: (event) => lines.push(JSON.stringify(event)) };
     const status = await typed.command.run(cli, typed.input).catch((error: unknown) => {
       lines.push(...printError(error, false).split("\n").map((text) => `! ${text}`));
       return exitStatusOf(error);
@@ -101,22 +103,57 @@ describe("stack commands", () => {
     expect(await json("stack freeze 1")).toEqual({ ref: "shop@1", state: "frozen", digest: "<digest>" });
     expect(await json("stack list")).toEqual({ stacks: [{ ref: "shop@2", state: "open", generation: 1, packages: 1 }, { ref: "shop@1", state: "frozen", digest: "<digest>", packages: 1 }] });
     expect(await json("store verify")).toMatchObject({ directory: "/store", problems: [], removed: [] });
-    expect(await json("store gc")).toMatchObject({ dryRun: false, removed: [], size: 0 });
+    expect(await json("store list")).toMatchObject({ directory: "/store", stacks: [{ ref: "shop@2" }, { ref: "shop@1" }], artifacts: [{ fileName: artifact.fileName }], wheels: [], blobs: expect.any(Number) as number });
+    expect(await json("store clean")).toMatchObject({ directory: "/store", done: true, stacks: [], artifacts: [], files: [], size: 0 });
+    expect(await json("stack remove 2")).toEqual({ ref: "shop@2", removed: true });
   });
 });
 
 describe("store commands", () => {
-  it("count what is there, and what was swept", async () => {
+  it("row P15: name what is there, and what can go, and remove it when told to", async () => {
     await using place = await temporaryStore();
     const type = await atTerminal(place);
     await saveArtifact(place.store, await smallArtifact(place.store, "web", "1.0"));
     expect(await type("store verify")).toMatch(/^\/store {2}4 blobs, \d+ B, all digests checked$/);
     await place.store.write("x".repeat(2000));
     const later = { ...place, ctx: { ...place.ctx, now: () => place.ctx.now() + 7200 } };
-    expect(await type("store gc --grace 1")).toBe("removed 0 blobs, 0 B; kept 5");
-    expect(await (await atTerminal(later))("store gc --grace 1 --dry-run")).toBe("would remove 1 blob, 2.0 kB; would keep 4");
-    expect(await (await atTerminal(later))("store gc --grace 1")).toBe("removed 1 blob, 2.0 kB; kept 4");
-    expect(await type("store gc --grace soon")).toBe("! error: `soon` is not a number of hours\n! hint: --grace 24\n[2]");
+    expect(await type("store clean --grace 1")).toBe("nothing to remove; 5 blobs stay");
+    expect(await type("store clean --grace soon")).toBe("! error: `soon` is not a number of hours\n! hint: --grace 24\n[2]");
+    const afterwards = await atTerminal(later);
+    expect(await afterwards("store clean --grace 1 --dry-run")).toBe("others  1 without a name  2.0 kB\nwould free 2.0 kB");
+    expect(await afterwards("store clean --grace 1")).toBe("others  1 without a name  2.0 kB\n! hint: add --yes\n[1]");
+    for (const version of ["1.1", "1.10", "1.2"]) await saveArtifact(place.store, await smallArtifact(place.store, "web", version));
+    expect(await type("store list")).toMatch(/^(?:artifact {2}web-1\.\d+-debian-12\.tar\.gz +\d+ B\n){4}! \/store {2}17 blobs, [\d.]+ kB$/);
+    const all = /^artifact {2}web-1\.0-debian-12\.tar\.gz +in no stack\nartifact {2}web-1\.1-debian-12\.tar\.gz +in no stack\nfile {6}web-1\.0-debian-12\.tar\.gz +\d+ B\nfile {6}web-1\.1-debian-12\.tar\.gz +\d+ B\nothers {4}7 without a name {6,}2\.\d kB\n/;
+    expect(await afterwards("store clean --grace 1 --keep 2 --dry-run")).toMatch(all);
+    expect(await afterwards("store clean --grace 1 --keep 2")).toMatch(new RegExp(`${all.source}! hint: add --yes\n\\[1\\]$`));
+    expect(await (await atTerminal(later, "shop", true))("store clean --grace 1 --keep 2")).toMatch(new RegExp(`${all.source}freed [\\d.]+ kB$`));
+    expect(await afterwards("store clean --grace 1 --keep 2 --yes")).toBe("nothing to remove; 8 blobs stay");
+    expect(await type("store verify")).toMatch(/^\/store {2}8 blobs/);
+  });
+
+  it("keep what stacks have, and forget a stack only when told so, and never one that is deployed from here", async () => {
+    await using place = await temporaryStore();
+    const type = await atTerminal(place);
+    for (const version of ["1.0", "2.0"]) await saveArtifact(place.store, await smallArtifact(place.store, "shop-config", version));
+    for (const line of ["stack create 1", "stack add 1 shop-config 1.0", "stack create 2 --from 1", "stack freeze 1"]) await type(line);
+    const later = await atTerminal({ ...place, ctx: { ...place.ctx, now: () => place.ctx.now() + 86_400 * 3 } });
+    expect(await later("store clean --keep 0 --dry-run")).toMatch(/^artifact {2}shop-config-2\.0-debian-12\.tar\.gz +in no stack\nfile {6}shop-config-2\.0-debian-12\.tar\.gz .*\nothers {4}4 without/);
+    expect(await type("stack remove 2 shop-config shop-web")).toBe("shop@2  shop-config 1.0 -> none\nshop@2  shop-web was not in it");
+    expect(await type("stack remove 1")).toBe("! error: stack `shop@1` is frozen, so that hosts may run it\n! hint: caisson stack remove 1 --frozen\n[1]");
+    expect(await type("stack remove 3")).toContain("! error: there is no stack `shop@3`\n! hint: stacks here: shop@2, shop@1");
+    const versions = join(place.directory, "workspace/.caisson/up/versions");
+    await mkdir(join(versions, "1"), { recursive: true });
+    await writeFile(join(versions, "1/manifest.json"), '{"name": "shop", "label": "1"}');
+    await symlink("1", join(versions, "current"));
+    expect(await type("stack remove 1 --frozen")).toBe("! error: stack `shop@1` is deployed to `.caisson/up`\n! hint: deploy another stack there first, and prune this one\n[1]");
+    await rm(join(versions, "current"));
+    expect(await type("stack remove 1 --frozen")).toBe("shop@1  removed");
+    expect(await type("stack show 1")).toContain("there is no stack `shop@1`");
+    expect(await type("stack list")).toBe("shop@2  open  0 packages");
+    expect(await later("store clean --keep 0 --yes")).toMatch(/^artifact {2}shop-config-1\.0.*\nartifact {2}shop-config-2\.0.*\nfile .*\nfile .*\nothers .*\nfreed /);
+    expect(await type("stack create 1")).toBe("shop@1  0 packages");
+    expect(await type("stack add 2 shop-config 2.0")).toContain("! hint: no version of it is here");
   });
 
   it("name what is wrong, and take damaged bytes away when asked", async () => {

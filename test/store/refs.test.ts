@@ -2,7 +2,7 @@ import { chmod, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import type { Json } from "../../src/model/index.ts";
-import { openStore, type RefKind, type Store } from "../../src/store/index.ts";
+import { openStore, verify, type RefKind, type Store } from "../../src/store/index.ts";
 import { temporaryStore } from "../support/temporary-store.ts";
 
 async function names(store: Store, kind: RefKind): Promise<readonly string[]> {
@@ -36,6 +36,24 @@ it("law 5: of many writers that expect the same generation, one writes and the o
     expect(await place.store.readRef("stacks", "shop@1")).toEqual({ generation: generation + 1, value: { writer: winner, generation } });
   }
   expect(await readdir(join(place.directory, "store/tmp"))).toEqual([]);
+});
+
+it("law 5: a removed name says nothing, can be used again, and never has a generation twice", async () => {
+  await using place = await temporaryStore();
+  const { store } = place;
+  await store.writeRef("stacks", "shop@1", { n: 1 }, 0);
+  const time = (await store.refTime("stacks", "shop@1")) ?? 0;
+  expect(Math.abs(time - Date.now() / 1000)).toBeLessThan(600);
+  expect(await store.removeRef("stacks", "shop@1", 3)).toBe("moved");
+  expect(await store.removeRef("stacks", "shop@1", 1)).toBe("removed");
+  expect([await store.readRef("stacks", "shop@1"), await store.refTime("stacks", "shop@1")]).toEqual([undefined, undefined]);
+  expect((await verify(place.ctx, store, { repair: false })).problems).toEqual([]);
+  // Who still holds what it said before is told, also once somebody used the name again.
+  expect(await store.writeRef("stacks", "shop@1", { late: true }, 1)).toBe("moved");
+  const outcomes = await Promise.all(Array.from({ length: 8 }, (_, n) => store.writeRef("stacks", "shop@1", { again: n }, 0)));
+  expect(outcomes.filter((outcome) => outcome === "written")).toHaveLength(1);
+  expect(await store.readRef("stacks", "shop@1")).toEqual({ generation: 3, value: { again: outcomes.indexOf("written") } });
+  expect(await store.writeRef("stacks", "shop@1", { late: true }, 1)).toBe("moved");
 });
 
 it("orders generations as numbers", async () => {

@@ -17,7 +17,7 @@ export async function hasInterpreter(store: Store, name: string): Promise<boolea
 /** All that the store has, oldest version first. */
 export async function listInterpreters(store: Store): Promise<readonly InterpreterTree[]> {
   const kept: InterpreterTree[] = [];
-  for await (const name of store.listRefs("interpreters")) kept.push(await readInterpreter(store, name));
+  for await (const name of store.listRefs("interpreters")) if (await hasInterpreter(store, name)) kept.push(await readInterpreter(store, name));
   return kept.toSorted((a, b) => compareVersions(a.version, b.version) || (a.name < b.name ? -1 : 1));
 }
 

@@ -15,6 +15,7 @@ const loaders: readonly (readonly [name: string, load: () => Promise<Command>])[
   ["stack list", async () => (await import("./stack-list.ts")).stackList],
   ["stack diff", async () => (await import("./stack-diff.ts")).stackDiff],
   ["stack freeze", async () => (await import("./stack-freeze.ts")).stackFreeze],
+  ["stack remove", async () => (await import("./stack-remove.ts")).stackRemove],
   ["turret pack", async () => (await import("./turret-pack.ts")).turretPack],
   ["turret start", async () => (await import("./turret-start.ts")).turretStart],
   ["deploy", async () => (await import("./deploy.ts")).deploy],
@@ -32,7 +33,8 @@ const loaders: readonly (readonly [name: string, load: () => Promise<Command>])[
   ["platform probe", async () => (await import("./platform-probe.ts")).platformProbe],
   ["doctor", async () => (await import("./doctor.ts")).doctor],
   ["store verify", async () => (await import("./store-verify.ts")).storeVerify],
-  ["store gc", async () => (await import("./store-gc.ts")).storeGc],
+  ["store list", async () => (await import("./store-list.ts")).storeList],
+  ["store clean", async () => (await import("./store-clean.ts")).storeClean],
 ];
 
 /** The command that words begin with, alone; all of them where they begin with none, and help or a suggestion is due. None is asked for by `--version`. */

@@ -1,12 +1,13 @@
 import { writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { machinePlatform, makePackages } from "../../build/index.ts";
-import { digestHex, parseLabel, type Artifact, type Label, type Workspace } from "../../model/index.ts";
-import { freezeStack } from "../../stack/index.ts";
+import { digestHex, parseLabel, type Artifact, type Label, type StackRef, type Workspace } from "../../model/index.ts";
+import { findOldDevelopment, freezeStack, removeStack } from "../../stack/index.ts";
 import type { Store } from "../../store/index.ts";
 import { hashJson, type Context } from "../../system/index.ts";
 import { runStack, type Running } from "./run-stack.ts";
-import { saveStack, wantedStack, type Wanted } from "../wanted.ts";
+import { stacksUnder } from "../observe/deployed-here.ts";
+import { saveStack, unless, wantedStack, type Wanted } from "../wanted.ts";
 
 /** Ours in a workspace, and none of its source. */
 const OWN = ".caisson";
@@ -19,7 +20,9 @@ export async function up(ctx: Context, store: Store, workspace: Workspace, root?
   const place = root === undefined ? join(workspace.directory, OWN, "up") : resolve(ctx.cwd, root);
   return await runStack(ctx, store, place, async () => {
     if (root === undefined) await writeFile(join(workspace.directory, OWN, ".gitignore"), "*\n");
-    return await buildStack(ctx, store, workspace);
+    const wanted = await buildStack(ctx, store, workspace);
+    await forgetOld(store, wanted.stack, (await stacksUnder(ctx, place)).map(({ ref }) => ref));
+    return wanted;
   });
 }
 
@@ -31,6 +34,11 @@ async function buildStack(ctx: Context, store: Store, workspace: Workspace): Pro
   await saveStack(store, ref, artifacts);
   await freezeStack(store, ref);
   return await wantedStack(store, ref);
+}
+
+/** Every change on disk is a stack of its own; only the last of them, and those that stand where this one goes, are worth their room. */
+async function forgetOld(store: Store, wanted: StackRef, standing: readonly StackRef[]): Promise<void> {
+  for (const old of await findOldDevelopment(store, [wanted, ...standing], wanted.name)) await removeStack(store, old, { frozen: true, deployedTo: [] }).catch(unless("ref-unknown", "ref-moved"));
 }
 
 function labelOf(artifacts: readonly Artifact[]): Label {
