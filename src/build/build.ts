@@ -25,6 +25,8 @@ export interface MakeRequest {
 export interface BuildRequest extends MakeRequest {
   /** Where the files go, relative to the caller; `dist` where absent. */
   readonly output?: string;
+  /** Where the wheels of all of them are laid out by platform, relative to the caller; nowhere where absent. */
+  readonly wheelDirectory?: string;
 }
 
 export interface BuildResult {
@@ -57,6 +59,10 @@ export async function buildPackages(ctx: Context, store: Store, workspace: Works
     const placed: BuiltArtifact[] = [];
     for (const each of artifacts) placed.push({ ...each, path: (await placeArtifact(store, each.artifact, directory)).path });
     results.push({ ...result, artifacts: placed });
+  }
+  if (request.wheelDirectory !== undefined) {
+    const { layWheels } = await import("./wheel/wheel-directory.ts");
+    await layWheels(store, results.flatMap(({ artifacts }) => artifacts.map(({ artifact }) => artifact)), resolve(ctx.cwd, request.wheelDirectory));
   }
   return results;
 }

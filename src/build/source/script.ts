@@ -9,12 +9,12 @@ import { METADATA_FILES, type Source } from "./source.ts";
  * @throws CaissonError `package-unknown` where the file is not there at that revision
  */
 export async function scriptSource(workspaceDirectory: string, { written, source, script = "" }: Package, around: Source): Promise<Source> {
-  const [text, version] = await Promise.all([around.readText(script), around.readText("VERSION")]);
+  const [text, version, attributes] = await Promise.all([script, "VERSION", ".gitattributes"].map((name) => around.readText(name)));
   if (text === undefined) return fail({ code: "package-unknown", message: `there is no file \`${script}\` of \`${written}\` at this revision`, hint: "check the package's `script` in caisson.toml, and whether the file is committed" });
   const onDisk = around.uncommitted && "path" in source ? await readFile(join(resolve(workspaceDirectory, source.path), script), "utf8").catch(() => undefined) : text;
   return {
     ...around,
-    treeKey: hashJson({ script: text, ...(version === undefined ? {} : { version }) }).slice("sha256:".length),
+    treeKey: hashJson({ script: text, ...(version === undefined ? {} : { version }), ...(attributes === undefined ? {} : { attributes }) }).slice("sha256:".length),
     uncommitted: onDisk !== text,
     // A project that the script happens to lie in is not what it is.
     readText: async (name) => (name === "VERSION" || !METADATA_FILES.includes(name) ? await around.readText(name) : undefined),

@@ -18,6 +18,7 @@ export const build: Command = {
     ...choiceOptions,
     { flag: "--offline", summary: "use the store and local files only" },
     { flag: "--find-links <dir>", summary: "a directory of wheels and sdists beside the index", many: true },
+    { flag: "--wheel-dir <dir>", summary: "lay out the wheels too, in a directory for each platform; WHEEL_DIR in the environment says it too" },
     { flag: "--to-stack <stack>", summary: "add what was built to a stack" },
     { flag: "--create", summary: "make that stack where there is none" },
     jsonOption,
@@ -38,12 +39,13 @@ export const build: Command = {
     const stack = input.value("to-stack") === undefined ? undefined : library.parseStackRef(input.value("to-stack") ?? "", workspace.name);
     const store = await cli.openStore();
     if (stack !== undefined) await prepareStack(cli, store, stack, input.has("create"));
-    const [rev, output] = [input.value("rev"), input.value("output")];
+    const [rev, output, wheelDirectory] = [input.value("rev"), input.value("output"), input.value("wheel-dir") ?? (context.env["WHEEL_DIR"] || undefined)];
     const results = await library.buildPackages(context, store, workspace, {
       ...(input.arguments.length === 0 ? {} : { packages: input.arguments.map(library.parsePackageName) }),
       ...(platforms.length === 0 ? {} : { platforms }),
       ...(rev === undefined ? {} : { rev }),
       ...(output === undefined ? {} : { output }),
+      ...(wheelDirectory === undefined ? {} : { wheelDirectory }),
       formats,
       onDisk: input.has("on-disk"),
       offline: input.has("offline"),
