@@ -57,7 +57,7 @@ export async function buildPackages(ctx: Context, store: Store, workspace: Works
   const results: BuildResult[] = [];
   for (const { artifacts, ...result } of made) {
     const placed: BuiltArtifact[] = [];
-    for (const each of artifacts) placed.push({ ...each, path: (await placeArtifact(store, each.artifact, directory)).path });
+    for (const each of artifacts) placed.push({ ...each, path: (await placeArtifact(ctx, store, each.artifact, directory)).path });
     results.push({ ...result, artifacts: placed });
   }
   if (request.wheelDirectory !== undefined) {

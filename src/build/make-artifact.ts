@@ -46,7 +46,8 @@ export async function makeArtifact(session: Session, { action }: Inputs, format:
   ctx.report({ type: "started", what });
   try {
     const full: ArtifactAction = { ...action, format, ...settled };
-    const artifact = await packArtifact(ctx, store, payload, format, full);
+    let done = 0;
+    const artifact = await packArtifact(ctx, store, payload, format, full, (bytes) => ctx.report({ type: "progress", what, done: (done += bytes), unit: "bytes" }));
     await rememberAction(store, full, { artifact } as unknown as Json);
     await rememberAction(store, { ...action, format }, reliance as unknown as Json);
     return artifact;

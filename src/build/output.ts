@@ -1,24 +1,25 @@
 import { lstat, readFile, rename } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { digestHex, type Artifact, type Descriptor, type Digest, type FormatName, type Tree, type TreeEntry } from "../model/index.ts";
+import { digestHex, type Artifact, type Digest, type FormatName, type Tree, type TreeEntry } from "../model/index.ts";
 import type { Store } from "../store/index.ts";
-import { hashFile, makeDirectory, removeTree, temporaryBeside, walk, writeDurably } from "../system/index.ts";
+import { makeDirectory, removeTree, temporaryBeside, walk, writeDurably, type Context } from "../system/index.ts";
+import { isFile } from "./known-file.ts";
 
 /**
  * Put an artifact where people look for it, with its `.sha256` file beside it, which `sha256sum -c` reads: one line, or for a directory one for each of its files. What is there already and right stays as it is.
  * Returns the path, and whether something had to be written.
  */
-export async function placeArtifact(store: Store, artifact: Artifact, directory: string): Promise<{ readonly path: string; readonly changed: boolean }> {
+export async function placeArtifact(ctx: Context, store: Store, artifact: Artifact, directory: string): Promise<{ readonly path: string; readonly changed: boolean }> {
   const path = join(directory, artifact.fileName);
   await makeDirectory(directory);
-  return { path, changed: DIRECTORIES.includes(artifact.format) ? await placeDirectory(store, artifact, path) : await placeFile(store, artifact, path) };
+  return { path, changed: DIRECTORIES.includes(artifact.format) ? await placeDirectory(ctx, store, artifact, path) : await placeFile(ctx, store, artifact, path) };
 }
 
 /** Formats that are no file. */
 const DIRECTORIES: readonly FormatName[] = ["dir", "wheelhouse"];
 
-async function placeFile(store: Store, { content, fileName }: Artifact, path: string): Promise<boolean> {
-  const stands = await isFile(path, content);
+async function placeFile(ctx: Context, store: Store, { content, fileName }: Artifact, path: string): Promise<boolean> {
+  const stands = await isFile(ctx, path, content);
   if (!stands) await store.copyTo(content.digest, path, 0o644);
   await placeSums(path, [[content.digest, fileName]]);
   return !stands;
@@ -29,16 +30,11 @@ async function placeSums(path: string, files: readonly (readonly [digest: Digest
   if ((await readFile(`${path}.sha256`, "utf8").catch(() => "")) !== text) await writeDurably(`${path}.sha256`, text);
 }
 
-async function isFile(path: string, { digest, size }: Pick<Descriptor, "digest" | "size">): Promise<boolean> {
-  const stat = await lstat(path).catch(() => undefined);
-  return stat?.isFile() === true && stat.size === size && (await hashFile(path)).digest === digest;
-}
-
 /** The directory is made beside its place, and takes it when it is whole. */
-async function placeDirectory(store: Store, { content, fileName }: Artifact, path: string): Promise<boolean> {
+async function placeDirectory(ctx: Context, store: Store, { content, fileName }: Artifact, path: string): Promise<boolean> {
   const tree = await store.readJson<Tree>(content.digest);
   const files = new Map(tree.entries.flatMap((entry) => (entry.kind === "file" ? [[withoutArea(entry.path), entry] as const] : [])));
-  const stands = await isDirectory(path, files);
+  const stands = await isDirectory(ctx, path, files);
   if (!stands) await makeDirectoryOf(store, files, path);
   await placeSums(path, [...files].map(([name, { digest }]) => [digest, `${fileName}/${name}`]));
   return !stands;
@@ -63,14 +59,14 @@ async function makeDirectoryOf(store: Store, files: Files, path: string): Promis
 }
 
 /** It has these files and no others, not even an empty directory more. */
-async function isDirectory(path: string, wanted: Files): Promise<boolean> {
+async function isDirectory(ctx: Context, path: string, wanted: Files): Promise<boolean> {
   if ((await lstat(path).catch(() => undefined))?.isDirectory() !== true) return false;
   const parents = new Set([...wanted.keys()].flatMap((name) => [...name.matchAll(/\//g)].map(({ index }) => name.slice(0, index))));
   let found = 0;
   for await (const { kind, path: name, mode } of walk(path)) {
     if (kind === "directory" && parents.has(name)) continue;
     const entry = wanted.get(name);
-    if (kind !== "file" || entry === undefined || entry.mode !== mode || !(await isFile(join(path, name), entry))) return false;
+    if (kind !== "file" || entry === undefined || entry.mode !== mode || !(await isFile(ctx, join(path, name), entry))) return false;
     found += 1;
   }
   return found === wanted.size;

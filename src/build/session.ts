@@ -1,5 +1,5 @@
 import { availableParallelism } from "node:os";
-import type { Descriptor, Digest, InterpreterTree, Package, Platform, Workspace } from "../model/index.ts";
+import { fail, type Descriptor, type Digest, type InterpreterTree, type Package, type Platform, type Workspace } from "../model/index.ts";
 import type { Store } from "../store/index.ts";
 import { hashFile, hashJson, ownPath, type Context } from "../system/index.ts";
 import { readDistribution } from "./payload/distributions.ts";
@@ -63,7 +63,10 @@ export async function openSession(ctx: Context, store: Store, workspace: Workspa
   const byName = new Map(await Promise.all(packages.map(async (pkg, at) => [pkg.name, await ownSource(workspace, pkg, sources[at] as Source)] as const)));
   const wheels = once<InstalledDistribution>();
   const enqueueRead = createQueue(READERS);
-  const read = (fileName: string, wheel: Descriptor): Promise<InstalledDistribution> => wheels(`${wheel.digest} ${fileName}`, () => enqueueRead(() => readDistribution(store, fileName, wheel)));
+  const read = (fileName: string, wheel: Descriptor): Promise<InstalledDistribution> => wheels(`${wheel.digest} ${fileName}`, () => enqueueRead(async () => {
+    if (ctx.signal.aborted) fail({ code: "cancelled", message: "stopped on request" });
+    return await readDistribution(store, fileName, wheel);
+  }));
   const interpreters = once<InterpreterFacts | undefined>();
   const machines = once<Platform>();
   const trees = once<InterpreterTree | undefined>();

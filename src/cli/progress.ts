@@ -2,6 +2,7 @@ import { performance } from "node:perf_hooks";
 import type { Event } from "../index.ts";
 import { watchFleet, type Fleet } from "./fleet.ts";
 import { printWarning } from "./print.ts";
+import { createMeter, type Meter } from "./rate.ts";
 
 /** Where lines about the work go. */
 export interface Progress {
@@ -25,7 +26,11 @@ interface Step {
   readonly host: string | undefined;
   readonly what: string;
   readonly began: number;
+  readonly meter: Meter;
+  /** `1.9 MB of 12 MB`; empty where nothing is known. */
   detail: string;
+  /** What is counted are bytes. */
+  bytes: boolean;
   shown: boolean;
 }
 
@@ -81,13 +86,21 @@ export function createProgress(stream: NodeJS.WriteStream, color: boolean, words
     }
   };
   const begin = (host: string | undefined, what: string): void => {
-    steps.set(`${host}: ${what}`, { host, what, began: performance.now(), detail: "", shown: false });
+    const began = performance.now();
+    steps.set(`${host}: ${what}`, { host, what, began, meter: createMeter(began), detail: "", bytes: false, shown: false });
+  };
+  /** How far a step is: what was counted and how fast it goes; in a terminal, of one where nothing is counted, since when. */
+  const standing = ({ detail, bytes, meter, began }: Step): string => {
+    const now = performance.now();
+    const rate = bytes ? meter.rate(now) : undefined;
+    if (detail !== "") return ` ${detail}${rate === undefined ? "" : `, ${words.printSize(rate)}/s`}`;
+    return live && now - began >= PATIENCE ? ` ${Math.floor((now - began) / 1000)} s` : "";
   };
   /** Many hosts that are at the same have one line. */
   const describe = (found: readonly Step[]): readonly string[] => {
     const groups = new Map<string, readonly Step[]>();
     for (const step of found) groups.set(step.what, [...(groups.get(step.what) ?? []), step]);
-    return [...groups].flatMap(([what, group]) => (group.length > FEW ? [`${words.foldNames(group.flatMap(({ host }) => host ?? []))}: ${what}`] : group.map(({ host, detail }) => `${host === undefined ? "" : `${host}: `}${what}${detail}`)));
+    return [...groups].flatMap(([what, group]) => (group.length > FEW ? [`${words.foldNames(group.flatMap(({ host }) => host ?? []))}: ${what}`] : group.map((step) => `${step.host === undefined ? "" : `${step.host}: `}${what}${standing(step)}`)));
   };
 
   function follow(event: Event): void {
@@ -112,8 +125,11 @@ export function createProgress(stream: NodeJS.WriteStream, color: boolean, words
         break;
       case "progress": {
         const step = steps.get(`${event.host}: ${event.what}`);
+        if (step === undefined) break;
         const print = event.unit === "bytes" ? words.printSize : String;
-        if (step !== undefined) step.detail = event.total === undefined ? ` ${print(event.done)}` : ` ${print(event.done)} of ${print(event.total)}`;
+        step.detail = event.total === undefined ? print(event.done) : `${print(event.done)} of ${print(event.total)}`;
+        step.bytes = event.unit === "bytes";
+        step.meter.note(event.done, performance.now());
         break;
       }
       case "output":

@@ -70,7 +70,7 @@ async function takeBundle(ctx: Context, store: Store, path: string): Promise<Art
   const { payload, descriptor } = await unpackBundle(ctx, absolute, store);
   // A directory has no bytes of its own, so that the tar of the same content stands for it.
   const format = containers.find(({ suffix }) => suffix !== "" && path.endsWith(suffix))?.name ?? "tar";
-  const content = file === undefined ? await store.write(packBundle(ctx, payload, "tar", store), {}, mediaTypes.tar) : await store.adopt(absolute, file, mediaTypes[MEDIA[format]]);
+  const content = file === undefined ? await store.write(packBundle(ctx, payload, "tar", store, { brief: true }), {}, mediaTypes.tar) : await store.adopt(absolute, file, mediaTypes[MEDIA[format]]);
   return artifactOf(payload, {
     format,
     fileName: file === undefined ? artifactFileName(payload, format) : basename(absolute),

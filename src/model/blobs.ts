@@ -7,9 +7,10 @@ export type Bytes = AsyncIterable<Uint8Array>;
 export interface BlobReader {
   /**
    * The blob's bytes, hashed on the way out; the last chunk comes only when the digest is right.
+   * `brief`: each chunk is good until the next is asked for, and its memory is used again.
    * @throws CaissonError `blob-missing` · `digest-mismatch`
    */
-  read(blob: Digest): Bytes;
+  read(blob: Digest, how?: { readonly brief?: boolean }): Bytes;
   has(blob: Digest): Promise<boolean>;
 }
 

@@ -15,13 +15,14 @@ export interface OpenBlob extends AsyncDisposable {
 }
 
 const CHUNK = 1 << 16;
+const BRIEF_CHUNK = 1 << 19;
 
-/** The blob's bytes, hashed on the way out; the last chunk comes only when the digest is right. */
-export async function* readBlob(store: string, blob: Digest): Bytes {
+/** The blob's bytes, hashed on the way out; the last chunk comes only when the digest is right. Brief ones lie in two buffers in turn: a new one for each costs as much as the hashing. */
+export async function* readBlob(store: string, blob: Digest, brief = false): Bytes {
   await using file = await openFile(store, blob);
   const hash = createHash("sha256");
   let held: Uint8Array | undefined;
-  for await (const chunk of chunksOf(file, blobPath(store, blob))) {
+  for await (const chunk of brief ? briefChunksOf(file, blobPath(store, blob)) : chunksOf(file, blobPath(store, blob))) {
     hash.update(chunk);
     if (held !== undefined) yield held;
     held = chunk;
@@ -95,11 +96,30 @@ async function* chunksOf(file: FileHandle, path: string): Bytes {
   }
 }
 
+/** Each chunk is good until the next but one is asked for. */
+async function* briefChunksOf(file: FileHandle, path: string): Bytes {
+  const size = Math.min(BRIEF_CHUNK, Math.max(1, (await file.stat()).size));
+  let [next, last] = [Buffer.allocUnsafe(size), Buffer.allocUnsafe(size)];
+  for (let position = 0; ;) {
+    const chunk = await fill(file, position, next).catch((error: unknown) => {
+      throw explainReadError(error, path);
+    });
+    if (chunk.length > 0) yield chunk;
+    if (chunk.length < size) return;
+    position += chunk.length;
+    [next, last] = [last, next];
+  }
+}
+
 async function readAt(file: FileHandle, offset: number, length: number): Promise<Uint8Array> {
-  const buffer = Buffer.allocUnsafe(length);
+  return await fill(file, offset, Buffer.allocUnsafe(length));
+}
+
+/** As much as there is, from `offset` on. */
+async function fill(file: FileHandle, offset: number, buffer: Buffer): Promise<Uint8Array> {
   let done = 0;
-  while (done < length) {
-    const { bytesRead } = await file.read(buffer, done, length - done, offset + done);
+  while (done < buffer.length) {
+    const { bytesRead } = await file.read(buffer, done, buffer.length - done, offset + done);
     if (bytesRead === 0) break;
     done += bytesRead;
   }

@@ -61,7 +61,7 @@ export async function openStore(ctx: Context, directory: string): Promise<Store>
   const place = { ctx, store, syncNames: directorySync(blobsDirectory(store)) };
   return {
     directory: store,
-    read: (blob) => readBlob(store, blob),
+    read: (blob, how) => readBlob(store, blob, how?.brief),
     has: (blob) => hasBlob(store, blob, ctx.now()),
     open: (blob) => openBlob(store, blob),
     readJson: (blob) => readJson(store, blob),

@@ -89,19 +89,19 @@ async function writeStream({ ctx, store }: BlobPlace, temporary: string, bytes: 
 
 const ENOUGH = 1 << 20;
 
-/** Small chunks joined, so that a stream of many costs few writes. */
+/** Small chunks joined in one buffer, so that a stream of many costs few writes; large ones as they are. All are good until the next is asked for. */
 async function* gather(bytes: Bytes): Bytes {
-  let parts: Uint8Array[] = [];
-  let size = 0;
+  let room: Buffer | undefined;
+  let filled = 0;
   for await (const chunk of bytes) {
-    parts.push(chunk);
-    size += chunk.length;
-    if (size < ENOUGH) continue;
-    yield parts.length === 1 ? chunk : Buffer.concat(parts);
-    parts = [];
-    size = 0;
+    if (filled > 0 && filled + chunk.length > ENOUGH) {
+      yield (room as Buffer).subarray(0, filled);
+      filled = 0;
+    }
+    if (chunk.length >= ENOUGH) yield chunk;
+    else filled += Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength).copy((room ??= Buffer.allocUnsafe(ENOUGH)), filled);
   }
-  if (size > 0) yield Buffer.concat(parts);
+  if (filled > 0) yield (room as Buffer).subarray(0, filled);
 }
 
 /**

@@ -11,10 +11,12 @@ export interface IndexServer extends AsyncDisposable {
   readonly files: Built[];
   /** What goes wrong with a file, by its name; each time it is asked for until the list is used up, `always` for ever. */
   readonly mischief: Map<string, Mischief[] | "always lie">;
+  /** Send the second halves that were held back. */
+  release(): void;
 }
 
-/** `lie`: other bytes than the page's hash says; `cut`: half of the file, then the connection breaks; `short`: half of it and a clean end; `error`: a 500. */
-type Mischief = "lie" | "cut" | "short" | "error" | "stall";
+/** `lie`: other bytes than the page's hash says; `cut`: half of the file, then the connection breaks; `short`: half of it and a clean end; `error`: a 500; `hold`: half of it, and the rest when it is released. */
+type Mischief = "lie" | "cut" | "short" | "error" | "stall" | "hold";
 
 export interface IndexOptions {
   readonly json?: boolean;
@@ -26,6 +28,7 @@ export async function serveIndex(files: readonly Built[], options: IndexOptions 
   const requests: string[] = [];
   const mine = [...files];
   const mischief: IndexServer["mischief"] = new Map();
+  const held: (() => void)[] = [];
   const server = createServer((request, response) => {
     const path = decodeURIComponent(request.url ?? "/");
     requests.push(path);
@@ -35,6 +38,7 @@ export async function serveIndex(files: readonly Built[], options: IndexOptions 
     const file = mine.find(({ fileName }) => fileName === name);
     if (where !== "files" || file === undefined) return void response.writeHead(404).end();
     const wrong = mischief.get(name);
+    if (Array.isArray(wrong) && wrong[0] === "hold") held.push(() => void response.end(file.bytes.subarray(file.bytes.length >> 1)));
     sendFile(response, file, Array.isArray(wrong) ? wrong.shift() : wrong === undefined ? undefined : "lie");
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -44,6 +48,7 @@ export async function serveIndex(files: readonly Built[], options: IndexOptions 
     requests,
     files: mine,
     mischief,
+    release: () => held.splice(0).forEach((send) => send()),
     [Symbol.asyncDispose]: async () => {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
@@ -76,6 +81,7 @@ function sendFile(response: ServerResponse, { bytes }: Built, wrong: Mischief | 
     case "error":
       return void response.writeHead(500).end();
     case "stall":
+    case "hold":
       response.writeHead(200, { "content-length": bytes.length });
       return void response.write(half);
   }

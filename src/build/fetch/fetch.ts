@@ -15,6 +15,8 @@ export interface FetchRequest {
   /** Where relative paths of the lock start; asked for only where there are some. */
   readonly directory: () => Promise<string>;
   readonly offline: boolean;
+  /** Told of each file, once, as soon as it is in the store. */
+  readonly come?: (fileName: string, file: Descriptor) => void;
 }
 
 /** Connections at one time. */
@@ -27,6 +29,7 @@ const CONNECTIONS = 8;
 export async function fetchFiles(ctx: Context, store: Store, choices: readonly Choice[], request: FetchRequest): Promise<ReadonlyMap<string, Descriptor>> {
   const files = [...new Map(choices.map(({ file }) => [file.fileName, file])).values()];
   const known = await mapConcurrently(files, 16, (file) => recall(store, file));
+  for (const [at, { fileName }] of files.entries()) if (known[at] !== undefined) request.come?.(fileName, known[at]);
   const missing = files.filter((_, at) => known[at] === undefined);
   const fetched = await fetchMissing(ctx, store, missing, request);
   return new Map(files.map((file, at) => [file.fileName, known[at] ?? (fetched.get(file) as Descriptor)]));
@@ -45,7 +48,12 @@ async function fetchMissing(ctx: Context, store: Store, files: readonly LockedFi
   const get = indexClient(ctx, request.index);
   ctx.report({ type: "started", what });
   try {
-    const fetched = await mapConcurrently(files, CONNECTIONS, async (file) => [file, await fetchFile(store, get, file, request, count)] as const);
+    const fetched = await mapConcurrently(files, CONNECTIONS, async (file) => {
+      if (ctx.signal.aborted) fail({ code: "cancelled", message: "stopped on request" });
+      const kept = await fetchFile(store, get, file, request, count);
+      request.come?.(file.fileName, kept);
+      return [file, kept] as const;
+    });
     return new Map(fetched);
   } finally {
     ctx.report({ type: "finished", what });

@@ -120,13 +120,35 @@ export async function readDependencies(session: Session, pkg: Package, siblings:
     failAll(selected.problems);
     return [];
   }
-  const files = await fetchFiles(session.ctx, session.store, selected.choices, { index: await session.index(), directory, offline: session.offline });
-  return await gather([...selected.choices.map((choice) => readDependency(session, choice, files.get(choice.file.fileName), platform)), ...commits.map(({ source }) => session.wheel(source, platform))]);
+  return await gather([readChoices(session, pkg, selected.choices, directory, platform), gather(commits.map(({ source }) => session.wheel(source, platform)))]).then((read) => read.flat());
 }
 
-async function readDependency(session: Session, choice: Choice, file: Descriptor | undefined, platform: Platform): Promise<InstalledDistribution> {
+/** Each file is read as soon as it is there, while others still come. */
+async function readChoices(session: Session, { written }: Package, choices: readonly Choice[], directory: () => Promise<string>, platform: Platform): Promise<readonly InstalledDistribution[]> {
+  const what = `check ${written} ${platform.label}`;
+  const reading = new Map<Choice, Promise<InstalledDistribution>>();
+  let done = 0;
+  const read = async (choice: Choice, file: Descriptor): Promise<InstalledDistribution> => {
+    const installed = await readDependency(session, choice, file, platform);
+    session.ctx.report({ type: "progress", what, done: ++done, total: choices.length });
+    return installed;
+  };
+  const come = (fileName: string, file: Descriptor): void => {
+    if (reading.size === 0) session.ctx.report({ type: "started", what });
+    for (const choice of choices) if (choice.file.fileName === fileName) reading.set(choice, read(choice, file));
+    for (const work of reading.values()) work.catch(() => undefined);
+  };
+  try {
+    await fetchFiles(session.ctx, session.store, choices, { index: await session.index(), directory, offline: session.offline, come });
+    return await gather(choices.map((choice) => reading.get(choice) as Promise<InstalledDistribution>));
+  } finally {
+    await Promise.allSettled(reading.values());
+    if (reading.size > 0) session.ctx.report({ type: "finished", what });
+  }
+}
+
+async function readDependency(session: Session, choice: Choice, file: Descriptor, platform: Platform): Promise<InstalledDistribution> {
   const { name, version, file: { fileName } } = choice;
-  if (file === undefined) throw new Error(`\`${fileName}\` was chosen and not fetched`);
   if (!choice.build) return await session.read(fileName, file);
   const source: WheelSource = {
     name,

@@ -9,10 +9,10 @@ const BLOCKS = 16;
 
 /**
  * Bytes as a gzip file that does not compress: a bundle's weight is in wheels, which are deflated already, and only so are the bytes
- * the same with every version of every compressor. Independent of how the input is cut into chunks.
+ * the same with every version of every compressor. Independent of how the input is cut into chunks. A brief chunk is good until the next is asked for.
  * Source: RFC 1951 3.2.4, RFC 1952 2.3
  */
-export async function* writeGzip(bytes: Bytes): Bytes {
+export async function* writeGzip(bytes: Bytes, brief = false): Bytes {
   yield Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff]);
   let crc = 0;
   let size = 0;
@@ -29,7 +29,7 @@ export async function* writeGzip(bytes: Bytes): Bytes {
       at += part.length;
       if (filled === STORED * BLOCKS) {
         yield finishChunk(chunk, filled);
-        chunk = newChunk();
+        if (!brief) chunk = newChunk();
         filled = 0;
       }
     }
