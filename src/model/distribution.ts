@@ -4,10 +4,12 @@ import type { Tree } from "./tree.ts";
 
 /** What the ELF files of a wheel ask of their host, gathered over all of them. */
 export interface ElfFacts {
-  /** Highest `GLIBC_x.y` symbol version asked for, `2.17`. */
+  /** Highest `GLIBC_x.y` symbol version asked of the host, `2.17`. */
   readonly glibc?: string;
-  /** Highest `GLIBCXX_x.y.z`, without the prefix. */
+  /** Highest `GLIBCXX_x.y.z`, or what came with the highest `CXXABI_x.y.z`, without the prefix. */
   readonly glibcxx?: string;
+  /** Highest `GCC_x.y.z` asked of its libgcc. */
+  readonly gcc?: string;
   /** `libc.musl` is asked for. */
   readonly musl: boolean;
   /** Machines the files are for; one in a sound wheel. */

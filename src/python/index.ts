@@ -19,7 +19,8 @@ export { ruleSetVersion } from "./wheel/rules.ts";
 export { launcherText, scriptLauncherText } from "./wheel/launcher.ts";
 export { parseWheelFileName } from "./wheel/name.ts";
 export { readElf, type Elf } from "./elf/elf.ts";
-export { compareDotted, gatherElfFacts, type ElfFile } from "./elf/facts.ts";
+export { gatherElfFacts, type ElfFile } from "./elf/facts.ts";
+export { compareDotted } from "./elf/versions.ts";
 export { checkElf } from "./elf/check-elf.ts";
 export { checkRequirements } from "./environment/requirements.ts";
 

@@ -22,7 +22,7 @@ const MUSL: Platform = { ...platform("debian-12"), label: "alpine-3", libc: { fa
 
 describe("an ELF file without sections", () => {
   const said = { needed: ["libc.so.6", "libother.so.1"], runpath: "$ORIGIN/../lib:/opt/lib", soname: "libdemo.so.1", interpreter: "/lib64/ld-linux-x86-64.so.2", versions: ["GLIBC_2.2.5", "GLIBC_2.17"] };
-  const read64 = { ...said, machine: "x86_64", runpath: ["$ORIGIN/../lib", "/opt/lib"] };
+  const read64 = { ...said, machine: "x86_64", runpath: ["$ORIGIN/../lib", "/opt/lib"], versions: said.versions.map((version) => ({ library: "libc.so.6", version })) };
 
   it("is read through its dynamic segment, 64-bit and 32-bit", async () => {
     expect(await read(makeElf(said))).toEqual(read64);
@@ -54,6 +54,10 @@ describe("what the ELF files of a wheel ask of a host", () => {
     { what: "T9: glibc symbols that the platform has", elf: { ...LIBC, versions: ["GLIBC_2.4", "GLIBC_2.17"] }, on: platform("centos-7"), fault: undefined },
     { what: "T9: newer C++ symbols than the platform has", elf: { ...LIBC, versions: ["GLIBCXX_3.4.9", "GLIBCXX_3.4.26"] }, on: platform("centos-7"), fault: /^T9: .* GLIBCXX_3\.4\.26, and .* GLIBCXX_3\.4\.19 / },
     { what: "T9: C++ symbols that the platform has", elf: { ...LIBC, versions: ["GLIBCXX_3.4.30"] }, on: platform("debian-12"), fault: undefined },
+    { what: "T9: a newer C++ ABI than the platform has, and no newer symbol of its library", elf: { ...LIBC, versions: ["GLIBCXX_3.4.9", "CXXABI_1.3.9"] }, on: platform("centos-7"), fault: /^T9: .* GLIBCXX_3\.4\.21, and .* GLIBCXX_3\.4\.19 / },
+    { what: "T9: a C++ ABI that the platform has", elf: { ...LIBC, versions: ["CXXABI_1.3.7", "CXXABI_TM_1"] }, on: platform("centos-7"), fault: undefined },
+    { what: "T9: a newer libgcc than the platform has", elf: { ...LIBC, versions: ["GCC_7.0.0"] }, on: platform("debian-9"), fault: /^T9: .* needs a libgcc with GCC_7\.0\.0, and / },
+    { what: "T9: packed relocations, which no symbol's number tells", elf: { ...LIBC, versions: ["GLIBC_2.4", "GLIBC_ABI_DT_RELR"] }, on: platform("debian-11"), fault: /^T9: .* needs glibc 2\.36, and `debian-11` has glibc 2\.31 / },
     { what: "T9: another machine", elf: { machine: AARCH64 }, on: platform("debian-12"), fault: /^T9: .* programs for aarch64, / },
     { what: "T9: 32-bit code for x86_64 (x32)", elf: { wide: false }, on: platform("debian-12"), fault: /^T9: .* programs for another machine, / },
     { what: "T9: glibc on a musl platform", elf: { ...LIBC, versions: ["GLIBC_2.4"] }, on: MUSL, fault: /^T9: .* linked against glibc 2\.4, / },
@@ -79,7 +83,8 @@ describe("what the ELF files of a wheel ask of a host", () => {
   });
 
   it("wheels T9: C++ symbols are no question where the wheel brings its own libstdc++", async () => {
-    const demo = await readMade({ files: { "demo/a.so": makeElf({ versions: ["GLIBCXX_3.4.30"] }), "demo.libs/libstdc++.so.6": makeElf() } });
+    const demo = await readMade({ files: { "demo/a.so": makeElf({ versions: ["GLIBC_2.4", "GLIBCXX_3.4.30", "CXXABI_1.3.15"] }), "demo.libs/libstdc++-12ab.so.6": makeElf({ soname: "libstdc++.so.6" }) } });
+    expect(demo.elf).toMatchObject({ glibc: "2.4" });
     expect(demo.elf).not.toHaveProperty("glibcxx");
   });
 
@@ -125,7 +130,7 @@ describe.skipIf(directory === "")("the shared objects of real wheels (needs the 
       const zip = await readZip(wheelBytes(directory, name));
       for (const member of zip.members) {
         const elf = await read(await readMember(zip, member));
-        if (elf !== undefined) ours[`${name}/${member.name}`] = { machine: elf.machine, needed: elf.needed, runpath: elf.runpath, soname: elf.soname ?? null, versions: elf.versions.toSorted() };
+        if (elf !== undefined) ours[`${name}/${member.name}`] = { machine: elf.machine, needed: elf.needed, runpath: elf.runpath, soname: elf.soname ?? null, versions: elf.versions.map(({ library, version }) => `${library} ${version}`).toSorted() };
       }
     }
     expect(ours).toEqual(theirs);
@@ -157,7 +162,7 @@ for path in sys.argv[1:]:
                         if tag.entry.d_tag == "DT_RUNPATH": facts["runpath"] = tag.runpath.split(":")
             section = elf.get_section_by_name(".gnu.version_r")
             if section is not None:
-                facts["versions"] = sorted(aux.name for _, entries in section.iter_versions() for aux in entries)
+                facts["versions"] = sorted(library.name + " " + aux.name for library, entries in section.iter_versions() for aux in entries)
             found[path.rpartition("/")[2] + "/" + name] = facts
 print(json.dumps(found))`;
   const { status, stdout, stderr } = spawnSync(oraclePython("elf", ["pyelftools==0.32"]), ["-I", "-c", script, ...names.map((name) => join(directory, name))], { encoding: "utf8", maxBuffer: 1 << 28 });

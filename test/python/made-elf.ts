@@ -6,7 +6,7 @@ export interface MadeElf {
   readonly runpath?: string;
   readonly soname?: string;
   readonly interpreter?: string;
-  /** Symbol versions asked of `libc.so.6`. */
+  /** Symbol versions, each asked of the library that has its kind: `GLIBC_` of `libc.so.6`. */
   readonly versions?: readonly string[];
   readonly type?: number;
   /** Bytes of code between the headers and the tables. */
@@ -25,17 +25,8 @@ export function makeElf(elf: MadeElf = {}): Buffer {
   const entries: [number, number][] = (elf.needed ?? []).map((name) => [1, strings.at(name)]);
   if (elf.soname !== undefined) entries.push([14, strings.at(elf.soname)]);
   if (elf.runpath !== undefined) entries.push([29, strings.at(elf.runpath)]);
-  const need = Buffer.alloc(versions.length === 0 ? 0 : 16 + 16 * versions.length);
-  if (versions.length > 0) {
-    need.writeUInt16LE(1, 0);
-    need.writeUInt16LE(versions.length, 2);
-    need.writeUInt32LE(strings.at("libc.so.6"), 4);
-    need.writeUInt32LE(16, 8);
-    for (const [index, version] of versions.entries()) {
-      need.writeUInt32LE(strings.at(version), 16 + 16 * index + 8);
-      need.writeUInt32LE(index === versions.length - 1 ? 0 : 16, 16 + 16 * index + 12);
-    }
-  }
+  const libraries = new Set(versions.map(libraryOf));
+  const need = Buffer.concat([...libraries].map((library, at) => needOf(library, versions.filter((version) => libraryOf(version) === library), at === libraries.size - 1, strings)));
   const interpreter = Buffer.from(elf.interpreter === undefined ? "" : `${elf.interpreter}\0`);
   const table = strings.bytes();
   const start = headerSize + 3 * segmentSize;
@@ -45,7 +36,7 @@ export function makeElf(elf: MadeElf = {}): Buffer {
   const dynamicAt = tableAt + table.length;
   // Addresses are not offsets: the segment is loaded at 0x400000.
   const BASE = 0x40_0000;
-  entries.push([5, BASE + tableAt], [10, table.length], ...(versions.length === 0 ? [] : [[0x6fff_fffe, BASE + needAt] as [number, number], [0x6fff_ffff, 1] as [number, number]]), [0, 0]);
+  entries.push([5, BASE + tableAt], [10, table.length], ...(versions.length === 0 ? [] : [[0x6fff_fffe, BASE + needAt] as [number, number], [0x6fff_ffff, libraries.size] as [number, number]]), [0, 0]);
   const dynamic = Buffer.concat(entries.map(([tag, value]) => Buffer.concat([number(tag, word), number(value, word)])));
   const size = dynamicAt + dynamic.length;
   const segments = [
@@ -54,6 +45,26 @@ export function makeElf(elf: MadeElf = {}): Buffer {
     elf.interpreter === undefined ? segment(wide, 4, 0, 0, 0) : segment(wide, 3, start, BASE + start, interpreter.length),
   ];
   return Buffer.concat([header(elf, wide, headerSize, segmentSize), ...segments, interpreter, code, need, table, dynamic]);
+}
+
+function libraryOf(version: string): string {
+  if (/^(?:GLIBCXX|CXXABI)_/.test(version)) return "libstdc++.so.6";
+  return version.startsWith("GCC_") ? "libgcc_s.so.1" : "libc.so.6";
+}
+
+/** What is asked of one library, and where the next one's stands. */
+function needOf(library: string, versions: readonly string[], isLast: boolean, strings: Strings): Buffer {
+  const need = Buffer.alloc(16 + 16 * versions.length);
+  need.writeUInt16LE(1, 0);
+  need.writeUInt16LE(versions.length, 2);
+  need.writeUInt32LE(strings.at(library), 4);
+  need.writeUInt32LE(16, 8);
+  need.writeUInt32LE(isLast ? 0 : need.length, 12);
+  for (const [index, version] of versions.entries()) {
+    need.writeUInt32LE(strings.at(version), 16 + 16 * index + 8);
+    need.writeUInt32LE(index === versions.length - 1 ? 0 : 16, 16 + 16 * index + 12);
+  }
+  return need;
 }
 
 function header(elf: MadeElf, wide: boolean, headerSize: number, segmentSize: number): Buffer {

@@ -1,14 +1,20 @@
 /** What one ELF file says about the host it needs. */
 export interface Elf {
   readonly machine: "x86_64" | "aarch64" | "other";
-  /** Symbol versions that it asks of its libraries, `GLIBC_2.17`, in the file's order. */
-  readonly versions: readonly string[];
+  /** Symbol versions that it asks of its libraries, in the file's order. */
+  readonly versions: readonly AskedVersion[];
   readonly needed: readonly string[];
   readonly soname?: string;
   /** RUNPATH, else RPATH, its parts as written. */
   readonly runpath: readonly string[];
   /** The program that loads it, for an executable. */
   readonly interpreter?: string;
+}
+
+/** `GLIBC_2.17` of `libc.so.6`. */
+export interface AskedVersion {
+  readonly library: string;
+  readonly version: string;
 }
 
 /**
@@ -102,15 +108,16 @@ async function readStrings(segments: readonly Segment[], address: number | undef
   return (at) => table.text(at);
 }
 
-async function readVersions(segments: readonly Segment[], address: number | undefined, count: number, strings: (at: number) => string, exact: ReadExact): Promise<readonly string[]> {
-  const versions: string[] = [];
+async function readVersions(segments: readonly Segment[], address: number | undefined, count: number, strings: (at: number) => string, exact: ReadExact): Promise<readonly AskedVersion[]> {
+  const versions: AskedVersion[] = [];
   let file = address === undefined ? undefined : offsetOf(segments, address);
   for (let left = count; left > 0 && file !== undefined; left--) {
     const need = await exact(file, 16);
+    const library = strings(need.int(4));
     let entry = file + need.int(8);
     for (let each = need.half(2); each > 0; each--) {
       const version = await exact(entry, 16);
-      versions.push(strings(version.int(8)));
+      versions.push({ library, version: strings(version.int(8)) });
       if (version.int(12) === 0) break;
       entry += version.int(12);
     }

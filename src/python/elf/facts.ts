@@ -1,5 +1,6 @@
 import { compareBytewise, type ElfFacts } from "../../model/index.ts";
 import type { Elf } from "./elf.ts";
+import { neededVersions } from "./versions.ts";
 
 /** An ELF file and where it lies in its wheel's tree, `site/numpy/core/x.so`. */
 export interface ElfFile {
@@ -12,12 +13,10 @@ export function gatherElfFacts(files: readonly ElfFile[], paths: readonly string
   const provided = new Set([...paths.map((path) => path.slice(path.lastIndexOf("/") + 1)), ...files.map(({ elf }) => elf.soname)]);
   const needed = new Set(files.flatMap(({ elf }) => elf.needed));
   const outside = [...needed].filter((name) => !provided.has(name)).toSorted(compareBytewise);
-  const glibc = highest(files, "GLIBC_");
-  const glibcxx = provided.has("libstdc++.so.6") ? undefined : highest(files, "GLIBCXX_");
+  const asked = files.flatMap(({ elf }) => elf.versions).filter(({ library }) => !provided.has(library)).map(({ version }) => version);
   const directories = new Set(paths.flatMap(parents));
   return {
-    ...(glibc === undefined ? {} : { glibc }),
-    ...(glibcxx === undefined ? {} : { glibcxx }),
+    ...neededVersions(asked),
     musl: files.some(isMusl),
     machines: [...new Set(files.map(({ elf }) => elf.machine))].toSorted(compareBytewise),
     needed: outside,
@@ -48,26 +47,6 @@ const SYSTEM_LIBRARIES = /^(?:lib(?:c|m|rt|dl|pthread|util|nsl|resolv|crypt|anl|
 function absoluteRunpaths(files: readonly ElfFile[]): readonly string[] {
   const parts = files.flatMap(({ elf }) => elf.runpath.filter((part) => part.startsWith("/")));
   return [...new Set(parts)].toSorted(compareBytewise);
-}
-
-/** Order of versions that are numbers and dots: 2.4 before 2.17. */
-export function compareDotted(a: string, b: string): number {
-  const [left, right] = [a.split(".").map(Number), b.split(".").map(Number)];
-  for (let at = 0; at < Math.max(left.length, right.length); at++) {
-    const difference = (left[at] ?? 0) - (right[at] ?? 0);
-    if (difference !== 0) return difference;
-  }
-  return 0;
-}
-
-function highest(files: readonly ElfFile[], prefix: string): string | undefined {
-  return files
-    .flatMap(({ elf }) => elf.versions)
-    .filter((version) => version.startsWith(prefix))
-    .map((version) => version.slice(prefix.length))
-    .filter((version) => /^[0-9]+(?:\.[0-9]+)*$/.test(version))
-    .toSorted(compareDotted)
-    .at(-1);
 }
 
 /** musl has no symbol versions; its libc is found by name. */

@@ -1,5 +1,5 @@
 import { compareBytewise, fail, failAll, type Platform, type Problem } from "../../model/index.ts";
-import { compareDotted } from "../elf/facts.ts";
+import { compareDotted } from "../elf/versions.ts";
 import { platformFromFacts } from "./platform.ts";
 
 /** A platform as pex, and other tools that choose wheels for foreign machines, write it down. */
