@@ -23,12 +23,15 @@ function faults(elf: ElfFacts, { arch, libc }: Platform): readonly string[] {
   if (libc.family === "musl") return !elf.musl && elf.needed.some((name) => GLIBC_NAMES.test(name)) ? [`is linked against glibc${elf.glibc === undefined ? "" : ` ${elf.glibc}`}`] : [];
   if (elf.musl) return ["is linked against musl"];
   const runtime = runtimeOf(libc.version);
-  const isNewer = (needed: string | undefined, known: string | undefined): boolean => needed !== undefined && known !== undefined && compareDotted(needed, known) > 0;
   return [
     ...(isNewer(elf.glibc, libc.version) ? [`needs glibc ${elf.glibc}`] : []),
     ...(isNewer(elf.glibcxx, runtime?.glibcxx) ? [`needs a libstdc++ with GLIBCXX_${elf.glibcxx}`] : []),
     ...(isNewer(elf.gcc, runtime?.gcc) ? [`needs a libgcc with GCC_${elf.gcc}`] : []),
   ];
+}
+
+function isNewer(needed: string | undefined, known: string | undefined): boolean {
+  return needed !== undefined && known !== undefined && compareDotted(needed, known) > 0;
 }
 
 function has({ arch, libc }: Platform): string {
