@@ -32,6 +32,8 @@ export type Action =
       readonly makers?: Json;
       /** Of the text of the lock that `lock` led to. */
       readonly locked?: string;
+      /** What compiles for its platform, where that is not the machine's own. */
+      readonly compiler?: string;
       /** The tree of the interpreter that goes along. */
       readonly interpreter?: Digest;
       /** What decides which distributions are chosen. */
@@ -39,6 +41,8 @@ export type Action =
       readonly format: string;
       readonly rules: string;
     };
+
+export type WheelAction = Extract<Action, { readonly kind: "wheel" }>;
 
 /** The key of an action: one hash over its named fields. Absolute paths, users, times and the number of cores are never among them. */
 export function actionKey(action: Action): string {

@@ -6,6 +6,7 @@ import { lockRequest } from "./lock/lock-request.ts";
 import { siblingsOf } from "./order.ts";
 import type { Session } from "./session.ts";
 import type { Source } from "./source/source.ts";
+import { isCompiledByZig, zigName } from "./zig/zig.ts";
 
 export type ArtifactAction = Extract<Action, { kind: "artifact" }>;
 
@@ -36,6 +37,7 @@ export async function readInputs(session: Session, pkg: Package, platform: Platf
       platform: platform as unknown as Json,
       trees: members.map(({ name, kind }, at) => ({ name, kind, tree: sources[at]?.treeKey ?? "", ...(around[at] === undefined ? {} : { around: around[at] }) })),
       lock: pkg.kind === "files" ? "" : await lockKey(session.ctx, lockRequest(session, pkg, platform)),
+      ...(pkg.kind !== "files" && isCompiledByZig(session.workspace, platform) ? { compiler: zigName } : {}),
       ...(interpreter === undefined ? {} : { interpreter: interpreter.tree.id }),
       rules: `${ruleSetVersion} ${await session.ownDigest()}`,
     },

@@ -12,7 +12,9 @@ import { readRevisions } from "./source/revision.ts";
 import type { RevisionRequest, Source } from "./source/source.ts";
 import { findUv, uvVersion } from "./uv/tools.ts";
 import { makerFacts, type Maker, type MakerFacts } from "./wheel/maker.ts";
-import type { BuiltWheel, WheelSource } from "./wheel/wheel.ts";
+import type { Made } from "./wheel/make-wheel.ts";
+import type { WheelSource } from "./wheel/wheel.ts";
+import { findZig, isCompiledByZig } from "./zig/zig.ts";
 
 /** What the packages and platforms of one build share; each is looked for when it is first needed, and once. */
 export interface Session extends AsyncDisposable {
@@ -72,7 +74,7 @@ export async function openSession(ctx: Context, store: Store, workspace: Workspa
   const trees = once<InterpreterTree | undefined>();
   const machine = (): Promise<Platform> => machines("", () => machinePlatform(ctx));
   const facts = once<MakerFacts>();
-  const factsOf = (maker: Maker): Promise<MakerFacts> => facts(JSON.stringify([maker.interpreter, maker.compiled]), () => makerFacts(ctx, workshop, maker));
+  const factsOf = (maker: Maker): Promise<MakerFacts> => facts(JSON.stringify([maker.interpreter, maker.compiled, maker.target ?? ""]), () => makerFacts(ctx, workshop, maker));
   const index = lazily(() => indexSettings(ctx, workspace.index));
   const workshop = {
     uv: lazily(() => findUv(ctx, workspace.index, { offline })),
@@ -81,8 +83,10 @@ export async function openSession(ctx: Context, store: Store, workspace: Workspa
     uvEnvironment: async () => uvEnvironment(ctx, await index()),
     interpreter: (minor?: string) => interpreters(minor ?? "", () => (minor === undefined ? askDefault(ctx) : findInterpreter(ctx, minor))),
     machine,
+    isCompiledByZig: (platform: Platform) => isCompiledByZig(workspace, platform),
+    zig: lazily(async () => await findZig(ctx, store, await index(), offline)),
     enqueue: createQueue(availableParallelism()),
-    making: once<BuiltWheel>(),
+    making: once<Made>(),
     offline,
   };
   return {

@@ -76,7 +76,7 @@ export function diffActions(before: ArtifactInputs, now: ArtifactInputs): readon
 }
 
 /** Each input by what a person calls it. */
-function inputsOf({ trees, package: settings, lock, locked, platform, interpreter, commits, makers, revision, rules }: ArtifactInputs): ReadonlyMap<string, Json> {
+function inputsOf({ trees, package: settings, lock, locked, platform, compiler, interpreter, commits, makers, revision, rules }: ArtifactInputs): ReadonlyMap<string, Json> {
   const members = trees as readonly { readonly name: string; readonly tree: string; readonly around?: Json }[];
   return new Map<string, Json>([
     ...members.map(({ name, tree }) => [`source of ${name}`, tree] as const),
@@ -84,6 +84,7 @@ function inputsOf({ trees, package: settings, lock, locked, platform, interprete
     ...leaves("setting", settings),
     ["dependencies", [lock, locked ?? ""]],
     ...leaves("platform", platform),
+    ["compiler", compiler ?? "host"],
     ["interpreter", interpreter ?? null],
     ...((makers ?? []) as unknown as readonly MakerFacts[]).flatMap(({ interpreter: minor, machine, ...facts }) => [...leaves(`tools of python${minor}`, facts), ...leaves(`compiler of python${minor}`, machine ?? {})]),
     ...((commits ?? []) as unknown as readonly Json[]).flatMap((commit, at) => leaves(`version of ${members[at]?.name ?? ""}`, commit)),

@@ -50,10 +50,22 @@ async function readParts(ctx: Context, place: Place, config: Config, mistakes: M
     name: normalizeName(name),
     platforms: [...platforms.values()],
     interpreters: Object.fromEntries(Object.entries(config.platforms ?? {}).flatMap(([written, { interpreter }]) => (interpreter === undefined ? [] : [[platforms.get(written)?.label ?? written, interpreter.replace(/^tree:/, "")]]))),
+    compilers: readCompilers(config, platforms, (mistake) => mistakes.push(mistake)),
     packages,
     targets,
     index: { ...(config.index?.url === undefined ? {} : { url: config.index.url }), findLinks: (config.index?.["find-links"] ?? []).map((path) => resolve(directory, path)) },
   };
+}
+
+function readCompilers({ workspace, platforms: tables = {} }: Config, platforms: ReadonlyMap<string, Platform>, report: (mistake: Mismatch) => void): NonNullable<Workspace["compilers"]> {
+  const of = Object.entries(tables).flatMap(([written, { compiler }]) => {
+    const platform = platforms.get(written);
+    if (compiler === undefined || platform === undefined) return [];
+    const { label, libc } = platform;
+    if (compiler === "zig" && libc.family !== "glibc") report({ at: ["platforms", written, "compiler"], message: `zig compiles for glibc here, and \`${label}\` has ${libc.family}`, hint: "leave it out, and build what must be compiled on a machine of that platform" });
+    return [[label, compiler] as const];
+  });
+  return { usual: workspace?.compiler ?? "host", of: Object.fromEntries(of) };
 }
 
 async function readPackages(ctx: Context, directory: string, tables: readonly (readonly [string, NonNullable<Config["packages"]>[string]])[], mistakes: Mismatch[]): Promise<readonly Draft[]> {

@@ -2,7 +2,7 @@ import { shapes, type Hook, type Mismatch, type Shape } from "../model/index.ts"
 
 /** caisson.toml as somebody wrote it, checked key by key; how the values fit together is checked where they become a workspace. */
 export interface Config {
-  readonly workspace?: { readonly name?: string; readonly platforms?: readonly string[] };
+  readonly workspace?: { readonly name?: string; readonly platforms?: readonly string[]; readonly compiler?: "host" | "zig" };
   readonly platforms?: Readonly<Record<string, PlatformConfig>>;
   readonly packages?: Readonly<Record<string, PackageConfig>>;
   readonly index?: { readonly url?: string; readonly "find-links"?: readonly string[] };
@@ -13,6 +13,7 @@ export interface PlatformConfig {
   readonly file?: string;
   readonly python?: string;
   readonly interpreter?: string;
+  readonly compiler?: "host" | "zig";
 }
 
 export interface PackageConfig {
@@ -177,11 +178,13 @@ const configShape = object({
   workspace: optional(object({
     name: documented(optional(text("a name", (word) => NAME.test(word))), "The name of its stacks.", "its only package's name, or its directory's"),
     platforms: documented(optional(list(text("a platform's label"), "a list of platforms")), "What is built for, the first by default.", "this machine's own"),
+    compiler: documented(optional(oneOf("host", "zig")), "What compiles C and C++ for its platforms: the compilers of the machine that builds, for its own system alone; or zig, for any glibc.", "\"host\""),
   })),
   platforms: optional(record(object({
     file: documented(optional(filled("a file")), "A complete-platform document (JSON) that describes it, relative to the workspace: what `caisson platform probe` prints, or pex. For machines that have no name here; the platform has the label of this table."),
     python: documented(optional(text("a minor version of CPython, \"3.11\"", (word) => /^3\.([6-9]|[1-9]\d)$/.test(word))), "CPython's minor version there, where it is not the system's own."),
     interpreter: documented(optional(text("`host`, or `tree:` and the name of an interpreter in the store", (word) => word === "host" || /^tree:[a-z0-9][a-z0-9.-]{0,63}$/.test(word))), "Where `bin/python` comes from: the host's own, or one that releases bring along (`caisson interpreter add`).", "\"host\"; a tree, where the system's own is too old and one is in the store"),
+    compiler: documented(optional(oneOf("host", "zig")), "What compiles C and C++ for it.", "the workspace's"),
   }))),
   packages: optional(record(packageTable, "a table of packages", (name) => NAME.test(name))),
   index: optional(object({

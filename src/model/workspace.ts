@@ -14,10 +14,15 @@ export interface Workspace {
   readonly platforms: readonly Platform[];
   /** By a platform's label: `host`, or the name of the interpreter in the store that its releases bring along. Where nothing is said, systems whose own Python is too old bring one that is there. */
   readonly interpreters: { readonly [platform: string]: string };
+  /** What compiles C and C++, by a platform's label; `usual` for those that say nothing, and `host` where nobody does. */
+  readonly compilers?: { readonly usual: Compiler; readonly of: { readonly [platform: string]: Compiler } };
   readonly packages: readonly Package[];
   readonly targets: readonly Target[];
   readonly index: IndexSettings;
 }
+
+/** The compilers of the machine that builds, for its own system alone; or zig, for any glibc. */
+export type Compiler = "host" | "zig";
 
 /** Where distributions come from, beyond uv's and pip's own settings. */
 export interface IndexSettings {

@@ -1,10 +1,12 @@
 /** Knows Python's packaging standards: versions, markers, tags, locks, wheels, ELF, and how many wheels become one environment. Pure functions over bytes and text. */
 import type * as Normalize from "./wheel/normalize.ts";
+import type * as Retag from "./wheel/retag.ts";
 import type * as Wheel from "./wheel/wheel.ts";
 import type * as ZipFile from "./zip/zip.ts";
 
 export * from "./version/index.ts";
 export { compatibleTags, platformTags } from "./platform/tags.ts";
+export { provenTags, type Claim } from "./platform/claim.ts";
 export * from "./platform/index.ts";
 export * from "./project/index.ts";
 export { isLockFileName, parseLock, type Lock, type LockedFile, type LockedPackage, type LockedSource } from "./lock/lock.ts";
@@ -17,7 +19,7 @@ export { bytesSource, type ByteSource } from "./zip/source.ts";
 export type { Zip } from "./zip/zip.ts";
 export { ruleSetVersion } from "./wheel/rules.ts";
 export { launcherText, scriptLauncherText } from "./wheel/launcher.ts";
-export { parseWheelFileName } from "./wheel/name.ts";
+export { expandTags, parseWheelFileName } from "./wheel/name.ts";
 export { readElf, type Elf } from "./elf/elf.ts";
 export { gatherElfFacts, type ElfFile } from "./elf/facts.ts";
 export { compareDotted } from "./elf/versions.ts";
@@ -27,5 +29,7 @@ export { checkRequirements } from "./environment/requirements.ts";
 // Loaded with the first wheel that is read: most commands read none.
 export const readWheel: typeof Wheel.readWheel = async (...words) => (await import("./wheel/wheel.ts")).readWheel(...words);
 export const normalizeWheel: typeof Normalize.normalizeWheel = async (...words) => (await import("./wheel/normalize.ts")).normalizeWheel(...words);
+export const retagWheel: typeof Retag.retagWheel = async (...words) => (await import("./wheel/retag.ts")).retagWheel(...words);
+export type { NamedWheel } from "./wheel/retag.ts";
 export const readZip: typeof ZipFile.readZip = async (...words) => (await import("./zip/zip.ts")).readZip(...words);
 export const readMember: typeof ZipFile.readMember = async (...words) => (await import("./zip/zip.ts")).readMember(...words);

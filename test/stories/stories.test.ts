@@ -23,6 +23,9 @@ function platformLabel(): string {
   return /platform (?<label>\S+)$/m.exec(stdout)?.groups?.["label"] ?? "no platform";
 }
 
+/** A system that this machine is not. */
+const elsewhere = label.startsWith("debian-13") ? "ubuntu-2404" : "debian-13";
+
 function write(directory: string, files: Readonly<Record<string, string>>): void {
   for (const [path, text] of Object.entries(files)) {
     mkdirSync(dirname(join(directory, path)), { recursive: true });
@@ -85,6 +88,20 @@ describe("stories", () => {
       work.commit({ "pyproject.toml": hello("1.0rc1"), "src/hello/__init__.py": greeting }, "1.0-rc1");
       return work.directory;
     });
+  });
+
+  it("S3, its last command: what must be compiled for another system, and no builder named (row P15)", () => {
+    play("s3", (home) => {
+      const work = repository(home);
+      work.commit({
+        "pyproject.toml": '[build-system]\nrequires = ["setuptools>=68"]\nbuild-backend = "setuptools.build_meta"\n\n[project]\nname = "hello-native"\nversion = "1.0"\n',
+        "setup.py": 'from setuptools import Extension, setup\n\nsetup(ext_modules=[Extension("hello_native", ["hello.c"])])\n',
+        "hello.c": "#include <Python.h>\n",
+      });
+      // What its back end is made of comes from the index once; offline from then on.
+      spawnSync("caisson", ["build", "--platform", elsewhere], { cwd: work.directory, env: home.env });
+      return work.directory;
+    }, { words: (text) => text.replaceAll("debian-13", elsewhere) });
   });
 
   it("S4: three deploys to a directory, back, prune (rows P9 to P12)", () => {

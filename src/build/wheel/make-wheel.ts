@@ -5,26 +5,38 @@ import { bytesSource, normalizeVersion, normalizeWheel, parseWheelFileName } fro
 import type { Store } from "../../store/index.ts";
 import { makeDirectory, temporaryDirectory, writeDurably, type Context } from "../../system/index.ts";
 import { makeBuildEnvironment } from "./build-environment.ts";
+import { pathWith, type ChooseCompilers, type Compilers } from "./compilers.ts";
 import { cureFor } from "./cures.ts";
 import type { InterpreterFacts } from "../interpreter.ts";
 import type { BuiltWheel, WheelSource, Workshop } from "./wheel.ts";
+
+/** What became of a build. */
+export interface Made {
+  /** Absent only where there is none because a compiler was asked for. */
+  readonly wheel?: BuiltWheel;
+  /** A compiler was asked for, and refused. */
+  readonly refused: boolean;
+}
 
 /**
  * Run the back end in a directory and an environment of its own, both gone afterwards, whatever happened; the wheel, in its normal form, goes into the store.
  * @throws CaissonError `build-failed`
  */
-export async function makeWheel(ctx: Context, store: Store, workshop: Workshop, source: WheelSource, interpreter: InterpreterFacts, key: string): Promise<BuiltWheel> {
+export async function makeWheel(ctx: Context, store: Store, workshop: Workshop, source: WheelSource, interpreter: InterpreterFacts, key: string, choose: ChooseCompilers): Promise<Made> {
   const what = `wheel ${source.written}`;
   ctx.report({ type: "started", what });
   try {
     await using scratch = await temporaryDirectory("caisson-wheel");
+    const surroundings = await makeSurroundings(workshop, source, interpreter, scratch.path, choose);
     // What went wrong in an environment of ours may go well in uv's, which asks the back end for all it needs; so only its word counts.
-    const { log, path } = (await buildInCopy(ctx, workshop, source, interpreter, scratch.path)) ?? (await buildIsolated(ctx, workshop, source, interpreter, scratch.path));
-    if (path === undefined) return await buildFailed(ctx, source, log, key);
+    const { log, path } = (await buildInCopy(ctx, workshop, source, interpreter, scratch.path, surroundings)) ?? (await buildIsolated(ctx, workshop, source, interpreter, scratch.path, surroundings));
+    const refused = await surroundings.compilers.haveRefused();
+    if (path === undefined) return refused ? { refused } : await buildFailed(ctx, source, log, key);
     const fileName = basename(path);
     checkName(fileName, source);
-    const normal = await normalizeWheel(fileName, bytesSource(await readFile(path)));
-    return { fileName, wheel: await store.write(normal, undefined, mediaTypes.wheel) };
+    const normal = { fileName, bytes: await normalizeWheel(fileName, bytesSource(await readFile(path))) };
+    const named = (await surroundings.compilers.name?.(normal)) ?? normal;
+    return { wheel: { fileName: named.fileName, wheel: await store.write(named.bytes, undefined, mediaTypes.wheel) }, refused };
   } finally {
     ctx.report({ type: "finished", what });
   }
@@ -36,20 +48,31 @@ interface Built {
   readonly path: string | undefined;
 }
 
-/** In a copy of a prepared environment, where what the back end needs is known. */
-async function buildInCopy(ctx: Context, workshop: Workshop, source: WheelSource, interpreter: InterpreterFacts, scratch: string): Promise<Built | undefined> {
-  if (source.needs === undefined) return undefined;
-  const uv = await workshop.uv();
-  const env = await cleanEnvironment(workshop, scratch, [dirname(uv.path), dirname(interpreter.executable)], source.time);
-  const python = await makeBuildEnvironment(ctx, source.needs, { uv, env, interpreter, offline: workshop.offline }, join(scratch, "environment"));
-  if (python === undefined) return undefined;
-  const built = await runUvBuild(ctx, workshop, source, join(scratch, "copy"), { ...env, PATH: `${dirname(python)}${delimiter}${env["PATH"] ?? ""}` }, ["--no-build-isolation", "--python", python]);
-  return built.path === undefined ? undefined : built;
+interface Surroundings {
+  /** For what a build consists of. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Directories of PATH, without compilers that are chosen for a build. */
+  readonly path: string;
+  readonly compilers: Compilers;
 }
 
-async function buildIsolated(ctx: Context, workshop: Workshop, source: WheelSource, interpreter: InterpreterFacts, scratch: string): Promise<Built> {
-  const env = await cleanEnvironment(workshop, scratch, [dirname((await workshop.uv()).path), dirname(interpreter.executable)], source.time);
-  return await runUvBuild(ctx, workshop, source, join(scratch, "isolated"), env, ["--python", interpreter.executable]);
+async function makeSurroundings(workshop: Workshop, source: WheelSource, interpreter: InterpreterFacts, scratch: string, choose: ChooseCompilers): Promise<Surroundings> {
+  const env = await cleanEnvironment(workshop, scratch, source.time);
+  const path = [...new Set([dirname((await workshop.uv()).path), dirname(interpreter.executable), "/usr/local/bin", "/usr/bin", "/bin"])].join(delimiter);
+  return { env, path, compilers: await choose(scratch, path) };
+}
+
+/** In a copy of a prepared environment, where what the back end needs is known; undefined where that gave nothing, and it may go well in another way. */
+async function buildInCopy(ctx: Context, workshop: Workshop, source: WheelSource, interpreter: InterpreterFacts, scratch: string, { env, path, compilers }: Surroundings): Promise<Built | undefined> {
+  if (source.needs === undefined) return undefined;
+  const python = await makeBuildEnvironment(ctx, source.needs, { uv: await workshop.uv(), env: { ...env, PATH: path }, interpreter, offline: workshop.offline }, join(scratch, "environment"));
+  if (python === undefined) return undefined;
+  const built = await runUvBuild(ctx, workshop, source, join(scratch, "copy"), { ...env, ...compilers.env, PATH: pathWith(compilers, dirname(python), path) }, ["--no-build-isolation", "--python", python]);
+  return built.path === undefined && !(await compilers.haveRefused()) ? undefined : built;
+}
+
+async function buildIsolated(ctx: Context, workshop: Workshop, source: WheelSource, interpreter: InterpreterFacts, scratch: string, { env, path, compilers }: Surroundings): Promise<Built> {
+  return await runUvBuild(ctx, workshop, source, join(scratch, "isolated"), { ...env, ...compilers.env, PATH: pathWith(compilers, path) }, ["--python", interpreter.executable]);
 }
 
 async function runUvBuild(ctx: Context, workshop: Workshop, source: WheelSource, directory: string, env: Readonly<Record<string, string>>, how: readonly string[]): Promise<Built> {
@@ -63,12 +86,11 @@ async function runUvBuild(ctx: Context, workshop: Workshop, source: WheelSource,
 }
 
 /** Nothing of the user's surroundings: what a build needs and does not declare is missing here too. */
-async function cleanEnvironment(workshop: Workshop, scratch: string, programs: readonly string[], time: EpochSeconds): Promise<Readonly<Record<string, string>>> {
+async function cleanEnvironment(workshop: Workshop, scratch: string, time: EpochSeconds): Promise<Readonly<Record<string, string>>> {
   const home = join(scratch, "home");
   await makeDirectory(home);
   return {
     ...(await workshop.uvEnvironment()),
-    PATH: [...new Set([...programs, "/usr/local/bin", "/usr/bin", "/bin"])].join(delimiter),
     HOME: home,
     LANG: "C.UTF-8",
     LC_ALL: "C.UTF-8",

@@ -1,6 +1,7 @@
 import type { Json } from "../../model/index.ts";
 import type { Context } from "../../system/index.ts";
 import type { InterpreterFacts } from "../interpreter.ts";
+import { zigName } from "../zig/zig.ts";
 import type { Workshop } from "./wheel.ts";
 
 /** What makes a wheel, as far as its source decides that. */
@@ -9,6 +10,8 @@ export interface Maker {
   readonly interpreter: string;
   /** Whether the wheel is more than Python. */
   readonly compiled: boolean;
+  /** What it was compiled for by zig, `x86_64-linux-gnu.2.17`; absent where this machine compiled it. */
+  readonly target?: string;
 }
 
 /** A maker as it is here and now: what of it can get into a wheel, as fields of a key. */
@@ -19,8 +22,9 @@ export interface MakerFacts {
 }
 
 /** A wheel that is nothing but Python is the same from every interpreter of a minor; one that is compiled depends on the compiler, its flags and the libc. */
-export async function makerFacts(ctx: Context, workshop: Pick<Workshop, "uvVersion" | "interpreter" | "machine">, { interpreter, compiled }: Maker): Promise<MakerFacts> {
+export async function makerFacts(ctx: Context, workshop: Pick<Workshop, "uvVersion" | "interpreter" | "machine">, { interpreter, compiled, target }: Maker): Promise<MakerFacts> {
   const tool = `uv ${await workshop.uvVersion()}`;
+  if (target !== undefined) return { interpreter, tool, machine: { compiler: zigName, target } };
   return { interpreter, tool, ...(compiled ? { machine: await machineFacts(ctx, workshop, await workshop.interpreter(interpreter)) } : {}) };
 }
 

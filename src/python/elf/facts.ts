@@ -28,7 +28,7 @@ export function gatherElfFacts(files: readonly ElfFile[], paths: readonly string
 export function describeElf(files: readonly ElfFile[], paths: readonly string[], platformTags: readonly string[]): { readonly facts?: ElfFacts; readonly warnings: readonly string[] } {
   if (files.length === 0) return { warnings: [] };
   const facts = gatherElfFacts(files, paths);
-  const foreign = facts.needed.filter((name) => !SYSTEM_LIBRARIES.test(name));
+  const foreign = foreignLibraries(facts);
   const absolute = absoluteRunpaths(files);
   return {
     facts,
@@ -38,6 +38,11 @@ export function describeElf(files: readonly ElfFile[], paths: readonly string[],
       ...(platformTags.includes("any") ? [`T10: it says it fits any platform, and holds programs for ${facts.machines.join(", ")}`] : []),
     ],
   };
+}
+
+/** Libraries that neither the wheel brings nor every host has. */
+export function foreignLibraries({ needed }: ElfFacts): readonly string[] {
+  return needed.filter((name) => !SYSTEM_LIBRARIES.test(name));
 }
 
 /** What every host with a C and C++ runtime and a Python has. */
