@@ -1,5 +1,6 @@
 import type { ElfFacts, Platform } from "../../model/index.ts";
-import { compareDotted, foreignLibraries } from "../elf/facts.ts";
+import { foreignLibraries } from "../elf/facts.ts";
+import { compareDotted } from "../elf/versions.ts";
 
 /** The platform tags that a wheel's symbols prove, or why they prove none. */
 export type Claim = { readonly tags: readonly string[] } | { readonly fault: string };
