@@ -1,5 +1,6 @@
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { makeDirectory, temporaryDirectory, type Context, type TemporaryDirectory } from "../../system/index.ts";
+import { errorCode, makeDirectory, temporaryDirectory, type Context, type TemporaryDirectory } from "../../system/index.ts";
 import { git } from "./git.ts";
 import { fillSubmodules } from "./submodules.ts";
 
@@ -47,8 +48,15 @@ async function makeOnce(make: (directory: string) => Promise<void>): Promise<{ r
   }
 }
 
-/** A name below `directory` that is free for one more checkout. */
+/** A name below `directory` that is free for one more checkout, and the same in each new directory: some compilers write down where they were. */
 export async function roomFor(directory: string): Promise<string> {
   await makeDirectory(directory);
-  return join((await temporaryDirectory("checkout", directory)).path, "source");
+  for (let count = 1; ; count++) {
+    const room = join(directory, `checkout-${count}`);
+    const made = await mkdir(room).then(() => true, (error: unknown) => {
+      if (errorCode(error) !== "EEXIST") throw error;
+      return false;
+    });
+    if (made) return join(room, "source");
+  }
 }

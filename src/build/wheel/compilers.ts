@@ -17,9 +17,6 @@ export interface Compilers {
 /** Put compilers below a build's `scratch` directory; `path` is where its other programs are. */
 export type ChooseCompilers = (scratch: string, path: string) => Promise<Compilers>;
 
-/** This machine's own. */
-export const ownCompilers: ChooseCompilers = () => Promise.resolve({ directories: [], env: {}, haveRefused: () => Promise.resolve(false) });
-
 /**
  * Programs with the names of compilers, which refuse at once and leave word: a build that needs one is over before it has taken any time, and one that does not is as good as any.
  * What cargo asks for is let through to the programs in `path`: a wheel from Rust says itself which systems it is for.
