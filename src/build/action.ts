@@ -30,7 +30,7 @@ export type Action =
       readonly commits?: Json;
       /** What made the wheels that were made here. */
       readonly makers?: Json;
-      /** Of the text of the lock that `lock` led to. */
+      /** What the lock says that `lock` led to. */
       readonly locked?: string;
       /** What compiles for its platform, where that is not the machine's own. */
       readonly compiler?: string;

@@ -1,4 +1,4 @@
-import { compareBytewise, fail, type Artifact, type Json, type PackageName, type Platform, type Workspace } from "../model/index.ts";
+import { compareBytewise, fail, printCanonicalJson, type Artifact, type Json, type PackageName, type Platform, type Workspace } from "../model/index.ts";
 import { compareVersions } from "../python/index.ts";
 import { listArtifacts, type Store } from "../store/index.ts";
 import type { Context } from "../system/index.ts";
@@ -72,7 +72,7 @@ type ArtifactInputs = Omit<Extract<Action, { kind: "artifact" }>, "format">;
 export function diffActions(before: ArtifactInputs, now: ArtifactInputs): readonly ChangedInput[] {
   const [old, young] = [inputsOf(before), inputsOf(now)];
   const names = [...new Set([...young.keys(), ...old.keys()])];
-  return names.filter((input) => JSON.stringify(old.get(input)) !== JSON.stringify(young.get(input))).map((input) => ({ input, before: old.get(input) ?? null, now: young.get(input) ?? null }));
+  return names.filter((input) => printCanonicalJson(old.get(input) ?? null) !== printCanonicalJson(young.get(input) ?? null)).map((input) => ({ input, before: old.get(input) ?? null, now: young.get(input) ?? null }));
 }
 
 /** Each input by what a person calls it. */
@@ -80,7 +80,7 @@ function inputsOf({ trees, package: settings, lock, locked, platform, compiler, 
   const members = trees as readonly { readonly name: string; readonly tree: string; readonly around?: Json }[];
   return new Map<string, Json>([
     ...members.map(({ name, tree }) => [`source of ${name}`, tree] as const),
-    ...members.flatMap(({ name, around }) => leaves(`around ${name}`, around ?? {})),
+    ...members.flatMap(({ name, around }) => Object.entries(around ?? {}).map(([file, id]) => [file === "outside" ? `what lies around ${name}` : `${file} above ${name}`, id] as const)),
     ...leaves("setting", settings),
     ["dependencies", [lock, locked ?? ""]],
     ...leaves("platform", platform),

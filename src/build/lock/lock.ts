@@ -62,9 +62,12 @@ export async function lockKey(ctx: Context, request: LockRequest): Promise<strin
   return await inputsKey(ctx, request, await indexSettings(ctx, request.workspace.index), pinnedNeeds(await readPins(request), await gatherNeeds(request, false)));
 }
 
-/** The digest of the lock that is kept under a key of `lockKey`; undefined where there is none, or where the key is that of a file already. */
+/** What the lock says that is kept under a key of `lockKey`, as one hash, wherever its files lie; undefined where there is none, or where the key is that of a file already. */
 export async function recallLock(store: Store, key: string): Promise<Digest | undefined> {
-  return key === "" || key.startsWith(COMMITTED) ? undefined : (await recall(store, key))?.digest;
+  const known = key === "" || key.startsWith(COMMITTED) ? undefined : await recall(store, key);
+  if (known === undefined) return undefined;
+  const packages = known.lock.packages.map(({ index: _, files, ...locked }) => ({ ...locked, files: files.map(({ url: __, path: ___, ...file }) => file) }));
+  return hashJson(packages);
 }
 
 const COMMITTED = "committed ";
