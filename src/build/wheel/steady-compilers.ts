@@ -13,7 +13,7 @@ export const ownCompilers: ChooseCompilers = async (scratch, path) => {
   await makeDirectory(directory);
   const found = await Promise.all(COMPILERS.map(async ([name]) => [name, await findIn(path, name)] as const));
   for (const [name, program] of found) {
-    if (program === undefined) continue;
+    if (program === undefined || name === "nvcc") continue;
     await writeFile(join(directory, name), programText(program, join(scratch, `${name}.option`), scratch));
     await chmod(join(directory, name), 0o755);
   }
