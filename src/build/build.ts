@@ -7,6 +7,8 @@ import { machinePlatform } from "./machine.ts";
 import { orderPackages, siblingsOf } from "./order.ts";
 import { placeArtifact } from "./output.ts";
 import { buildPackage, type MadePackage } from "./package.ts";
+import { lazily } from "./queue.ts";
+import type { Recap } from "./recap.ts";
 import { openSession } from "./session.ts";
 
 export interface MakeRequest {
@@ -20,6 +22,8 @@ export interface MakeRequest {
   readonly onDisk?: boolean;
   readonly formats: readonly FormatName[];
   readonly offline: boolean;
+  /** Told once what the build goes by, before the first artifact is made; never where all are there already. */
+  readonly beforeWork?: (recap: Recap) => void;
 }
 
 export interface BuildRequest extends MakeRequest {
@@ -77,7 +81,9 @@ export async function makePackages(ctx: Context, store: Store, workspace: Worksp
   const needed = workspace.packages.filter((pkg) => packages.some((wanted) => wanted === pkg || siblingsOf(wanted, workspace.packages).includes(pkg)));
   const [session, platforms] = await gather([openSession(ctx, store, workspace, needed, request), choosePlatforms(ctx, workspace, request.platforms)]);
   await using _ = session;
-  return await gather(packages.flatMap((pkg) => platforms.map((platform) => buildPackage(session, pkg, platform, formatsOf(pkg, request.formats)))));
+  const { beforeWork } = request;
+  const recap = beforeWork === undefined ? undefined : lazily(async () => beforeWork(await (await import("./recap.ts")).recapOf(session, { ...request, packages, platforms })));
+  return await gather(packages.flatMap((pkg) => platforms.map((platform) => buildPackage(session, pkg, platform, formatsOf(pkg, request.formats), recap))));
 }
 
 /** Formats that only one kind of package has: the archive that oct-turrets starts, and wheels that pip installs. */

@@ -17,6 +17,7 @@ export type { BuildRequest, BuildResult, BuiltArtifact } from "./build.ts";
 export type { StartConfig } from "./turret/start-config.ts";
 export type { DevEnvironment, DevRequest } from "./dev.ts";
 export type { ChangedInput, Why, WhyRequest } from "./why.ts";
+export type { Recap } from "./recap.ts";
 export type { ImportedInterpreter } from "./interpreter-tree/import.ts";
 export type { LockWorkspaceRequest, WrittenLock } from "./lock/lock-workspace.ts";
 export type { PackedTurret, PackedTurrets, PackTurretsRequest } from "./turret/pack.ts";

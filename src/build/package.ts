@@ -17,8 +17,8 @@ export interface MadePackage {
   readonly uncommitted: boolean;
 }
 
-/** Build one package for one platform; what was built before from the same is known by its key, without looking at a single distribution. */
-export async function buildPackage(session: Session, pkg: Package, platform: Platform, formats: readonly FormatName[]): Promise<MadePackage> {
+/** Build one package for one platform; what was built before from the same is known by its key, without looking at a single distribution. `beforeWork` is done where something is not. */
+export async function buildPackage(session: Session, pkg: Package, platform: Platform, formats: readonly FormatName[], beforeWork?: () => Promise<void>): Promise<MadePackage> {
   const inputs = await readInputs(session, pkg, platform);
   let made: Promise<MadePayload> | undefined;
   const artifacts = await gather(
@@ -26,6 +26,7 @@ export async function buildPackage(session: Session, pkg: Package, platform: Pla
       const recalled = await recallArtifact(session, inputs, format);
       const known = recalled === undefined ? undefined : await withName(session, pkg, recalled);
       if (known !== undefined && (await isSaved(session, known))) return { artifact: known, state: "unchanged" as const };
+      await beforeWork?.();
       const { makeArtifact, makePayload } = await import("./make-artifact.ts");
       const artifact = await withName(session, pkg, await makeArtifact(session, inputs, format, await (made ??= makePayload(session, pkg, platform, inputs))));
       await save(session, artifact);

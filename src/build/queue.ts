@@ -28,3 +28,9 @@ export function once<Result>(): (key: string, work: () => Promise<Result>) => Pr
     return answer;
   };
 }
+
+/** Work that is done when it is first asked for, and once. */
+export function lazily<Result>(work: () => Promise<Result>): () => Promise<Result> {
+  const recall = once<Result>();
+  return () => recall("", work);
+}

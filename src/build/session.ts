@@ -7,7 +7,7 @@ import { indexSettings, uvEnvironment, type PackageIndex } from "./fetch/index-s
 import { askInterpreter, findInterpreter, findOnPath, type InterpreterFacts } from "./interpreter.ts";
 import { machinePlatform } from "./machine.ts";
 import type { InstalledDistribution } from "./payload/payload.ts";
-import { createQueue, once } from "./queue.ts";
+import { createQueue, lazily, once } from "./queue.ts";
 import { readRevisions } from "./source/revision.ts";
 import type { RevisionRequest, Source } from "./source/source.ts";
 import { findUv, uvVersion } from "./uv/tools.ts";
@@ -123,11 +123,6 @@ async function ownSource({ directory }: Workspace, pkg: Package, source: Source)
 async function hashOwnFiles(): Promise<Digest> {
   const files = await Promise.all(["dist/agent.py", "agent/install.sh", "agent/turret/start.py", "agent/turret/start.sh", "package.json"].map((name) => hashFile(ownPath(name))));
   return hashJson(files.map(({ digest }) => digest));
-}
-
-function lazily<Result>(work: () => Promise<Result>): () => Promise<Result> {
-  const recall = once<Result>();
-  return () => recall("", work);
 }
 
 async function askDefault(ctx: Context): Promise<InterpreterFacts | undefined> {

@@ -103,9 +103,11 @@ function inputOf(command: Commander): Input {
       return Array.isArray(value) ? value : typeof value === "string" ? splitList(value) : [];
     },
     has: (name) => {
+      // What commander calls `--no-recap` is a recap that is false.
+      const [attribute, given] = name.startsWith("no-") ? [name.slice(3), false] : [name, true];
       // In the environment a flag is a word, CAISSON_JSON=0 means no; commander takes any for yes.
-      const inEnvironment = command.getOptionValueSource(attributeOf(name)) === "env";
-      return inEnvironment ? !["", "0", "false", "no"].includes((process.env[variableOf(name)] ?? "").toLowerCase()) : read(name) === true;
+      const inEnvironment = command.getOptionValueSource(attributeOf(attribute)) === "env";
+      return inEnvironment ? !["", "0", "false", "no"].includes((process.env[variableOf(name)] ?? "").toLowerCase()) : read(attribute) === given;
     },
   };
 }

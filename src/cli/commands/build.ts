@@ -2,6 +2,7 @@ import { statSync } from "node:fs";
 import { relative, resolve } from "node:path";
 import type { BuildResult, BuiltArtifact, StackRef, Store, Workspace } from "../../index.ts";
 import { askedFor, choiceOptions } from "../choice-words.ts";
+import { noRecapOption, openRecap } from "../recap.ts";
 import { jsonOption, type Cli, type Command, type Input } from "../command.ts";
 import { choosePlatforms, platformOption } from "../platforms.ts";
 
@@ -21,6 +22,7 @@ export const build: Command = {
     { flag: "--wheel-dir <dir>", summary: "lay out the wheels too, in a directory for each platform; WHEEL_DIR in the environment says it too" },
     { flag: "--to-stack <stack>", summary: "add what was built to a stack" },
     { flag: "--create", summary: "make that stack where there is none" },
+    noRecapOption,
     jsonOption,
   ],
   examples: [
@@ -40,6 +42,7 @@ export const build: Command = {
     const store = await cli.openStore();
     if (stack !== undefined) await prepareStack(cli, store, stack, input.has("create"));
     const [rev, output, wheelDirectory] = [input.value("rev"), input.value("output"), input.value("wheel-dir") ?? (context.env["WHEEL_DIR"] || undefined)];
+    const recap = openRecap(cli);
     const results = await library.buildPackages(context, store, workspace, {
       ...(input.arguments.length === 0 ? {} : { packages: input.arguments.map(library.parsePackageName) }),
       ...(platforms.length === 0 ? {} : { platforms }),
@@ -49,7 +52,8 @@ export const build: Command = {
       formats,
       onDisk: input.has("on-disk"),
       offline: input.has("offline"),
-    });
+      ...(cli.json || input.has("no-recap") ? {} : { beforeWork: recap.begin }),
+    }).finally(recap.end);
     if (stack !== undefined) await fillStack(cli, store, stack, results);
     if (rev === undefined) noteUncommitted(cli, results);
     print(cli, results);
