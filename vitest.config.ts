@@ -8,8 +8,9 @@ const config: ViteUserConfig = defineConfig({
     // Tests of hosts wait more than they compute.
     maxWorkers: 3,
     isolate: false,
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
+    // For what hangs; a busy machine may be five times as slow as a quiet one.
+    testTimeout: 180_000,
+    hookTimeout: 300_000,
   },
 });
 export default config;

@@ -158,9 +158,10 @@ def settle_for_observer(root, by):
     taken = tried(lambda _: root.take_lock(), None, None)
     if not taken:
         return None, described_holder(root.holder()) if taken is False else None
-    root.by = by
+    root.by, root.doing = by, "settling what an earlier run left"
+    tried(lambda _: root.sign(), None)
     try:
         return root.recover(), None
     finally:
-        root.generation = None
+        root.generation = root.doing = None
         root.release_lock()

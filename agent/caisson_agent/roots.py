@@ -154,11 +154,11 @@ class Root:
             raise Refused("host-busy", described_holder(self.holder()))
         try:
             self.by, self.doing = by, doing
+            self.sign()
             self.recover()
             stored = self.stored_generation()
             if stored != generation - 1:
                 raise Refused("host-changed", "this host has been changed since it was looked at%s (generation %d, expected %d)" % (self.last_change(), stored, generation - 1))
-            self.sign()
         except Exception:
             self.generation = None
             self.release_lock()

@@ -1,6 +1,6 @@
 /** Why something could not be done. Callers decide by it; people read the heading of the same name in `docs/errors.md`. */
 export type ErrorCode =
-  | "usage" | "config-invalid" | "package-unknown" | "platform-unknown" | "revision-unknown" | "lock-missing" | "lock-stale" | "wheel-unfit" | "wheel-invalid"
+  | "usage" | "config-invalid" | "package-unknown" | "platform-unknown" | "revision-unknown" | "source-changed" | "lock-missing" | "lock-stale" | "wheel-unfit" | "wheel-invalid"
   | "collision" | "requirements-broken" | "build-failed" | "blob-missing" | "digest-mismatch" | "ref-exists" | "ref-unknown" | "ref-moved" | "stack-frozen" | "stack-deployed"
   | "host-unreachable" | "host-key" | "host-unfit" | "host-busy" | "host-changed" | "unhealthy" | "hook-failed" | "disk-full" | "permission" | "unknown-state" | "cancelled"
   | "tree-changed" | "name-invalid" | "key-missing" | "target-unknown" | "format-unknown" | "interpreter-unfit" | "tool-missing" | "index-unreachable" | "bundle-invalid" | "archive-invalid" | "process-failed";

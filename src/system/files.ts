@@ -92,16 +92,22 @@ export interface WalkEntry {
   readonly size: number;
 }
 
-/** Everything below a directory, depth first, bytewise by name; links are not followed. `enter` may refuse a directory. */
+/** Everything below a directory, depth first, bytewise by name; links are not followed. `enter` may refuse a directory. What somebody removes meanwhile is left out. */
 export async function* walk(directory: string, enter: (path: string) => boolean = () => true, below = ""): AsyncIterable<WalkEntry> {
-  const names = (await readdir(join(directory, below))).toSorted(compareBytewise);
-  for (const name of names) {
+  const names = (await readdir(join(directory, below)).catch((error: unknown) => (below === "" ? Promise.reject(error) : unlessGone(error)))) ?? [];
+  for (const name of names.toSorted(compareBytewise)) {
     const path = below === "" ? name : `${below}/${name}`;
-    const found = await lstat(join(directory, path));
+    const found = await lstat(join(directory, path)).catch(unlessGone);
+    if (found === undefined) continue;
     const kind = found.isFile() ? "file" : found.isSymbolicLink() ? "link" : found.isDirectory() ? "directory" : "other";
     yield { path, kind, mode: found.mode & 0o7777, size: found.size };
     if (kind === "directory" && enter(path)) yield* walk(directory, enter, path);
   }
+}
+
+/** @throws what says anything else than that a file is not there any more */
+function unlessGone(error: unknown): undefined {
+  if (!["ENOENT", "ENOTDIR"].includes(errorCode(error) ?? "")) throw error;
 }
 
 /** A directory that is removed when its owner is done, whatever happened: `await using scratch = await temporaryDirectory(...)`. */

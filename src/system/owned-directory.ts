@@ -1,9 +1,13 @@
 import { lstat, readdir, readlink } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { errorCode, removeTree, temporaryDirectory, type TemporaryDirectory } from "./files.ts";
 
-/** A temporary directory that goes away even where its owner is killed: its name says whose it is, and the next one who asks for a directory of that prefix removes what nobody owns any more. */
-export async function ownedDirectory(prefix: string, parent: string): Promise<TemporaryDirectory> {
+/**
+ * A temporary directory that goes away even where its owner is killed: its name says whose it is, and the next one who asks for a directory of that prefix removes what nobody owns any more.
+ * Made in `parent`, by default where the system keeps temporary files. Its name is `prefix` and up to 26 letters.
+ */
+export async function ownedDirectory(prefix: string, parent: string = tmpdir()): Promise<TemporaryDirectory> {
   // A process's number means something among those that see each other: a container may share the directory and not the numbers.
   const space = /\d+/.exec(await readlink("/proc/self/ns/pid").catch(() => ""))?.[0] ?? "0";
   for (const name of await readdir(parent).catch(() => [])) {

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { CaissonError, type HostAddress } from "../model/index.ts";
-import { mapConcurrently, temporaryDirectory, type Context, type TemporaryDirectory } from "../system/index.ts";
+import { mapConcurrently, ownedDirectory, type Context, type TemporaryDirectory } from "../system/index.ts";
 import type { Transport } from "./channel.ts";
 import { localTransport } from "./local.ts";
 import { quoteProxyCommand } from "./quote.ts";
@@ -187,13 +187,13 @@ function ofJumpHost(failure: Failure): CaissonError {
   return new CaissonError([{ ...problem, message: `the jump host: ${problem.message}` }], lastWords(failure.said) || undefined);
 }
 
-/** Ours alone, short enough for the name of a socket, and without a letter that ssh's options read in a way of their own. */
+/** Ours alone, removed by the next one where we are killed, short enough for the name of a socket, and without a letter that ssh's options read in a way of their own. */
 async function socketDirectory(ctx: Context): Promise<TemporaryDirectory> {
-  return await temporaryDirectory("caisson-ssh", [ctx.env["XDG_RUNTIME_DIR"], tmpdir()].find(holdsSocket) ?? "/tmp");
+  return await ownedDirectory("caisson-ssh", [ctx.env["XDG_RUNTIME_DIR"], tmpdir()].find(holdsSocket) ?? "/tmp");
 }
 
 function holdsSocket(place: string | undefined): place is string {
-  return place !== undefined && /^\/[A-Za-z0-9_./-]+$/.test(place) && join(place, "caisson-ssh-XXXXXX", "s").length <= SOCKET_NAME;
+  return place !== undefined && /^\/[A-Za-z0-9_./-]+$/.test(place) && join(place, "caisson-ssh-NAMESPACES-PROCESS-XXXXXX", "s").length <= SOCKET_NAME;
 }
 
 /** A destination for ssh, of a hop as ProxyJump has it: `user@host:port`. */

@@ -11,7 +11,7 @@ root = "/srv/shop"
 hosts = ["root@h1"]
 service = "systemd"
 user = "shop"
-rollout = { min_healthy = "1s", healthy_deadline = "4s" }
+rollout = { min_healthy = "1s", healthy_deadline = "8s" }
 `;
 
 const missing = lacking("systemd");

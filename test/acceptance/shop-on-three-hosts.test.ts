@@ -12,7 +12,7 @@ hosts = ["deploy@h1", "deploy@h2", "deploy@h3"]
 service = "command"
 restart = 'if kill "$(cat "$CAISSON_STATE/pid")"; then sleep 1; fi 2>/dev/null; "$CAISSON_RELEASE/shop-web/processes/web" --daemon --pid "$CAISSON_STATE/pid" --error-logfile "$CAISSON_STATE/log"'
 stop = 'kill "$(cat "$CAISSON_STATE/pid")"'
-rollout = { canary = 1, max_parallel = 2, min_healthy = "1s", healthy_deadline = "5s" }
+rollout = { canary = 1, max_parallel = 2, min_healthy = "1s", healthy_deadline = "10s" }
 `;
 
 const missing = lacking("namespace");

@@ -81,8 +81,6 @@ it("may be closed while it works", async () => {
   await using host = makeHost();
   const agent = await host.open();
   await install(agent, stack("1"));
-  const asked = agent.ask({ step: "check", release: "1" as never, package: "config" as never, health: { argv: ["sleep", "60"] }, minHealthy: 0, deadline: 60 });
-  const began = Date.now();
+  const asked = agent.ask({ step: "check", release: "1" as never, package: "config" as never, health: { argv: ["sleep", "3600"] }, minHealthy: 0, deadline: 3600 });
   await Promise.all([expect(asked).rejects.toMatchObject({ code: "unknown-state" }), agent[Symbol.asyncDispose]()]);
-  expect(Date.now() - began).toBeLessThan(10_000);
 });

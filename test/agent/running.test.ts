@@ -251,7 +251,7 @@ it("tells that the process behind the health address runs from the release", asy
   const server = `import http.server, os\ns = http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)\ns.RequestHandlerClass.do_GET = lambda self: (self.send_response(200), self.end_headers())\nopen(${JSON.stringify(`${port}.new`)}, "w").write(str(s.server_port))\nos.rename(${JSON.stringify(`${port}.new`)}, ${JSON.stringify(port)})\ns.serve_forever()\n`;
   writeFileSync(join(host.directory, "server.py"), server);
   background(join(host.root, "versions/1"), join(host.root, "versions/1/hello/bin/python"), join(host.directory, "server.py"));
-  await expect.poll(() => existsSync(port), { timeout: 20_000 }).toBe(true);
+  await expect.poll(() => existsSync(port), { timeout: 120_000 }).toBe(true);
   const answer = await agent.ask({ ...check({ url: `http://127.0.0.1:${readFileSync(port, "utf8")}/` }), package: "hello" as never } as Step);
   expect(answer).toMatchObject({ done: true, facts: { verified: true } });
 });

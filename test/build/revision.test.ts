@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { CaissonError } from "../../src/model/index.ts";
 import { readRevision, readRevisions } from "../../src/build/source/revision.ts";
+import { copyDisk, describeDisk } from "../../src/build/source/snapshot.ts";
 import { COMMIT_TIME, makeGround, type Ground } from "./ground.ts";
 
 let ground: Ground;
@@ -257,6 +258,37 @@ describe("files on disk", () => {
     ground.write({ "plain/setup.py": "", ...Object.fromEntries(Object.entries(release).map(([path, text]) => [`plain/${path}`, text])) });
     await using plain = await readRevision(ground.context, join(ground.directory, "plain"), { path: "." }, {});
     expect(readdirSync(await plain.checkout())).toEqual(["setup.py"]);
+  });
+
+  it("leaves out what somebody removes while it is read: programs write beside a file and rename", async () => {
+    ground.write({ "plain/a.py": "a\n" });
+    const plain = join(ground.directory, "plain");
+    const files = ["a.py", "below/gone.py", "gone.py"].map((path) => ({ path, executable: false }));
+    expect((await describeDisk(plain, files)).map(([path]) => path)).toEqual(["a.py"]);
+    await copyDisk(plain, files, join(ground.directory, "copy"));
+    expect(readdirSync(join(ground.directory, "copy"), { recursive: true })).toEqual(["a.py", "below"]);
+  });
+
+  it("refuses a package whose files were changed or removed since it got its name, and cares for no other's", async () => {
+    const shop = makeShop();
+    const file = join(shop, "web/src/web.py");
+    for (const change of [() => writeFileSync(file, "two\n"), () => rmSync(file)]) {
+      writeFileSync(file, "one\n");
+      await using source = await readRevision(ground.context, shop, { path: "web" }, { onDisk: true });
+      change();
+      await expect(source.checkoutInto(join(ground.directory, "scratch"))).rejects.toMatchObject({ code: "source-changed", message: "`web/src/web.py` was changed while its package was read" });
+    }
+    await using source = await readRevision(ground.context, shop, { path: "web" }, { onDisk: true });
+    ground.write({ "shop/web/later.py": "", "shop/util/util.py": "two\n" });
+    const directory = await source.checkout();
+    expect([readdirSync(directory).includes("later.py"), readFileSync(join(directory, "../util/util.py"), "utf8")]).toEqual([false, "two\n"]);
+  });
+
+  it("leaves out a store that lies below it", async () => {
+    const blob = `plain/.store/blobs/sha256/${"0".repeat(64)}`;
+    ground.write({ "plain/setup.py": "", [blob]: "x", "plain/.store/refs/actions/x/1": "{}", "plain/.store/tmp/1-x": "" });
+    await using source = await readRevision(ground.context, join(ground.directory, "plain"), { path: "." }, {});
+    expect(readdirSync(await source.checkout())).toEqual(["setup.py"]);
   });
 
   it("ends where a submodule was never fetched: there is nothing in it", async () => {

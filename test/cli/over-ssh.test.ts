@@ -131,10 +131,10 @@ describe.skipIf(lacking() !== undefined)("caisson over ssh (needs sshd)", () => 
     writeFileSync(hosts.files.config, `Host h2 h3\n  ProxyJump ${all[0]?.address ?? ""}\n${readFileSync(hosts.files.config, "utf8")}`);
     const running = (): readonly string[] => sshOf(hosts.files.config);
     const child = spawn(process.execPath, [main, "status", "--to", "production"], { cwd: work, env: { ...home.env, PATH: `${hosts.files.bin}:${home.env["PATH"] ?? ""}` }, stdio: "ignore" });
-    await expect.poll(() => all.slice(1).map((host) => host.log().includes("Starting session")), { timeout: 20_000 }).toEqual([true, true]);
+    await expect.poll(() => all.slice(1).map((host) => host.log().includes("Starting session")), { timeout: 120_000 }).toEqual([true, true]);
     expect(running().some((words) => words.includes("\0-M\0"))).toBe(true);
     child.kill("SIGKILL");
-    await expect.poll(running, { timeout: 20_000 }).toEqual([]);
+    await expect.poll(running, { timeout: 120_000 }).toEqual([]);
   });
 
   it("looks at hosts for what they need, a line for each thing", async () => {

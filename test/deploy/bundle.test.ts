@@ -24,7 +24,7 @@ afterEach(async () => {
 const target = (): Target => ({
   name: "local:app", roles: {}, service: { kind: "none" }, keep: 5,
   hosts: [{ name: "local", via: "local", address: "", root: join(bench.directory, "app") }],
-  policy: { canary: 1, maxParallel: 1, maxFailed: 0, minHealthy: 0, healthyDeadline: 2 },
+  policy: { canary: 1, maxParallel: 1, maxFailed: 0, minHealthy: 0, healthyDeadline: 4 },
 });
 
 function workspace(...written: readonly string[]): Workspace {

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, readdirSync, readlinkSync } from "node:fs";
+import { existsSync, readdirSync, readlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { applyPlan } from "../../src/deploy/apply/apply.ts";
@@ -32,7 +32,7 @@ function target(service: Service = { kind: "none" }, ...roots: readonly string[]
   return {
     name: "local:app", roles: {}, service, keep: 5,
     hosts: names.map((root) => ({ name: names.length === 1 ? "local" : root, via: "local", address: "", root: join(bench.directory, root) })),
-    policy: { canary: 1, maxParallel: 2, maxFailed: 0, minHealthy: 0, healthyDeadline: 2 },
+    policy: { canary: 1, maxParallel: 2, maxFailed: 0, minHealthy: 0, healthyDeadline: 4 },
   };
 }
 
@@ -191,14 +191,16 @@ describe("deploy, when contact is lost", () => {
 describe("two deployers at once", () => {
   it("get in each other's way without harm: one wins, the other is told who is at work", async () => {
     await deploy(await makeStack(bench.store, version("1.0")));
-    const slow = await makeStack(bench.store, version("1.1", { health: { argv: ["sleep", "1"] } }));
+    const flag = join(bench.directory, "flag");
+    const slow = await makeStack(bench.store, version("1.1", { health: { argv: ["sh", "-c", `while ! test -e '${flag}'; do sleep 0.1; done`] } }));
     const other = await makeStack(bench.store, version("1.2"));
-    await using first = await prepareDeploy(bench.ctx, bench.store, slow, target());
+    await using first = await prepareDeploy(bench.ctx, bench.store, slow, { ...target(), policy: { ...target().policy, healthyDeadline: 60 } });
     await using second = await prepareDeploy(bench.ctx, bench.store, other, target());
     const winning = first.apply();
     while (current() !== "1.1") await new Promise((resolve) => setTimeout(resolve, 10));
     expect(await second.apply()).toMatchObject([{ outcome: "not-done", problem: { code: "host-busy" } }]);
     await expect(deploy(other)).rejects.toMatchObject({ code: "host-busy", message: expect.stringMatching(/^local: `tester@.+` has been changing this host since .+ UTC \(deploy hello@1\.1, process \d+\)$/) as string, hint: "wait until that has ended, then run the same command again" });
+    writeFileSync(flag, "");
     expect(await winning).toMatchObject([{ outcome: "done" }]);
     expect(await deploy(other)).toMatchObject([{ outcome: "done", from: "1.1", now: "1.2" }]);
   });

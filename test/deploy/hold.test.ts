@@ -33,7 +33,7 @@ function isWon(held: Held<HostLock>): boolean {
 it.each<readonly [string, readonly (readonly string[])[]]>([
   ["the same hosts", [["h1", "h2", "h3", "h4"], ["h4", "h3", "h2", "h1"]]],
   ["overlapping hosts", [["h1", "h2", "h3"], ["h2", "h3", "h4"], ["h3", "h4", "h1"]]],
-])("fault 37: of those who want %s at once, one wins at least, and nobody holds a host beside the winners", { timeout: 60_000 }, async (_, wanted) => {
+])("fault 37: of those who want %s at once, one wins at least, and nobody holds a host beside the winners", async (_, wanted) => {
   for (let round = 0; round < 3; round++) {
     const holders = new Map<string, string>();
     const results = await Promise.all(wanted.map((keys, at) => holdAll(locksOf(holders, `d${at}`, keys))));
@@ -43,7 +43,7 @@ it.each<readonly [string, readonly (readonly string[])[]]>([
   }
 });
 
-it("fault 37: tells the loser who has which host, and leaves the others free", { timeout: 30_000 }, async () => {
+it("fault 37: tells the loser who has which host, and leaves the others free", async () => {
   const holders = new Map([["h2", "anna"]]);
   const { taken, broken } = await holdAll(locksOf(holders, "me", ["h3", "h1", "h2"]));
   expect([...taken].map(([{ key }, { message }]) => [key, message])).toEqual([["h2", "anna has it"]]);

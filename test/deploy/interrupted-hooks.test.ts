@@ -18,7 +18,7 @@ function target(root: string, version: string): Target {
     name: "local:app", roles: {}, keep: 5, environment: [file],
     service: { kind: "command", restart: "true" },
     hosts: [{ name: "local", via: "local", address: "", root }],
-    policy: { canary: 1, maxParallel: 1, maxFailed: 0, minHealthy: 0, healthyDeadline: 5 },
+    policy: { canary: 1, maxParallel: 1, maxFailed: 0, minHealthy: 0, healthyDeadline: 60 },
   };
 }
 

@@ -57,11 +57,7 @@ async function served(): Promise<string | undefined> {
 }
 
 async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  for (let waited = 0; waited < 200; waited++) {
-    if (await condition()) return;
-    await sleep(50);
-  }
-  throw new Error("it did not happen within 10 s");
+  while (!(await condition())) await sleep(50);
 }
 
 function current(): string | undefined {

@@ -24,7 +24,7 @@ function target(root: string, version: string): Target {
     name: "local:app", roles: {}, keep: 5, environment: [values],
     service: { kind: "command", restart: 'echo "${CAISSON_RELEASE##*/}" > "$CAISSON_STATE/running"' },
     hosts: [{ name: "local", via: "local", address: "", root }],
-    policy: { canary: 1, maxParallel: 1, maxFailed: 0, minHealthy: 0, healthyDeadline: 5 },
+    policy: { canary: 1, maxParallel: 1, maxFailed: 0, minHealthy: 0, healthyDeadline: 60 },
   };
 }
 

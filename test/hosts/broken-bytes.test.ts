@@ -11,6 +11,7 @@ import { openAgent, type Agent } from "../../src/transport/index.ts";
 import { file, install, makeHost, stack, stream, tree } from "../agent/host.ts";
 import { makeStack, openWorkbench, type HandMade } from "../support/hand-made.ts";
 import { lacking, startHosts } from "../support/hosts.ts";
+import { untilUnlocked } from "../support/interrupt-every-step.ts";
 import { openLine } from "../support/line.ts";
 
 function version(number: string, large: string): HandMade {
@@ -22,7 +23,7 @@ it.skipIf(lacking() !== undefined)("faults 16 and 19: a connection that is reset
   await using line = await openLine(hosts, "h1");
   await using bench = await openWorkbench(hosts.env);
   const root = hosts.get("h1").root("app");
-  const to: Target = { name: "production", roles: {}, service: { kind: "none" }, keep: 5, hosts: [{ name: "h1", via: "ssh", address: hosts.get("h1").address, root }], policy: { canary: 1, maxParallel: 1, maxFailed: 0, minHealthy: 0, healthyDeadline: 10 } };
+  const to: Target = { name: "production", roles: {}, service: { kind: "none" }, keep: 5, hosts: [{ name: "h1", via: "ssh", address: hosts.get("h1").address, root }], policy: { canary: 1, maxParallel: 1, maxFailed: 0, minHealthy: 0, healthyDeadline: 60 } };
   const deploy = async (wanted: Wanted): Promise<HostResult | undefined> => {
     await using change = await prepareDeploy(bench.ctx, bench.store, wanted, to);
     return (await change.apply())[0];
@@ -38,6 +39,8 @@ it.skipIf(lacking() !== undefined)("faults 16 and 19: a connection that is reset
     await line.set(fault);
     const result = await deploy(wanted);
     expect([fault, result]).toMatchObject([fault, { outcome: "not-done", now: current, problem: { code: "unknown-state" } }]);
+    // The host hears of the cut when it does; the one that was there holds the lock until it has swept.
+    await untilUnlocked(bench, root);
     const there = places();
     // What was whole may stay for the next run; the blob that was broken is nowhere.
     expect([there.filter((name) => name.startsWith(".")), before.filter((name) => !there.includes(name))]).toEqual([[], []]);

@@ -12,7 +12,7 @@ import { makeCallKiller } from "../support/kill-at-call.ts";
 import { fastest, judgeCut, undisturbed } from "../support/sweep-calls.ts";
 
 function target(root: string): Target {
-  return { name: "local:app", roles: {}, service: { kind: "none" }, keep: 5, hosts: [{ name: "local", via: "local", address: "", root }], policy: { canary: 1, maxParallel: 1, maxFailed: 0, minHealthy: 0, healthyDeadline: 5 } };
+  return { name: "local:app", roles: {}, service: { kind: "none" }, keep: 5, hosts: [{ name: "local", via: "local", address: "", root }], policy: { canary: 1, maxParallel: 1, maxFailed: 0, minHealthy: 0, healthyDeadline: 60 } };
 }
 
 function made(version: string): HandMade {

@@ -70,7 +70,7 @@ it("row G11: sweeps in a store that is in use take nothing that is needed", asyn
   await Promise.all(firstWords);
   // It goes on until something was swept: the writers leave old documents and bundles behind all the time.
   let removed = 0;
-  for (const end = Date.now() + 5000; Date.now() < end || removed === 0; await pause(50)) removed += (await collect(place.ctx, place.store, { grace: 3, dryRun: false })).removed.length;
+  for (const end = Date.now() + 5000; Date.now() < end || removed === 0; await pause(50)) removed += (await collect(place.ctx, place.store, { grace: 6, dryRun: false })).removed.length;
   for (const { child } of writers) child.kill("SIGKILL");
   for (const { ended } of writers) expect((await ended).errors).toBe("");
   await freezeStack(place.store, ref);

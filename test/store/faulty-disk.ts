@@ -26,14 +26,20 @@ export async function onFaultyDisk(root: string, fate: Fate, work: () => Promise
   const files = new Map<number, "dirty" | "safe">();
   const opened: FileHandle[] = [];
   let calls = 0;
+  const begun = new Set<Promise<unknown>>();
   const death = new AbortController();
 
   const change = async (what: string, act: () => Promise<unknown>): Promise<unknown> => {
     const outcome = death.signal.aborted ? "never" : fate(++calls, what);
     if (outcome instanceof Error) throw outcome;
-    if (outcome === "done") return await act();
+    if (outcome === "done") return await begin(act());
     death.abort();
     return await new Promise(() => undefined);
+  };
+
+  const begin = async (act: Promise<unknown>): Promise<unknown> => {
+    begun.add(act);
+    return await act.finally(() => begun.delete(act));
   };
 
   const before = { open: promises.open, rename: promises.rename, link: promises.link, unlink: promises.unlink, mkdir: promises.mkdir, copyFile: promises.copyFile } as unknown as Record<string, Call>;
@@ -91,8 +97,8 @@ export async function onFaultyDisk(root: string, fate: Fate, work: () => Promise
     Object.assign(promises, before);
     syncBuiltinESMExports();
   }
-  // A dead process holds nothing open; what its other calls had begun is done or not by now.
-  if (outcome === "died") await new Promise((resolve) => setTimeout(resolve, 5));
+  // A dead process holds nothing open, and what the kernel had begun for it is done.
+  await Promise.allSettled(begun);
   await Promise.all(opened.map((handle) => handle.close().catch(() => undefined)));
   return {
     calls,

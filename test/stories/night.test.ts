@@ -42,7 +42,7 @@ hosts = ["deploy@h1", "deploy@h2"]
 service = "command"
 restart = "sh \\"$CAISSON_RELEASE/shop-web/app/restart\\""
 stop = "kill $(cat \\"$CAISSON_STATE/web.pid\\")"
-rollout = { min_healthy = "1s", healthy_deadline = "3s" }
+rollout = { min_healthy = "1s", healthy_deadline = "6s" }
 `;
 
 function write(directory: string, files: Readonly<Record<string, string>>): void {

@@ -103,11 +103,8 @@ async function carryOut(change: Interruptible, root: string, env: Readonly<Recor
 /** The agent of a dead command goes back by itself; until it has, it holds the host. */
 export async function untilUnlocked(bench: Workbench, root: string): Promise<void> {
   const take = ["flock", "--nonblock", join(root, ".lock"), "true"];
-  for (let waited = 0; waited < 100; waited++) {
-    if ((await bench.ctx.run(take, { cwd: root, env: bench.ctx.env })).status === 0) return;
-    await sleep(50);
-  }
-  throw new Error(`somebody still holds ${root}`);
+  // A busy machine may take its time; the test's own limit is the end of it.
+  while ((await bench.ctx.run(take, { cwd: root, env: bench.ctx.env })).status !== 0) await sleep(50);
 }
 
 /** I1 and I4 of the fault matrix: current is one whole release whose files hash right, and nobody said otherwise. */

@@ -1,8 +1,9 @@
-import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { execFileSync, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readlinkSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { makeDirectory } from "../../src/system/index.ts";
+import { makeDirectory, ownedDirectory } from "../../src/system/index.ts";
 
 const ground = mkdtempSync(join(tmpdir(), "caisson directories "));
 afterAll(() => rmSync(ground, { recursive: true }));
@@ -27,5 +28,24 @@ describe("a directory", () => {
 
   it.skipIf(!existsSync("/proc/self"))("is refused, and not tried for ever, where a file system knows no new names (needs /proc)", async () => {
     await expect(makeDirectory("/proc/none/of/these")).rejects.toMatchObject({ code: "permission", message: "cannot make `/proc/none`: the disk takes no new names there" });
+  });
+});
+
+describe("a directory of a process's own", () => {
+  it("is removed by the next one who wants such a directory, where its owner was killed; those of the living, and of other names, are not", async () => {
+    const parent = join(ground, "temporary");
+    const script = `import { ownedDirectory } from ${JSON.stringify(join(import.meta.dirname, "../../dist/system/owned-directory.js"))};
+      const { path } = await ownedDirectory("ours", ${JSON.stringify(parent)});
+      console.log(path);
+      process.kill(process.pid, "SIGKILL");`;
+    const killed = spawnSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8" });
+    expect([killed.signal, readdirSync(parent).length, existsSync(killed.stdout.trim())]).toEqual(["SIGKILL", 1, true]);
+    const dead = Number(execFileSync("sh", ["-c", "echo $$"], { encoding: "utf8" }));
+    const space = /\d+/.exec(readlinkSync("/proc/self/ns/pid"))?.[0] ?? "";
+    const strangers = [`others-${space}-${dead}-abcdef`, `ours-1-${dead}-abcdef`, `ours-${space}-1-abcdef`, "ours-abcdef"];
+    for (const name of strangers) mkdirSync(join(parent, name));
+    await using mine = await ownedDirectory("ours", parent);
+    await using more = await ownedDirectory("ours", parent);
+    expect(readdirSync(parent).toSorted()).toEqual([...strangers, ...[mine, more].map(({ path }) => path.slice(parent.length + 1))].toSorted());
   });
 });

@@ -20,7 +20,7 @@ describe.skipIf(missing !== undefined)(`a deploy user who is not root${missing =
 
   it("fault 35: is told what root has to run, needs no more than that, and gains nothing by it", async () => {
     const { bench, host } = ground;
-    const target = ground.target("s", { as: "deploy", patience: { healthyDeadline: 3 } });
+    const target = ground.target("s", { as: "deploy", patience: { healthyDeadline: 8 } });
     const made = versionsOf({ stack: "s", port: 8401 });
     const refused = await ground.deploy(ground.target("s", { as: "deploy" }), made("0"));
     expect(refused).toMatchObject({ outcome: "not-done", now: null });
@@ -50,13 +50,13 @@ describe.skipIf(missing !== undefined)(`a deploy user who is not root${missing =
 
   it("is told who answers when sudo asks for a password", async () => {
     await ground.sh("mv /etc/sudoers.d/caisson-s /root/kept");
-    const target = ground.target("s", { as: "deploy", patience: { healthyDeadline: 3 } });
+    const target = ground.target("s", { as: "deploy", patience: { healthyDeadline: 8 } });
     expect(await ground.deploy(target, web({ stack: "s", port: 8401, version: "5" }))).toMatchObject({ outcome: "not-done", problem: { code: "host-unfit", message: expect.stringMatching(/^`deploy` may not run `(systemctl|journalctl) .*` with sudo and without a password; `caisson units` prints/) as string } });
     await ground.sh("mv /root/kept /etc/sudoers.d/caisson-s");
   }, 120_000);
 
   it("may have his own systemd start processes, which outlive his logging out", async () => {
-    const { user: _, ...target } = ground.target("u", { as: "deploy", patience: { healthyDeadline: 3 }, service: { kind: "systemd", scope: "user" } });
+    const { user: _, ...target } = ground.target("u", { as: "deploy", patience: { healthyDeadline: 8 }, service: { kind: "systemd", scope: "user" } });
     const made = versionsOf({ stack: "u", port: 8402 });
     expect(await ground.deploy(target, made("1"))).toMatchObject({ outcome: "done", now: "1" });
     expect(await ground.deploy(target, made("2"))).toMatchObject({ outcome: "done", now: "2" });

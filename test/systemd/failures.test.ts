@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { applyPlan } from "../../src/deploy/apply/apply.ts";
 import { prepareDeploy } from "../../src/deploy/deploy.ts";
@@ -20,16 +21,16 @@ describe.skipIf(missing !== undefined)(`faults of processes under systemd${missi
   const serve = "python3 \"${0%/bin/*}/serve.py\"";
 
   it.concurrent.each([
-    { what: "fails at once", body: "echo \"ModuleNotFoundError: No module named 'foo'\" >&2; echo bye; exit 1", says: /^http:\/\/127\.0\.0\.1:\d+\/ refused for 4 s; last log: ModuleNotFoundError: No module named 'foo'$/ },
+    { what: "fails at once", body: "echo \"ModuleNotFoundError: No module named 'foo'\" >&2; echo bye; exit 1", says: /^http:\/\/127\.0\.0\.1:\d+\/ refused for 8 s; last log: ModuleNotFoundError: No module named 'foo'$/ },
     { what: "fails a while after it was well", body: `${serve} & sleep 2; echo 'OSError: gone' >&2; kill $!; exit 4`, says: /(?:refused|had not answered well|ended with status 4|started again).*; last log: OSError: gone$/ },
     { what: "flaps", body: `${serve} & sleep 0.7; kill -9 $!; kill -9 $$`, says: /(?:refused|had not answered well|was ended by SIGKILL|started again|did not answer|failed)/ },
-    { what: "hangs while it starts", body: "echo waiting; sleep 1000", process: { notify: true }, says: /^process `web` was not up 4 s after it was to start; last log: waiting$/ },
-    { what: "ignores SIGTERM and is never well", body: "trap '' TERM; echo deaf; while :; do sleep 0.2; done", says: /refused for 4 s; last log: deaf$/ },
+    { what: "hangs while it starts", body: "echo waiting; sleep 1000", process: { notify: true }, says: /^process `web` was not up 8 s after it was to start; last log: waiting$/ },
+    { what: "ignores SIGTERM and is never well", body: "trap '' TERM; echo deaf; while :; do sleep 0.2; done", says: /refused for 8 s; last log: deaf$/ },
     { what: "lacks a variable", body: "true", process: { requires: ["SECRET_KEY"] }, says: /^process `web` ended with status 64, and systemd does not start it again; last log: error: set SECRET_KEY \(process `web` needs SECRET_KEY\)$/ },
   ])("fault 39: a process that $what is undone by itself, with its last words", async ({ what, body, process = {}, says }) => {
     const stack = `fault-${what.length}`;
     const port = 8200 + what.length;
-    const target = ground.target(stack, { patience: { minHealthy: 3, healthyDeadline: 4 } });
+    const target = ground.target(stack, { patience: { minHealthy: 3, healthyDeadline: 8 } });
     expect(await ground.deploy(ground.target(stack), web({ stack, port, version: "1" }))).toMatchObject({ outcome: "done" });
     // A shorter wait than ours, as an administrator may want it.
     await ground.sh(`mkdir /etc/systemd/system/caisson-${stack}-${stack}-web.service.d && printf '[Service]\\nTimeoutStopSec=2\\n' > /etc/systemd/system/caisson-${stack}-${stack}-web.service.d/stop.conf && systemctl daemon-reload`);
@@ -40,16 +41,17 @@ describe.skipIf(missing !== undefined)(`faults of processes under systemd${missi
   }, 120_000);
 
   it("fault 40: an answer by a process of the release before is none", async () => {
-    const target = ground.target("stale", { patience: { healthyDeadline: 2 } });
-    expect(await ground.deploy(target, web({ stack: "stale", port: 8301, version: "1" }))).toMatchObject({ outcome: "done" });
+    const target = ground.target("stale", { patience: { healthyDeadline: 4 } });
+    expect(await ground.deploy(ground.target("stale"), web({ stack: "stale", port: 8301, version: "1" }))).toMatchObject({ outcome: "done" });
     // One that got away from its service, and keeps the port.
-    await ground.sh("systemctl stop caisson-stale-stale-web.service; systemd-run --quiet --unit=stray python3 /srv/stale/versions/1/stale/serve.py; sleep 1");
+    await ground.sh("systemctl stop caisson-stale-stale-web.service; systemd-run --quiet --unit=stray python3 /srv/stale/versions/1/stale/serve.py");
+    while ((await ground.served(8301)) !== "1") await sleep(200);
     expect(await ground.deploy(target, web({ stack: "stale", port: 8301, version: "2", body: "exec sleep 1000" }))).toMatchObject({ outcome: "undone", problem: { code: "unhealthy", message: expect.stringMatching(/^http:\/\/127\.0\.0\.1:8301\/ is answered by a process of release `1`, which still runs/) as string } });
     await ground.sh("systemctl stop stray");
   }, 120_000);
 
   it("fault 41: a release to go back to that is broken as well is told, and what is left can be looked at", async () => {
-    const target = ground.target("both", { patience: { healthyDeadline: 3 } });
+    const target = ground.target("both", { patience: { healthyDeadline: 6 } });
     const body = `test ! -e "$CAISSON_STATE/broken" || exit 9\nexec ${serve}`;
     expect(await ground.deploy(target, web({ stack: "both", port: 8302, version: "1", body }))).toMatchObject({ outcome: "done" });
     await ground.sh("touch /srv/both/shared/broken");
@@ -80,7 +82,7 @@ describe.skipIf(missing !== undefined)(`faults of processes under systemd${missi
   }, 120_000);
 
   it("faults 1 to 13: an agent that is killed before or after any step of a switch leaves the old processes or the new, and the next contact settles which", async () => {
-    const target = ground.target("kill", { patience: { healthyDeadline: 5 } });
+    const target = ground.target("kill", { patience: { healthyDeadline: 30 } });
     const worker = { name: "worker", argv: ["sleep", "1000"], environment: {}, requires: [] };
     const made = (version: string) => web({ stack: "kill", port: 8306, version, ...(Number(version) % 2 === 1 ? { others: [worker] } : {}) });
     expect(await ground.deploy(target, made("0"))).toMatchObject({ outcome: "done" });

@@ -38,7 +38,7 @@ export async function openGround(): Promise<Ground> {
     served: (port) => sh(`python3 -c 'import urllib.request as u; print(u.urlopen("http://127.0.0.1:${port}/", timeout=5).read().decode())' 2>&1 | tail -1`),
     target: (stack, { as = "root", patience, ...change } = {}) => ({
       name: "production", hosts: [{ name: "h1", via: "ssh", address: `${as}@h1`, root: `/srv/${stack}` }], roles: {}, service: { kind: "systemd", scope: "system" }, user: "app", keep: 5,
-      policy: { canary: 0, maxParallel: 1, maxFailed: 0, minHealthy: 0, healthyDeadline: 8, ...patience }, ...change,
+      policy: { canary: 0, maxParallel: 1, maxFailed: 0, minHealthy: 0, healthyDeadline: 30, ...patience }, ...change,
     }),
     deploy: async (target, ...made) => {
       await using change = await prepareDeploy(ctx, store, await makeStack(store, ...made), target);

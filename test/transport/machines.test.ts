@@ -55,6 +55,6 @@ describe.skipIf(missing !== undefined)(`hosts with a Debian of their own${missin
 
 /** These hosts, of which nothing is wanted but a directory. */
 function target(root: string, names: readonly string[]): Target {
-  const policy = { canary: 1, maxParallel: 1, maxFailed: 0, minHealthy: 0, healthyDeadline: 1 };
+  const policy = { canary: 1, maxParallel: 1, maxFailed: 0, minHealthy: 0, healthyDeadline: 4 };
   return { name: "t", hosts: names.map((name) => ({ name, via: "ssh", address: `deploy@${name}`, root })), roles: {}, service: { kind: "none" }, policy, keep: 1 };
 }

@@ -71,8 +71,8 @@ describe.skipIf(lacking() !== undefined).concurrent("what ssh says (needs sshd)"
     const since = performance.now();
     await expect(agent.verify()).rejects.toMatchObject({ code: "unknown-state", cause: expect.stringContaining("not responding") as string });
     await agent[Symbol.asyncDispose]();
-    // A busy machine is late with everything.
-    expect(performance.now() - since).toBeLessThan(18_000);
+    // By ssh, whose patience ends at 15 s; a busy machine is late with everything.
+    expect(performance.now() - since).toBeLessThan(30_000);
   });
 
   it.each(sayings)("$fault is $code", async ({ code, message, hint, spoil }) => {

@@ -61,8 +61,7 @@ describe.skipIf(older === undefined)("caisson turret start (needs a CPython of 3
     const killed = await started(worker, hq);
     process.kill(killed.pid, "SIGKILL");
     expect(await killed.ended).toEqual([null, "SIGKILL"]);
-    for (const end = Date.now() + 15_000; Date.now() < end && processesOf(worker.env["TMPDIR"] ?? "").length > 0; ) await sleep(50);
-    expect(processesOf(worker.env["TMPDIR"] ?? "")).toEqual([]);
+    while (processesOf(worker.env["TMPDIR"] ?? "").length > 0) await sleep(50);
     const [left] = worker.left();
     const second = await started(worker, hq);
     expect(worker.left()).toEqual([expect.not.stringMatching(left ?? "none")]);

@@ -57,8 +57,7 @@ function running(directory: string): readonly string[] {
 }
 
 async function untilGone(directory: string): Promise<void> {
-  for (const end = Date.now() + 10_000; Date.now() < end && running(directory).length > 0; ) await sleep(50);
-  expect(running(directory)).toEqual([]);
+  while (running(directory).length > 0) await sleep(50);
 }
 
 it("row O7: a stack with a turret, deployed to two places, starts a turret in each, which their HQ sees; the next release and the way back replace them", { timeout: 180_000 }, async () => {

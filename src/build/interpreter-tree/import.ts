@@ -5,7 +5,7 @@ import { compareBytewise, fail, mediaTypes, type InterpreterTree, type Platform,
 import { writeTar } from "../../formats/index.ts";
 import { gatherElfFacts, readElf, type ElfFile } from "../../python/index.ts";
 import type { Store } from "../../store/index.ts";
-import { hashFile, makeDirectory, temporaryDirectory, treeId, walk, type Context } from "../../system/index.ts";
+import { hashFile, makeDirectory, ownedDirectory, treeId, walk, type Context } from "../../system/index.ts";
 import { keepInterpreter } from "./kept.ts";
 import { probeInterpreter } from "./probe.ts";
 
@@ -37,7 +37,7 @@ export async function importInterpreter(ctx: Context, store: Store, given: strin
   const what = `import ${given}`;
   ctx.report({ type: "started", what });
   try {
-    await using scratch = await temporaryDirectory("caisson-interpreter");
+    await using scratch = await ownedDirectory("caisson-interpreter");
     const top = await unpack(ctx, resolve(ctx.cwd, given), given, join(scratch.path, "unpacked"));
     const found = (await findProgram(top)) ?? fail({ code: "usage", message: `\`${given}\` has no \`bin/python3.X\``, hint: "name an archive or a directory of a relocatable build" });
     const kept = await listKept(found.directory, found.program);

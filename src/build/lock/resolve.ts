@@ -2,7 +2,7 @@ import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { CaissonError, fail, type IndexSettings, type PackageName, type Platform, type Problem } from "../../model/index.ts";
 import { parseLock, select, type Lock } from "../../python/index.ts";
-import { temporaryDirectory, type Context } from "../../system/index.ts";
+import { ownedDirectory, type Context } from "../../system/index.ts";
 import { withoutCredentials } from "../source/git.ts";
 import { askInterpreter, findInterpreter, findOnPath } from "../interpreter.ts";
 import { indexClient } from "../fetch/http.ts";
@@ -38,7 +38,7 @@ export async function resolve(ctx: Context, question: Question): Promise<Lock> {
   const what = `lock ${question.written} ${question.platform.label}`;
   ctx.report({ type: "started", what });
   try {
-    await using scratch = await temporaryDirectory("caisson-lock");
+    await using scratch = await ownedDirectory("caisson-lock");
     const [uv, python] = await Promise.all([findUv(ctx, question.settings, { offline: question.offline }), findPython(ctx, question.platform)]);
     const compile = await prepare(ctx, question, [uv.path, "pip", "compile", "--python", python], scratch.path);
     const wheelsOnly = await compile([":all:"], question.refresh);

@@ -1,6 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { errorCode, makeDirectory, temporaryDirectory, type Context, type TemporaryDirectory } from "../../system/index.ts";
+import { errorCode, makeDirectory, ownedDirectory, temporaryDirectory, type Context, type TemporaryDirectory } from "../../system/index.ts";
 import { git } from "./git.ts";
 import { fillSubmodules } from "./submodules.ts";
 
@@ -37,7 +37,7 @@ export function sharedCheckout(owners: number, make: (directory: string) => Prom
 }
 
 async function makeOnce(make: (directory: string) => Promise<void>): Promise<{ readonly scratch: TemporaryDirectory; readonly path: string }> {
-  const scratch = await temporaryDirectory("caisson-checkout");
+  const scratch = await ownedDirectory("caisson-checkout");
   try {
     const path = join(scratch.path, "checkout");
     await make(path);

@@ -6,7 +6,7 @@ import { errorCode, sha256, type Context } from "../../system/index.ts";
 import { aroundOf, directoriesAbove, FILES_ABOVE, linksOf, reachesOut } from "./around.ts";
 import { checkOut, roomFor, sharedCheckout, type Repository } from "./checkout.ts";
 import { runGit, readObjects, withoutCredentials, type GitObject } from "./git.ts";
-import { copyDisk, hashDisk, isRoot, isRubbish, listDisk, type DiskFile } from "./snapshot.ts";
+import { copyDisk, describeDisk, findChange, hashDisk, isRoot, isRubbish, listDisk, type DiskFile } from "./snapshot.ts";
 import { METADATA_FILES, type RevisionRequest, type Source } from "./source.ts";
 
 /**
@@ -234,25 +234,33 @@ async function readDisk(ctx: Context, workspaceDirectory: string, place: Place):
   if (found?.isDirectory() !== true) fail({ code: "package-unknown", message: `there is no directory \`${relative(workspaceDirectory, directory) || directory}\``, hint: "check the package's `path` in caisson.toml" });
   if (rev !== undefined) fail({ code: "revision-unknown", message: `there is no revision \`${rev}\`: \`${directory}\` is in no git repository`, hint: "build it without --rev, as it is on disk" });
   const inGit = repository !== undefined;
-  const listed = await listDisk(ctx, directory, inGit);
-  const id = await hashDisk(directory, listed);
+  const own = await listDisk(ctx, directory, inGit);
+  const lines = await describeDisk(directory, own);
+  const id = hashDisk(lines);
   // Siblings belong to what a build sees, so the whole workspace is copied where the package is a part of it.
   const whole = await realpath(workspaceDirectory);
   const root = relative(whole, directory).startsWith("..") ? directory : whole;
-  const copyTo = async (to: string): Promise<void> => await copyDisk(root, await listDisk(ctx, root, inGit), to);
+  const below = relative(root, directory);
+  const copyTo = async (to: string): Promise<void> => {
+    const others = root === directory ? [] : (await listDisk(ctx, root, inGit)).filter(({ path }) => !path.startsWith(`${below}/`));
+    await copyDisk(root, [...others, ...own.map((file) => ({ ...file, path: posix.join(below, file.path) }))], to);
+    // What is built from them is kept under that hash.
+    const changed = findChange(lines, await describeDisk(join(to, below), own));
+    if (changed !== undefined) fail({ code: "source-changed", message: `\`${join(relative(workspaceDirectory, directory), changed)}\` was changed while its package was read`, hint: inGit ? "run the same command again; what programs write there belongs in .gitignore" : "run the same command again; what programs write belongs elsewhere" });
+  };
   const shared = sharedCheckout(1, copyTo);
   return {
     revision: { id, time: diskTime(ctx), dirty: inGit },
     treeKey: id,
-    around: () => readAroundOnDisk(ctx, root, directory, listed, inGit),
+    around: () => readAroundOnDisk(ctx, root, directory, own, inGit),
     uncommitted: false,
     describe: () => Promise.resolve(undefined),
     readText: (name) => readFile(join(directory, name), "utf8").catch(() => undefined),
-    checkout: async () => join(await shared.path(), relative(root, directory)),
+    checkout: async () => join(await shared.path(), below),
     checkoutInto: async (to) => {
       const room = await roomFor(to);
       await copyTo(room);
-      return join(room, relative(root, directory));
+      return join(room, below);
     },
     [Symbol.asyncDispose]: shared.release,
   };
@@ -264,7 +272,7 @@ async function readAroundOnDisk(ctx: Context, root: string, directory: string, l
   const above = await Promise.all(directoriesAbove(path).map((directoryAbove) => posix.join(directoryAbove, ".gitignore")).map(async (name) => [name, await text(name)] as const));
   const links = listed.flatMap((file) => ("target" in file ? [{ path: posix.join(path, file.path), target: file.target }] : []));
   const [pyproject, setupPy, setupCfg] = await Promise.all(["pyproject.toml", "setup.py", "setup.cfg"].map((name) => text(posix.join(path, name))));
-  const outside = reachesOut(path, links, { pyproject, setupPy, setupCfg }) ? await hashDisk(root, await listDisk(ctx, root, inGit)) : undefined;
+  const outside = reachesOut(path, links, { pyproject, setupPy, setupCfg }) ? hashDisk(await describeDisk(root, await listDisk(ctx, root, inGit))) : undefined;
   return aroundOf(new Map(above.flatMap(([name, content]) => (content === undefined ? [] : [[name, sha256(content)] as const]))), outside);
 }
 

@@ -21,7 +21,7 @@ export function isRubbish(path: string): boolean {
  * (.git, .venv, __pycache__, caches of tools, build, dist, *.egg-info, *.pyc).
  */
 export async function listDisk(ctx: Context, directory: string, inGit: boolean): Promise<readonly DiskFile[]> {
-  const names = withoutRoots(inGit ? await listGit(ctx, directory) : await listPlain(directory));
+  const names = withoutOurs(inGit ? await listGit(ctx, directory) : await listPlain(directory));
   const files = await mapConcurrently(names, 32, (path) => lookAt(ctx, directory, path));
   return files.flat().toSorted((a, b) => compareBytewise(a.path, b.path));
 }
@@ -34,10 +34,16 @@ export function isRoot(directory: string): boolean {
 /** What every directory has that something was deployed to. */
 const ROOT = [".generation", "journal.jsonl"] as const;
 
-function withoutRoots(names: readonly string[]): readonly string[] {
+/** A blob of a store; what comes before is where that lies. */
+const BLOB = /^(.+\/)blobs\/sha256\/[0-9a-f]{64}$/;
+
+/** What we made ourselves: roots of targets, and stores. */
+function withoutOurs(names: readonly string[]): readonly string[] {
   const all = new Set(names);
   const roots = names.flatMap((name) => (name.endsWith(`/${ROOT[0]}`) && all.has(join(dirname(name), ROOT[1])) ? [`${dirname(name)}/`] : []));
-  return roots.length === 0 ? names : names.filter((name) => !roots.some((root) => name.startsWith(root)));
+  const stores = names.flatMap((name) => BLOB.exec(name)?.slice(1, 2) ?? []);
+  const ours = [...new Set([...roots, ...stores])];
+  return ours.length === 0 ? names : names.filter((name) => !ours.some((directory) => name.startsWith(directory)));
 }
 
 async function listGit(ctx: Context, directory: string): Promise<readonly string[]> {
@@ -53,34 +59,59 @@ async function listPlain(directory: string): Promise<readonly string[]> {
 }
 
 async function lookAt(ctx: Context, directory: string, path: string): Promise<readonly DiskFile[]> {
-  const stat = await lstat(join(directory, path)).catch((error: unknown) => {
-    // Still in git's index, and deleted on disk.
-    if (["ENOENT", "ENOTDIR"].includes(errorCode(error) ?? "")) return undefined;
-    throw error;
-  });
-  if (stat?.isSymbolicLink() === true) return [{ path, target: await readlink(join(directory, path)) }];
+  // Git's index may still have what is deleted on disk.
+  const stat = await unlessGone(lstat(join(directory, path)));
+  if (stat?.isSymbolicLink() === true) {
+    const target = await unlessGone(readlink(join(directory, path)));
+    return target === undefined ? [] : [{ path, target }];
+  }
   if (stat?.isFile() === true) return [{ path, executable: (stat.mode & 0o111) !== 0 }];
   // A directory in git's list is a repository of its own: a submodule, or one that was cloned there. One that was never fetched is empty, and git would list the repository around it.
   if (stat?.isDirectory() === true && existsSync(join(directory, path, ".git"))) return (await listDisk(ctx, join(directory, path), true)).map((file) => ({ ...file, path: `${path.replace(/\/$/, "")}/${file.path}` }));
   return [];
 }
 
-/** One hash of what the files are: paths, executable bits, contents and link targets; 64 hex digits. */
-export async function hashDisk(directory: string, files: readonly DiskFile[]): Promise<string> {
-  const lines = await mapConcurrently(files, 16, async (file) => {
-    if ("target" in file) return [file.path, "link", file.target];
-    const { digest } = await hashStream(createReadStream(join(directory, file.path)));
-    return [file.path, file.executable ? "program" : "file", digest];
+/** What a file or link is: its path, `file`, `program` or `link`, and the digest of its content or its target. */
+export type DiskLine = readonly [string, "file" | "program" | "link", string];
+
+/** What the files are, in their order. One that is not there any more is left out. */
+export async function describeDisk(directory: string, files: readonly DiskFile[]): Promise<readonly DiskLine[]> {
+  const lines = await mapConcurrently(files, 16, async (file): Promise<readonly DiskLine[]> => {
+    if ("target" in file) return [[file.path, "link", file.target]];
+    const hashed = await unlessGone(hashStream(createReadStream(join(directory, file.path))));
+    return hashed === undefined ? [] : [[file.path, file.executable ? "program" : "file", hashed.digest]];
   });
+  return lines.flat();
+}
+
+/** One hash of what the files are; 64 hex digits. */
+export function hashDisk(lines: readonly DiskLine[]): string {
   return hashJson(lines).slice("sha256:".length);
 }
 
-/** Copy the files into a new directory, with the modes that a checkout would have. */
+/** The path of a file that is not what it was; undefined where all are. */
+export function findChange(before: readonly DiskLine[], now: readonly DiskLine[]): string | undefined {
+  const known = new Set(before.map((line) => line.join("\0")));
+  const there = new Set(now.map((line) => line.join("\0")));
+  return [...before.filter((line) => !there.has(line.join("\0"))), ...now.filter((line) => !known.has(line.join("\0")))].at(0)?.[0];
+}
+
+/** Copy the files into a new directory, with the modes that a checkout would have. What somebody has removed since they were listed is left out. */
 export async function copyDisk(directory: string, files: readonly DiskFile[], to: string): Promise<void> {
   const places = new Set(files.map(({ path }) => dirname(join(to, path))));
   for (const place of [to, ...places]) await makeDirectory(place);
   await mapConcurrently(files, 16, async (file) => {
     if ("target" in file) return await symlink(file.target, join(to, file.path));
-    await copyFile(join(directory, file.path), join(to, file.path), constants.COPYFILE_FICLONE);
+    await unlessGone(copyFile(join(directory, file.path), join(to, file.path), constants.COPYFILE_FICLONE));
   });
+}
+
+/** Others work in the same directories while we read them: programs that write beside a file and rename, editors, whoever deletes. */
+async function unlessGone<Result>(work: Promise<Result>): Promise<Result | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    if (["ENOENT", "ENOTDIR"].includes(errorCode(error) ?? "")) return undefined;
+    throw error;
+  }
 }

@@ -3,7 +3,7 @@ import { basename, delimiter, dirname, join } from "node:path";
 import { CaissonError, fail, mediaTypes, normalizeName, type EpochSeconds } from "../../model/index.ts";
 import { bytesSource, normalizeVersion, normalizeWheel, parseWheelFileName } from "../../python/index.ts";
 import type { Store } from "../../store/index.ts";
-import { makeDirectory, temporaryDirectory, writeDurably, type Context } from "../../system/index.ts";
+import { makeDirectory, ownedDirectory, writeDurably, type Context } from "../../system/index.ts";
 import { makeBuildEnvironment } from "./build-environment.ts";
 import { pathWith, type ChooseCompilers, type Compilers } from "./compilers.ts";
 import { cureFor } from "./cures.ts";
@@ -26,7 +26,7 @@ export async function makeWheel(ctx: Context, store: Store, workshop: Workshop, 
   const what = `wheel ${source.written}`;
   ctx.report({ type: "started", what });
   try {
-    await using scratch = await temporaryDirectory("caisson-wheel");
+    await using scratch = await ownedDirectory("caisson-wheel");
     const surroundings = await makeSurroundings(workshop, source, interpreter, scratch.path, choose);
     // What went wrong in an environment of ours may go well in uv's, which asks the back end for all it needs; so only its word counts.
     const { log, path } = (await buildInCopy(ctx, workshop, source, interpreter, scratch.path, surroundings)) ?? (await buildIsolated(ctx, workshop, source, interpreter, scratch.path, surroundings));

@@ -19,16 +19,18 @@ export interface Held<Lock> {
   readonly taken: ReadonlyMap<Lock, Problem>;
 }
 
-/** How long somebody who wants some of the same hosts at the same moment may need to give them back, in milliseconds. */
+/** How long somebody who wants some of the same hosts at the same moment may need to give them back, in milliseconds from the first refusal, however long that took. */
 const PATIENCE = 2000;
 const GLANCE = 150;
+/** And so many looks, each of which a busy machine may answer late. */
+const LOOKS = 5;
 
 /**
  * Take the locks of all hosts, or of none, so that of those who want the same hosts one always wins.
  * All are asked at once. Whoever meets one that is taken keeps only those that sort before it while it waits for it: so everybody waits in one order, and whoever holds the last one in it gets on.
  */
 export async function holdAll<Lock extends HostLock>(locks: readonly Lock[]): Promise<Held<Lock>> {
-  const deadline = performance.now() + PATIENCE;
+  let deadline: number | undefined;
   const broken = new Map<Lock, Problem>();
   let held: readonly Lock[] = [];
   let wanted: readonly Lock[] = locks.toSorted((a, b) => (a.key < b.key ? -1 : 1));
@@ -44,6 +46,7 @@ export async function holdAll<Lock extends HostLock>(locks: readonly Lock[]): Pr
     const before = mine.filter((lock) => wanted.indexOf(lock) < at);
     await releaseAll(mine.filter((lock) => !before.includes(lock)));
     held = [...held, ...before];
+    deadline ??= performance.now() + PATIENCE;
     const last = await waitFor(first, taken.get(first) as Problem, deadline);
     if (last !== undefined) {
       await releaseAll(held);
@@ -59,7 +62,7 @@ export async function holdAll<Lock extends HostLock>(locks: readonly Lock[]): Pr
 async function waitFor(lock: HostLock, problem: Problem, deadline: number): Promise<Problem | undefined> {
   let now: Problem | undefined = problem;
   // Who has changed the host meanwhile has won it: waiting is for those who may give it back unchanged.
-  while (now?.code === "host-busy" && performance.now() < deadline) {
+  for (let looks = 0; now?.code === "host-busy" && (looks < LOOKS || performance.now() < deadline); looks++) {
     await sleep(GLANCE);
     now = await lock.hold();
   }
