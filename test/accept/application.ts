@@ -1,10 +1,11 @@
-import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { explainDifference, type Installation } from "../python/pip-differences.ts";
 import { installedFiles } from "../support/installed-files.ts";
-import { project, type Home } from "../support/machine.ts";
+import { cache, project, type Home } from "../support/machine.ts";
 import { pip } from "../support/real-wheels.ts";
 
 /** One line of applications.txt. */
@@ -42,7 +43,7 @@ export interface Said {
 export function acceptApplication(home: Home, { name, requirements, command }: Application): Accepted {
   const source = join(home.directory, name);
   mkdirSync(source);
-  writeFileSync(join(source, "requirements.txt"), requirements.map((line) => `${line}\n`).join(""));
+  writeFileSync(join(source, "requirements.txt"), requirements.map((line) => `${line.startsWith("source:") ? sdist(line.slice("source:".length)) : line}\n`).join(""));
   writeFileSync(join(source, "VERSION"), "1.0\n");
   shell(home, source, "caisson build --format dir");
   const bundle = join(source, "dist", readdirSync(join(source, "dist")).find((entry) => entry.startsWith(`${name}-`)) ?? "");
@@ -57,6 +58,19 @@ export function acceptApplication(home: Home, { name, requirements, command }: A
     rmSync(plain, { recursive: true, force: true });
     shell(home, home.directory, `chmod -R u+w '${source}' installed && rm -rf '${source}' installed`);
   }
+}
+
+/** A requirement on the sdist of `name==version`, which is fetched once. */
+function sdist(pinned: string): string {
+  const [name = ""] = pinned.split("==");
+  const directory = join(cache, "sdists", pinned);
+  if (!existsSync(directory)) {
+    const temporary = `${directory}.tmp-${process.pid}`;
+    execFileSync(pip(), ["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--no-binary", name, "--dest", temporary, pinned], { stdio: ["ignore", "inherit", "inherit"] });
+    renameSync(temporary, directory);
+  }
+  const [fileName = ""] = readdirSync(directory);
+  return `${name} @ ${pathToFileURL(join(directory, fileName)).href}`;
 }
 
 function shell(home: Home, cwd: string, script: string): void {

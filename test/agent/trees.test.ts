@@ -64,6 +64,21 @@ it("makes a tree once", async () => {
   expect(await make(agent, made)).toEqual({ done: true, changed: false });
 });
 
+it("wheels W28: what lies in a tree may be written by nobody, directories neither, whatever the umask", async () => {
+  const before = process.umask(0o077);
+  try {
+    await using host = makeHost();
+    await using agent = await host.open();
+    const made = tree(file("bin/run", "#!/bin/sh\n", 0o755), file("site/demo/__init__.py", "x = 1\n"));
+    expect(await make(agent, made)).toEqual({ done: true, changed: true });
+    const place = join(host.root, "trees", digestHex(made.id));
+    const modes = ["", ...readdirSync(place, { recursive: true, encoding: "utf8" })].map((path) => `${(lstatSync(join(place, path)).mode & 0o777).toString(8)} ${path.replace(/\.cpython-.*/, "")}`);
+    expect(modes.toSorted()).toEqual(["444 site/demo/__init__.py", "444 site/demo/__pycache__/__init__", "555 ", "555 bin", "555 bin/run", "555 site", "555 site/demo", "555 site/demo/__pycache__"]);
+  } finally {
+    process.umask(before);
+  }
+});
+
 it("refuses a tree whose bytes are others than it says, and keeps nothing of it", async () => {
   await using host = makeHost();
   await using agent = await host.open();

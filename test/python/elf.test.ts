@@ -5,7 +5,7 @@ import type { Platform } from "../../src/model/index.ts";
 import { checkElf, platformPreset, readElf, readMember, readZip, type Elf } from "../../src/python/index.ts";
 import { oraclePython } from "../support/python-oracle.ts";
 import { realWheels, wheelBytes, wheelNames } from "../support/real-wheels.ts";
-import { AARCH64, makeElf, type MadeElf } from "./made-elf.ts";
+import { AARCH64, ARM, makeElf, type MadeElf } from "./made-elf.ts";
 import { readMade } from "./made-wheel.ts";
 
 function read(bytes: Uint8Array): Promise<Elf | undefined> {
@@ -59,7 +59,8 @@ describe("what the ELF files of a wheel ask of a host", () => {
     { what: "T9: a newer libgcc than the platform has", elf: { ...LIBC, versions: ["GCC_7.0.0"] }, on: platform("debian-9"), fault: /^T9: .* needs a libgcc with GCC_7\.0\.0, and / },
     { what: "T9: packed relocations, which no symbol's number tells", elf: { ...LIBC, versions: ["GLIBC_2.4", "GLIBC_ABI_DT_RELR"] }, on: platform("debian-11"), fault: /^T9: .* needs glibc 2\.36, and `debian-11` has glibc 2\.31 / },
     { what: "T9: another machine", elf: { machine: AARCH64 }, on: platform("debian-12"), fault: /^T9: .* programs for aarch64, / },
-    { what: "T9: 32-bit code for x86_64 (x32)", elf: { wide: false }, on: platform("debian-12"), fault: /^T9: .* programs for another machine, / },
+    { what: "T3: 32-bit code for x86_64 (x32)", elf: { wide: false }, on: platform("debian-12"), fault: /^T9: .* programs for another machine, / },
+    { what: "T3: code for another machine's 32 bits (armv7l)", elf: { wide: false, machine: ARM }, on: platform("debian-12-arm64"), fault: /^T9: .* programs for another machine, / },
     { what: "T9: glibc on a musl platform", elf: { ...LIBC, versions: ["GLIBC_2.4"] }, on: MUSL, fault: /^T9: .* linked against glibc 2\.4, / },
     { what: "T9: musl on a glibc platform", elf: { needed: ["libc.musl-x86_64.so.1"] }, on: platform("debian-12"), fault: /^T9: .* linked against musl, / },
     { what: "T9: musl on a musl platform", elf: { needed: ["libc.musl-x86_64.so.1"] }, on: MUSL, fault: undefined },

@@ -162,6 +162,7 @@ const contents: readonly HostileWheel[] = [
   w(8, "a file that nothing vouches for", record((right) => right.replace(/^.*\n/, `${MODULE},,\n`))),
   w(8, "a RECORD with a hash for itself", record((right) => right.replace("RECORD,,", "RECORD,sha256=AAAA,4"))),
   w(8, "a RECORD that lists its signature", extra(`${INFO}/RECORD.jws`, "{}")),
+  w(8, "a RECORD that lists its other signature", extra(`${INFO}/RECORD.p7s`, "x")),
   w(8, "a file with another sha512", record((right) => right.replace(/^.*\n/, recordRow(MODULE, EVIL, "sha512").replace(",5\n", ",25\n")))),
   w(9, "a RECORD row without a file", record((right) => `${right}${recordRow("demo/gone.py", EVIL)}`)),
   w(10, "an unknown place in .data", extra(`${DATA}/stdlib/evil.py`)),

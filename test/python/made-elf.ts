@@ -15,6 +15,7 @@ export interface MadeElf {
 
 const X86_64 = 62;
 export const AARCH64 = 183;
+export const ARM = 40;
 
 /** A shared object without sections: a header, program headers, and a dynamic segment with what it names. */
 export function makeElf(elf: MadeElf = {}): Buffer {

@@ -128,9 +128,10 @@ describe("what is odd and accepted", () => {
     ["W7: equal rows twice", { record: (right) => right + right }, []],
     ["W8: sha512", { record: (right) => right.replace(/^.*\n/, recordRow("demo/__init__.py", "def main():\n    return 0\n", "sha512")) }, []],
     ["W8: no size", { record: (right) => right.replace(/^(.*),25\n/, "$1,\n") }, []],
-    ["W8: an unlisted signature", { more: [{ name: `${INFO}/RECORD.jws`, content: "{}" }] }, []],
+    ["W8: unlisted signatures", { more: [{ name: `${INFO}/RECORD.jws`, content: "{}" }, { name: `${INFO}/RECORD.p7s`, content: "x" }] }, []],
     ["W14: a script that looks like an activation", { files: { [`${DATA}/scripts/activate-demo`]: "#!/bin/sh\n" } }, ["W14: `activate-demo` has the name of a script that activates an environment"]],
     ["W23: a .pth file", { files: { "demo.pth": "import demo\n" } }, ["W23: `demo.pth` runs or changes the import path whenever Python starts"]],
+    ["W23: a .start file", { files: { "demo.start": "demo:main\n" } }, ["W23: `demo.start` runs or changes the import path whenever Python starts"]],
     ["Z13: paths that differ only in case", { files: { "demo/A.py": "a", "demo/a.py": "b" } }, ["Z13: `site/demo/A.py` and `site/demo/a.py` differ only in case"]],
   ];
   it.each(accepted)("wheels %s", async (what, wheel, warnings) => {
@@ -165,6 +166,21 @@ describe("entry points and scripts", () => {
     expect(modesOf(demo)).toMatchObject({ "bin/tool.py": "755", "data/libexec/demo/tool.py": "644", "bin/binary": "755", "bin/env": "755" });
     expect(demo.tree.entries).toContainEqual(expect.objectContaining({ path: "data/libexec/demo/tool.py", digest: sha256(body) }));
     expect(demo.tree.entries).toContainEqual(expect.objectContaining({ path: "bin/env", digest: sha256("#!/usr/bin/env python\n") }));
+  });
+
+  it("wheels W12: a #!pythonw script too; a first line that only begins alike is no such script", async () => {
+    const demo = await readMade({ files: { [`${DATA}/scripts/window`]: "#!pythonw\nx = 1\n", [`${DATA}/scripts/spaced`]: "#! python\n", [`${DATA}/scripts/later`]: "\n#!python\n" } });
+    expect(demo.tree.entries.map(({ path }) => path).filter((path) => path.startsWith("data/libexec/"))).toEqual(["data/libexec/demo/window"]);
+    expect(inlineText(demo, "bin/window")).toBe((inlineText(demo, "bin/window") ?? "").replaceAll("pythonw", "python"));
+    for (const [path, text] of [["bin/spaced", "#! python\n"], ["bin/later", "\n#!python\n"]] as const) expect(demo.tree.entries).toContainEqual(expect.objectContaining({ path, digest: sha256(text) }));
+  });
+
+  it("wheels W16: of all that is written for a wheel, programs begin with /bin/sh and nothing names a place", async () => {
+    const demo = await readMade({ files: { [`${INFO}/entry_points.txt`]: "[console_scripts]\none = demo:main\n[gui_scripts]\ntwo = demo:main\n", [`${DATA}/scripts/three`]: "#!python\n", [`${DATA}/scripts/four`]: "#!pythonw\n", [`${DATA}/scripts/five.py`]: "#!python3 -E\n" } });
+    const programs = demo.tree.entries.filter(({ path }) => path.startsWith("bin/"));
+    expect(programs.map(({ path }) => (inlineText(demo, path) ?? "").split("\n")[0])).toEqual(Array.from({ length: 5 }, () => "#!/bin/sh"));
+    const written = demo.tree.entries.flatMap(({ path }) => inlineText(demo, path) ?? []).join("\n");
+    expect([...written.matchAll(/(?:^|[\s'"!])(\/[\w.-]+)/g)].map(([, place]) => place).filter((place) => place !== "/bin")).toEqual([]);
   });
 });
 

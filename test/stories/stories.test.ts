@@ -64,7 +64,7 @@ function play(name: string, prepare: (home: Home) => string, around: { readonly 
   homes.push(home);
   const shell = { cwd: prepare(home), env: around.path === undefined ? home.env : { ...home.env, PATH: `${around.path}:${home.env["PATH"] ?? ""}` } };
   const text = (around.words ?? String)(readFileSync(join(import.meta.dirname, `${name}.txt`), "utf8"));
-  const local = text.replaceAll("debian-12", label).replaceAll("CPython 3.11", `CPython ${minor}`).replaceAll("python3.9", other?.path ?? "python3.9").replaceAll("is 3.9", `is ${other?.minor ?? "3.9"}`).replaceAll("$TMP", home.directory);
+  const local = text.replaceAll("debian-12", label).replaceAll("CPython 3.11", `CPython ${minor}`).replaceAll("python3.9", `python${other?.minor ?? "3.9"}`).replaceAll("is 3.9", `is ${other?.minor ?? "3.9"}`).replaceAll("$TMP", home.directory);
   for (const scene of parseStory(local)) {
     const played = playScene(scene, shell, stable);
     const wanted = { command: scene.command, stdout: scene.stdout, stderr: scene.stderr, status: scene.status ?? played.status };
@@ -86,6 +86,8 @@ describe("stories", () => {
     play("s2", (home) => {
       const work = repository(home);
       work.commit({ "pyproject.toml": hello("1.0rc1"), "src/hello/__init__.py": greeting }, "1.0-rc1");
+      // A version manager's own script of that name would run nothing.
+      symlinkSync(other?.path ?? "", join(home.directory, ".bin", `python${other?.minor ?? ""}`));
       return work.directory;
     });
   });

@@ -80,7 +80,7 @@ async function readGroup(ctx: Context, workspaceDirectory: string, group: readon
 }
 
 async function readCommit(ctx: Context, workspaceDirectory: string, repository: Repository, rev: string | undefined, group: readonly Place[]): Promise<Read> {
-  const [found, changed] = await Promise.all([findCommit(ctx, repository, rev ?? "HEAD", group), rev === undefined ? listChanges(ctx, repository, group) : []]);
+  const [found, changed] = await Promise.all([findCommit(ctx, repository, rev ?? "HEAD", group), rev === undefined ? listChanges(ctx, workspaceDirectory, repository, group) : []]);
   const shared = sharedCheckout(group.length, (directory) => checkOut(ctx, repository, found.commit.id, directory));
   const revision: Revision = {
     id: found.commit.id,
@@ -209,14 +209,15 @@ function unknownDirectory(repository: Repository, rev: string | undefined, { pat
   return fail({ code: "revision-unknown", message: `there is no directory \`${path}\` at ${rev === undefined ? "the last commit" : `\`${rev}\``} of ${where}`, hint: rev === undefined ? `git add ${path} && git commit` : `git -C ${repository.top} ls-tree --name-only ${rev}` });
 }
 
-/** Paths below the packages' directories that differ from HEAD or are not in git, rubbish aside. */
-async function listChanges(ctx: Context, repository: Repository, group: readonly Place[]): Promise<readonly string[]> {
+/** Paths below the packages' directories that differ from HEAD or are not in git, rubbish aside; and caisson.toml, which is taken as it lies on disk. */
+async function listChanges(ctx: Context, workspaceDirectory: string, repository: Repository, group: readonly Place[]): Promise<readonly string[]> {
+  const own = relative(repository.top, join(await realpath(workspaceDirectory), "caisson.toml"));
   const paths = group.map(({ path }) => (path === "" ? "." : path));
   const { stdout } = await runGit(ctx, repository.top, ["--literal-pathspecs", "status", "--porcelain", "-z", "--no-renames", "--", ...paths]);
   return stdout
     .toString("utf8")
     .split("\0")
-    .filter((line) => line !== "" && !(line.startsWith("??") && (isRubbish(line.slice(3)) || isRoot(join(repository.top, line.slice(3))))))
+    .filter((line) => line !== "" && line.slice(3) !== own && !(line.startsWith("??") && (isRubbish(line.slice(3)) || isRoot(join(repository.top, line.slice(3))))))
     .map((line) => line.slice(3));
 }
 
