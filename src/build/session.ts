@@ -101,7 +101,7 @@ export async function openSession(ctx: Context, store: Store, workspace: Workspa
     factsOf,
     ownDigest: lazily(hashOwnFiles),
     read,
-    interpreter: (platform) => trees(platform.label, async () => (await import("./interpreter-tree/choose.ts")).chooseInterpreter(store, workspace, platform)),
+    interpreter: (platform) => trees(platform.label, async () => (await import("./interpreter-tree/choose.ts")).chooseInterpreter(ctx, store, workspace, platform)),
     source: ({ name }) => byName.get(name) as Source,
     wheel: (source, platform) =>
       wheels(JSON.stringify([source.key, source.name, platform.label]), async () => {

@@ -22,7 +22,7 @@ export function checkPython(host: string, facts: HostFacts, version: string, who
   const there = Object.keys(facts.pythons);
   if (there.includes(version) || minorOf(facts.python) === version) return [];
   const list = there.length === 0 ? minorOf(facts.python) : there.toSorted((a, b) => (isOlder(a, b) ? -1 : 1)).join(", ");
-  return [{ code: "interpreter-unfit", message: `${who} needs CPython ${version}, and ${host} has ${list}`, hint: `install python${version} on ${host}, or build for a platform with another Python` }];
+  return [{ code: "interpreter-unfit", message: `${who} needs CPython ${version}, and ${host} has ${list}`, hint: `install python${version} on ${host}, or let releases bring one: caisson interpreter add FILE, and interpreter = "tree:python-${version}" under [platforms.NAME]` }];
 }
 
 function minorOf(version: string): string {
