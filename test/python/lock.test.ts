@@ -207,7 +207,15 @@ test("wheels P10: what fits nowhere is told with what is there, all of it at onc
     "wheel-unfit: no file of `musl` 1.0 fits centos-7 (glibc 2.17): its wheels are for musl",
     "wheel-unfit: no file of `plain` 1.0 fits centos-7 (glibc 2.17): its only wheels are tagged `linux_x86_64`, which says nothing about the glibc they need",
   ]);
-  expect(select(lock, platform("centos-7"))).toMatchObject({ problems: [{ file: "pylock.toml", hint: "caisson lock --platform centos-7" }, {}, {}, {}, {}] });
+  expect(select(lock, platform("centos-7"))).toMatchObject({
+    problems: [{ file: "pylock.toml", hint: "caisson lock --platform centos-7" }, {}, {}, {}, {}],
+    files: [
+      "new 1.0: new-1.0-cp38-cp38-manylinux_2_27_x86_64.manylinux_2_28_x86_64.whl, new-1.0-cp38-cp38-manylinux_2_34_x86_64.whl",
+      "other 1.0: other-1.0-cp38-cp38-manylinux_2_17_aarch64.whl, other-1.0-cp38-cp38-macosx_11_0_arm64.whl, other-1.0-cp38-cp38-win_amd64.whl",
+      expect.any(String), expect.any(String), expect.any(String),
+    ],
+  });
+  expect(select(lock, platform("centos-7"), { written: "Shop_Web" })).toMatchObject({ problems: [{ hint: "caisson lock Shop_Web --platform centos-7" }, {}, {}, {}, {}] });
 });
 
 test("wheels T1: on a miss for centos-7 the sdist is chosen where there is one", () => {

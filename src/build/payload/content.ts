@@ -1,6 +1,6 @@
 import { join } from "node:path";
-import { CaissonError, failAll, type Descriptor, type Package, type Platform } from "../../model/index.ts";
-import { select, type Choice } from "../../python/index.ts";
+import { CaissonError, type Descriptor, type Package, type Platform, type Problem } from "../../model/index.ts";
+import { select, type Choice, type Misfit } from "../../python/index.ts";
 import { commitRequirements } from "../lock/commit-requirement.ts";
 import { fetchFiles } from "../fetch/fetch.ts";
 import { readFilesPackage } from "./files.ts";
@@ -115,12 +115,13 @@ export async function readDependencies(session: Session, pkg: Package, siblings:
   const { lock, directory } = await lockPackage(session.ctx, session.store, lockRequest(session, pkg, platform));
   const commits = commitRequirements(session, lock, platform, directory);
   const own = pkg.kind === "turret" || (await readProject(session.source(pkg))) === undefined ? [] : [pkg.name];
-  const selected = select(lock, platform, { extras: pkg.extras, ...(pkg.groups === undefined ? {} : { groups: pkg.groups }), provided: [...own, ...siblings.map(({ name }) => name), ...commits.map(({ name }) => name)] });
-  if ("problems" in selected) {
-    failAll(selected.problems);
-    return [];
-  }
+  const selected = select(lock, platform, { extras: pkg.extras, ...(pkg.groups === undefined ? {} : { groups: pkg.groups }), provided: [...own, ...siblings.map(({ name }) => name), ...commits.map(({ name }) => name)], written: pkg.written });
+  if ("problems" in selected) return refuseMisfit(selected);
   return await gather([readChoices(session, pkg, selected.choices, directory, platform), gather(commits.map(({ source }) => session.wheel(source, platform)))]).then((read) => read.flat());
+}
+
+function refuseMisfit({ problems, files }: Misfit): never {
+  throw new CaissonError(problems as readonly [Problem, ...Problem[]], files.length === 0 ? undefined : new Error(`the lock has of ${files.join("\nthe lock has of ")}`));
 }
 
 /** Each file is read as soon as it is there, while others still come. */

@@ -2,7 +2,7 @@ import { CaissonError, compareBytewise, type PackageName, type Platform, type Pr
 import type { Lock, LockedFile, LockedPackage } from "./lock.ts";
 import { evaluateMarker, parseMarker } from "../version/marker.ts";
 import { satisfies } from "../version/specifier.ts";
-import { explainMiss } from "./unfit.ts";
+import { explainMiss, printFiles } from "./unfit.ts";
 import { parseWheelFileName } from "../wheel/name.ts";
 
 /** One package of a lock and the file that will be installed for it. */
@@ -20,6 +20,15 @@ export interface SelectOptions {
   readonly groups?: readonly string[];
   /** Packages that come from elsewhere, as those of the workspace do; the lock's entries for them are passed over. */
   readonly provided?: readonly PackageName[];
+  /** The package that is locked, as a user would type it to lock it anew; all of a workspace where absent. */
+  readonly written?: string;
+}
+
+/** Why a lock is none for a platform. */
+export interface Misfit {
+  readonly problems: readonly Problem[];
+  /** A line for each package of which no file fits: the files that there are. */
+  readonly files: readonly string[];
 }
 
 /**
@@ -27,11 +36,11 @@ export interface SelectOptions {
  * Problems are all that is wrong at once: `wheel-unfit` where something does not fit the platform, `config-invalid` where the lock contradicts itself.
  * Source: packaging.python.org/specifications/pylock-toml#installation
  */
-export function select(lock: Lock, platform: Platform, options: SelectOptions = {}): { readonly choices: readonly Choice[] } | { readonly problems: readonly Problem[] } {
+export function select(lock: Lock, platform: Platform, options: SelectOptions = {}): { readonly choices: readonly Choice[] } | Misfit {
   const problems: Problem[] = [];
-  const hint = `caisson lock --platform ${platform.label}`;
+  const { extras = [], groups = lock.defaultGroups, provided = [], written } = options;
+  const hint = `caisson lock ${written === undefined ? "" : `${written} `}--platform ${platform.label}`;
   const refuse = (message: string, how: Partial<Problem> = {}): void => void problems.push({ code: "wheel-unfit", message, file: lock.file, hint, ...how });
-  const { extras = [], groups = lock.defaultGroups, provided = [] } = options;
   const full = platform.markers["python_full_version"] ?? platform.python.version;
   const holds = (marker: string): boolean => {
     try {
@@ -46,12 +55,13 @@ export function select(lock: Lock, platform: Platform, options: SelectOptions = 
   if (lock.requiresPython !== undefined && !satisfies(full, lock.requiresPython)) refuse(`\`${lock.file}\` is for Python ${lock.requiresPython}, and ${platform.label} has ${full}`);
   if (lock.environments.length > 0 && !lock.environments.some(holds)) refuse(`\`${lock.file}\` is for other systems than ${platform.label}`);
   // Of a lock for something else, every single miss would be noise.
-  if (problems.length > 0) return { problems };
+  if (problems.length > 0) return { problems, files: [] };
 
   const live = lock.packages.filter((locked) => !provided.includes(locked.name) && (locked.marker === undefined || holds(locked.marker)));
   const seen = new Map<PackageName, LockedPackage>();
   const tags = rankTags(platform);
   const choices: Choice[] = [];
+  const files: string[] = [];
   for (const locked of live) {
     const earlier = seen.get(locked.name);
     seen.set(locked.name, locked);
@@ -59,10 +69,13 @@ export function select(lock: Lock, platform: Platform, options: SelectOptions = 
     if (earlier !== undefined) refuse(`\`${lock.file}\` has \`${locked.name}\` ${earlier.version ?? ""} and ${locked.version ?? "again"} for ${platform.label}`.replaceAll("  ", " "), { code: "config-invalid" });
     else if (locked.requiresPython !== undefined && !satisfies(full, locked.requiresPython)) refuse(`\`${locked.name}\` ${locked.version ?? ""} needs Python ${locked.requiresPython}, and ${platform.label} has ${full}`);
     else if (locked.source !== undefined) refuse(`\`${locked.name}\` is locked to ${locked.source.kind === "vcs" ? "a commit" : "a directory"}, which has no hash`, { hint: "make it a package of the workspace, or put its wheel in an index" });
-    else if (file === undefined) refuse(explainMiss(locked, platform));
+    else if (file === undefined) {
+      refuse(explainMiss(locked, platform));
+      files.push(printFiles(locked, platform));
+    }
     else choices.push({ name: locked.name, version: locked.version, file, build: file.kind === "sdist" });
   }
-  return problems.length === 0 ? { choices } : { problems };
+  return problems.length === 0 ? { choices } : { problems, files };
 }
 
 /** The rank of each tag, 0 the best. Plain `linux` says nothing about the libc that a wheel needs, so nobody else's is taken. */

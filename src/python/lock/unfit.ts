@@ -1,4 +1,4 @@
-import type { Platform } from "../../model/index.ts";
+import { compareBytewise, type Platform } from "../../model/index.ts";
 import { withoutVariant, type LockedPackage } from "./lock.ts";
 import { parseLibcVersion } from "../platform/tags.ts";
 import { compareVersions } from "../version/version.ts";
@@ -9,6 +9,16 @@ export function explainMiss(locked: LockedPackage, platform: Platform): string {
   const version = locked.version === undefined ? "" : ` ${locked.version}`;
   return `no file of \`${locked.name}\`${version} fits ${platform.label} (${explain(locked, platform)}`;
 }
+
+/** The files that there are of a package, those of the platform's architecture first: `numpy 2.5.5: numpy-2.5.5-cp312-....whl, ... and 40 more`. */
+export function printFiles({ name, version, files }: LockedPackage, { arch }: Platform): string {
+  const near = (fileName: string): number => Number(!fileName.includes("linux")) * 2 + Number(!fileName.includes(arch));
+  const names = files.map(({ fileName }) => fileName).toSorted((a, b) => near(a) - near(b) || compareBytewise(a, b));
+  const more = names.length > SHOWN ? ` and ${names.length - SHOWN} more` : "";
+  return `${name}${version === undefined ? "" : ` ${version}`}: ${names.length === 0 ? "no file" : `${names.slice(0, SHOWN).join(", ")}${more}`}`;
+}
+
+const SHOWN = 6;
 
 function explain(locked: LockedPackage, platform: Platform): string {
   const libc = `${platform.libc.family} ${platform.libc.version}`;
