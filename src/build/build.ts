@@ -109,13 +109,13 @@ export async function choosePlatforms(ctx: Context, workspace: Workspace, wanted
 }
 
 /**
- * The packages that were asked for, or all, in the order in which they need each other.
+ * The packages that were asked for, or all that are written down, in the order in which they need each other.
  * @throws CaissonError `package-unknown` · `config-invalid` for a circle
  */
 export function choosePackages(workspace: Workspace, names: readonly PackageName[] | undefined): readonly Package[] {
   const ordered = orderPackages(workspace.packages);
   if ("cycle" in ordered) return fail({ code: "config-invalid", message: `packages need each other in a circle: ${[...ordered.cycle, ...ordered.cycle.slice(0, 1)].map((name) => `\`${name}\``).join(" -> ")}`, hint: "take one of these needs away" });
   failAll((names ?? []).filter((name) => !ordered.order.some((pkg) => pkg.name === name)).map((name) => ({ code: "package-unknown", message: `there is no package \`${name}\` in this workspace`, hint: `packages here: ${ordered.order.map((pkg) => pkg.name).join(", ")}` })));
-  return ordered.order.filter(({ name }) => names === undefined || names.includes(name));
+  return ordered.order.filter(({ name, implied }) => (names === undefined ? implied !== true : names.includes(name)));
 }
 

@@ -3,9 +3,9 @@ import { join, resolve } from "node:path";
 import { compareBytewise, fail, parsePackageName, printKeyPath, type Package } from "../model/index.ts";
 import { platformPreset } from "../python/platform/index.ts";
 import { writeDurably, type Context } from "../system/index.ts";
-import { connect, packageOfProject, type Draft } from "./packages.ts";
+import { connect, nameOfDirectory, packageOfProject, type Draft } from "./packages.ts";
 import { readProject, tableIn } from "./project.ts";
-import { discoverPackages, nameOfDirectory } from "./read.ts";
+import { discoverPackages } from "./read.ts";
 import { readTomlFile } from "./toml-file.ts";
 import { packagesOfTurrets } from "./turrets.ts";
 

@@ -1,16 +1,18 @@
 import { realpath, stat } from "node:fs/promises";
-import { join, posix, relative, resolve, sep } from "node:path";
+import { basename, join, posix, relative, resolve, sep } from "node:path";
 import { normalizeName, parsePackageName, printKeyPath, type Health, type Hook, type Mismatch, type Package, type Process } from "../model/index.ts";
 import type { Context } from "../system/index.ts";
 import { readProject, readRequirements, readScript, type Project } from "./project.ts";
 import { parseDuration, type HookConfig, type PackageConfig, type ProcessConfig } from "./schema.ts";
-import { readText } from "./toml-file.ts";
+import { readText, type TomlFile } from "./toml-file.ts";
 import { readNamedTurrets, turretProcess } from "./turrets.ts";
 import { splitWords } from "./words.ts";
 
 /** A package that still says by names alone what it requires, in this workspace or not. */
 export interface Draft extends Pick<Project, "requires" | "offers"> {
   readonly pkg: Package;
+  /** Its pyproject.toml, where that is what describes it. */
+  readonly toml?: TomlFile;
 }
 
 type Report = (mismatch: Mismatch) => void;
@@ -50,14 +52,20 @@ export async function readPackage(ctx: Context, workspace: string, key: string, 
     },
     requires: (choice) => project?.requires(choice) ?? [],
     ...(project?.offers === undefined ? {} : { offers: project.offers }),
+    ...(project?.toml === undefined ? {} : { toml: project.toml }),
   };
+}
+
+/** A legal name from a directory's. */
+export function nameOfDirectory(directory: string): string {
+  return basename(directory).replaceAll(/[^A-Za-z0-9._-]+/g, "-").replaceAll(/^[._-]+|[._-]+$/g, "") || "workspace";
 }
 
 /** The package of a Python project about which nothing is written. */
 export function packageOfProject(workspace: string, directory: string, project: Project, fallbackName: string): Draft {
   const written = project.name ?? fallbackName;
   const source = { path: plainPath(workspace, directory) };
-  return { pkg: { name: parsePackageName(written), written, kind: "python", source, needs: [], extras: [], prefix: "", link: "auto", processes: [], start: [], hooks: [] }, requires: (choice) => project.requires(choice), ...(project.offers === undefined ? {} : { offers: project.offers }) };
+  return { pkg: { name: parsePackageName(written), written, kind: "python", source, needs: [], extras: [], prefix: "", link: "auto", processes: [], start: [], hooks: [] }, requires: (choice) => project.requires(choice), ...(project.offers === undefined ? {} : { offers: project.offers }), ...(project.toml === undefined ? {} : { toml: project.toml }) };
 }
 
 /** Packages that know which of the others they need. */
@@ -71,7 +79,7 @@ function plainPath(workspace: string, path: string): string {
 }
 
 /** Check where a package's source is, and read the project there. One that comes from another repository is not read before it is built. */
-async function readSource(ctx: Context, workspace: string, key: string, config: PackageConfig, report: Report): Promise<Pick<Project, "file" | "name" | "requires" | "offers"> | undefined> {
+async function readSource(ctx: Context, workspace: string, key: string, config: PackageConfig, report: Report): Promise<Pick<Project, "file" | "name" | "requires" | "offers" | "toml"> | undefined> {
   const path = pathOf(config) ?? ".";
   if (config.script !== undefined) for (const foreign of ["path", "extras", "groups"] as const) if (config[foreign] !== undefined) report({ at: [foreign], message: `\`${foreign}\` means nothing for a script` });
   if (config.git !== undefined) {

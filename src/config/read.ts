@@ -1,10 +1,11 @@
-import { basename, join, relative, resolve } from "node:path";
+import { join, relative, resolve } from "node:path";
 import { failAll, normalizeName, type Mismatch, type Platform, type Problem, type Workspace } from "../model/index.ts";
 import type { Context } from "../system/index.ts";
 import { addAsked, type Asked } from "./asked.ts";
 import { findWorkspace, type Place } from "./find.ts";
+import { withImplied } from "./implied.ts";
 import { findMembers } from "./members.ts";
-import { connect, packageOfProject, readPackage, type Draft } from "./packages.ts";
+import { connect, nameOfDirectory, packageOfProject, readPackage, type Draft } from "./packages.ts";
 import { readPlatforms } from "./platforms.ts";
 import { readProject, readRequirements } from "./project.ts";
 import { readConfig, type Config } from "./schema.ts";
@@ -40,10 +41,11 @@ async function readParts(ctx: Context, place: Place, config: Config, mistakes: M
   const platforms = wrong.has("workspace platforms") ? new Map<string, Platform>() : await readPlatforms(ctx, directory, config.workspace?.platforms ?? [], sound("platforms", config.platforms), (mistake) => mistakes.push(mistake));
   const drafts = config.packages === undefined ? await discoverPackages(ctx, directory) : await readPackages(ctx, directory, sound("packages", config.packages), mistakes);
   if (drafts.length === 0 && mistakes.length === 0) mistakes.push({ at: [], message: "the workspace has no packages", hint: "add [packages.NAME] with a path" });
-  const packages = connect(asked === undefined ? drafts : addAsked(drafts, asked));
+  const all = await withImplied(ctx, directory, drafts);
+  const packages = connect(asked === undefined ? all : addAsked(all, asked));
   const around = { workspace: directory, packages: packages.map(({ name }) => name), platformLabel: (written: string) => platforms.get(written)?.label ?? (platforms.size === 0 ? written : undefined) };
   const targets = sound("targets", config.targets).map(([name, target]) => readTarget(name, target, around, below(["targets", name], mistakes)));
-  const name = config.workspace?.name ?? (packages.length === 1 ? packages[0]?.name : undefined) ?? nameOfDirectory(directory);
+  const name = config.workspace?.name ?? (drafts.length === 1 ? drafts[0]?.pkg.name : undefined) ?? nameOfDirectory(directory);
   return {
     directory,
     ...(file === undefined ? {} : { file: relative(directory, file.path) }),
@@ -95,9 +97,4 @@ export async function discoverPackages(ctx: Context, directory: string): Promise
     return project === undefined ? [] : [packageOfProject(directory, at, project, nameOfDirectory(at))];
   }));
   return drafts.flat();
-}
-
-/** A legal name from a directory's. */
-export function nameOfDirectory(directory: string): string {
-  return basename(directory).replaceAll(/[^A-Za-z0-9._-]+/g, "-").replaceAll(/^[._-]+|[._-]+$/g, "") || "workspace";
 }

@@ -75,6 +75,10 @@ export interface Package {
   readonly extras: readonly string[];
   /** Dependency groups that are installed with it; none where absent. */
   readonly groups?: readonly string[];
+  /** Kind python: the pyproject.toml of the uv workspace around it, from its directory, where that says where requirements come from: `../pyproject.toml`. */
+  readonly sourcesFrom?: string;
+  /** Nobody wrote it down: another package takes it as it lies on disk. It is built where somebody needs or names it. */
+  readonly implied?: true;
   /** Kind python, of a single file: its name, in the directory of `source`. */
   readonly script?: string;
   /** Kind turret: the name of its entry in the project's config.json. */

@@ -1,5 +1,5 @@
 import { dirname, join, relative } from "node:path";
-import { CaissonError, fail, mediaTypes, normalizeName, type Descriptor, type Digest, type Json, type Package, type PackageName, type Platform } from "../../model/index.ts";
+import { CaissonError, fail, failAll, mediaTypes, normalizeName, type Descriptor, type Digest, type Json, type Package, type PackageName, type Platform } from "../../model/index.ts";
 import { parseLock, printLock, readUvLock, satisfies, type Lock } from "../../python/index.ts";
 import type { Store } from "../../store/index.ts";
 import { hashJson, sha256, type Context } from "../../system/index.ts";
@@ -210,6 +210,7 @@ async function remember(store: Store, key: string, text: string): Promise<void> 
 
 async function resolveAnew(ctx: Context, store: Store, request: LockRequest, index: PackageIndex, needs: Asked, { pins, ...how }: { readonly refresh: boolean; readonly prefer?: string; readonly pins?: Pins | undefined }): Promise<LockAnswer> {
   const { package: pkg, platform, workspace, offline } = request;
+  refuseElsewhere(request, needs);
   const resolved: Lock =
     needs.needs.length === 0
       ? { file: "pylock.toml", lockVersion: "1.0", createdBy: "caisson", environments: [], extras: [], dependencyGroups: [], defaultGroups: [], packages: [], warnings: [] }
@@ -220,4 +221,13 @@ async function resolveAnew(ctx: Context, store: Store, request: LockRequest, ind
   // What was newest at a time answers for whoever asks again; what was kept from a lock, only for whoever has that lock.
   await remember(store, await inputsKey(ctx, request, index, { ...needs, computed: [], ...(how.prefer === undefined || how.refresh ? {} : { prefer: how.prefer }) }), text);
   return { lock, text, digest: sha256(text), origin: "resolved", directory: () => Promise.resolve("/") };
+}
+
+/** What uv alone knows how to find is locked by uv: we would find something else of that name. An index that the workspace names is said to have all. */
+function refuseElsewhere({ package: pkg, workspace }: LockRequest, { needs }: ForeignNeeds): void {
+  failAll(needs.flatMap(({ name, by, file, index }) => {
+    if (file === undefined && (index === undefined || workspace.index.url !== undefined)) return [];
+    const from = file === undefined ? `the index \`${index ?? ""}\`` : `the file \`${file}\``;
+    return [{ code: "lock-missing" as const, file: fileOf(pkg, pkg.script ?? "pyproject.toml"), key: `tool.uv.sources.${name}`, message: `\`${by}\` takes \`${name}\` from ${from}, which only a lock by uv names`, hint: `uv lock${pkg.script === undefined ? "" : ` --script ${fileOf(pkg, pkg.script)}`}` }];
+  }));
 }

@@ -3,6 +3,7 @@ import { evaluateMarker, parseRequirement, satisfies } from "../../python/index.
 import { fileOf, readNeeds, type Need, type Needs } from "./needs.ts";
 import { readProject } from "../project.ts";
 import type { Source } from "../source/source.ts";
+import { readSources, redirect } from "./uv-sources.ts";
 
 /** What is to be locked: a package of a workspace, for a platform. */
 export interface LockRequest {
@@ -24,6 +25,9 @@ export interface ForeignNeed {
   readonly name: PackageName;
   readonly specifier: string;
   readonly by: string;
+  /** A file of the checkout that it is taken from, by what uv is told; and an index for it alone. */
+  readonly file?: string;
+  readonly index?: string;
 }
 
 /** What a package and those of the workspace that it needs ask for together, from elsewhere. */
@@ -56,11 +60,16 @@ export async function gatherNeeds(request: LockRequest, ask: boolean): Promise<F
     checkPython(pkg, read, request.platform);
     if (read.computed) computed.set(pkg.name, { package: pkg, tree: source.treeKey, extras: all });
     const asked = read.computed && ask ? parseRequires(pkg, await request.requires(pkg)) : [];
-    for (const { text, requirement } of [...read.requirements, ...asked]) {
+    const sources = await readSources(pkg, source);
+    for (const need of [...read.requirements, ...asked]) {
+      const { text, requirement } = need;
       if (requirement.marker !== undefined && !evaluateMarker(requirement.marker, request.platform.markers, all)) continue;
       const sibling = members.get(requirement.name);
       if (sibling !== undefined) queue.push({ pkg: sibling, extras: requirement.extras });
-      else needs.set(`${text} ${pkg.name}`, { text: withoutExtraMarker(text, requirement), name: requirement.name, specifier: requirement.specifier, by: pkg.written });
+      else {
+        const found = redirect(pkg, { ...need, text: withoutExtraMarker(text, requirement) }, sources, request.platform, [...members.keys()].filter((name) => name !== pkg.name), all);
+        needs.set(`${text} ${pkg.name}`, { ...found, name: requirement.name, specifier: requirement.specifier, by: pkg.written });
+      }
     }
   }
   return { needs: [...needs.values()].toSorted((a, b) => compareBytewise(a.text, b.text) || compareBytewise(a.by, b.by)), computed: [...computed.values()].toSorted((a, b) => compareBytewise(a.package.name, b.package.name)) };

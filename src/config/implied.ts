@@ -1,0 +1,89 @@
+import { stat } from "node:fs/promises";
+import { dirname, join, relative, resolve, sep } from "node:path";
+import { normalizeName, type PackageName } from "../model/index.ts";
+import { readUvSources, type UvSource } from "../python/project/index.ts";
+import type { Context } from "../system/index.ts";
+import { findMembers } from "./members.ts";
+import { nameOfDirectory, packageOfProject, type Draft } from "./packages.ts";
+import { readProject, tableIn } from "./project.ts";
+import { readTomlFile, type TomlFile } from "./toml-file.ts";
+
+/**
+ * The drafts, and the projects of the workspace that they take as they lie on disk though nobody wrote them down: `[tool.uv.sources]` names them, by their directory or as members of a uv workspace.
+ * What the root of a uv workspace says of sources holds for its members too; such a package knows where that stands.
+ */
+export async function withImplied(ctx: Context, workspace: string, drafts: readonly Draft[]): Promise<readonly Draft[]> {
+  const all: Draft[] = [];
+  const waiting = [...drafts];
+  for (let draft = waiting.shift(); draft !== undefined; draft = waiting.shift()) {
+    const place = await locate(ctx, workspace, draft);
+    all.push(place?.inherited === true ? { ...draft, pkg: { ...draft.pkg, sourcesFrom: relative(place.directory, place.root?.path ?? "").replaceAll(sep, "/") } } : draft);
+    for (const { name, sources, base } of place?.named ?? []) {
+      for (const directory of await directoriesOf(ctx, sources, name, base, place?.root)) {
+        if (isOutside(workspace, directory) || [...all, ...waiting].some((other) => other.pkg.name === name || directoryOf(workspace, other) === directory)) continue;
+        const project = await readProject(ctx, directory);
+        if (project !== undefined) waiting.push(implied(packageOfProject(workspace, directory, project, nameOfDirectory(directory))));
+      }
+    }
+  }
+  return all;
+}
+
+interface Place {
+  readonly directory: string;
+  /** The pyproject.toml of the uv workspace around it. */
+  readonly root: TomlFile | undefined;
+  /** Whether that one names sources, and is another one than the package's own. */
+  readonly inherited: boolean;
+  /** The sources that hold for it, its own before the root's; `base` is where their paths start. */
+  readonly named: readonly { readonly name: PackageName; readonly sources: readonly UvSource[]; readonly base: string }[];
+}
+
+async function locate(ctx: Context, workspace: string, draft: Draft): Promise<Place | undefined> {
+  const directory = directoryOf(workspace, draft);
+  if (directory === undefined) return undefined;
+  const root = await findRoot(ctx, workspace, directory);
+  const own = readUvSources(draft.toml?.value);
+  const above = root === undefined || dirname(root.path) === directory ? new Map<PackageName, readonly UvSource[]>() : readUvSources(root.value);
+  const inherited = [...above].filter(([name]) => !own.has(name));
+  const base = dirname(root?.path ?? "");
+  return { directory, root, inherited: above.size > 0, named: [...[...own].map(([name, sources]) => ({ name, sources, base: directory })), ...inherited.map(([name, sources]) => ({ name, sources, base }))] };
+}
+
+/** Where a Python project of this workspace lies, absolute; undefined for anything else. */
+function directoryOf(workspace: string, { pkg: { kind, script, source } }: Draft): string | undefined {
+  return kind === "python" && script === undefined && "path" in source && !("git" in source) ? join(workspace, source.path) : undefined;
+}
+
+function implied(draft: Draft): Draft {
+  return { ...draft, pkg: { ...draft.pkg, implied: true } };
+}
+
+function isOutside(workspace: string, directory: string): boolean {
+  const inside = relative(workspace, directory);
+  return inside === ".." || inside.startsWith(`..${sep}`);
+}
+
+/** The nearest pyproject.toml with a `[tool.uv.workspace]`, from a directory up to the workspace's top. */
+async function findRoot(ctx: Context, workspace: string, directory: string): Promise<TomlFile | undefined> {
+  for (let at = directory; !isOutside(workspace, at); at = dirname(at)) {
+    const toml = await readTomlFile(ctx, join(at, "pyproject.toml"));
+    if (tableIn(tableIn(tableIn(toml?.value, "tool"), "uv"), "workspace") !== undefined) return toml;
+    if (at === dirname(at)) break;
+  }
+  return undefined;
+}
+
+async function directoriesOf(ctx: Context, sources: readonly UvSource[], name: PackageName, base: string, root: TomlFile | undefined): Promise<readonly string[]> {
+  const found = await Promise.all(sources.map(async (source) => {
+    if (source.from === "workspace" && root !== undefined) return await membersCalled(ctx, root, name);
+    const directory = source.from === "path" ? resolve(base, source.path) : "";
+    return (await stat(directory).catch(() => undefined))?.isDirectory() === true ? [directory] : [];
+  }));
+  return found.flat();
+}
+
+async function membersCalled(ctx: Context, root: TomlFile, name: PackageName): Promise<readonly string[]> {
+  const found = await Promise.all((await findMembers(root)).map(async (member) => [member, (await readProject(ctx, member))?.name] as const));
+  return found.filter(([, written]) => written !== undefined && normalizeName(written) === name).map(([member]) => member);
+}
