@@ -15,6 +15,7 @@ it("names file and line of what is written, and shows the defaults of the rest",
   expect(await show({ "caisson.toml": toml, "pyproject.toml": pyproject })).toEqual([
     'workspace.name = "shop" (default: the package\'s name)',
     'workspace.platforms = ["debian-12"] (caisson.toml:2)',
+    'workspace.compiler = "host" (default)',
     'packages.shop.kind = "python" (default)',
     'packages.shop.path = "." (default)',
     'packages.shop.link = "auto" (default)',
@@ -37,6 +38,7 @@ it("names the file that a package was found by where nothing is written, and wha
   expect(await show({ "pyproject.toml": pyproject }, { CAISSON_PLATFORM: "centos-7", HOME: "/root" })).toEqual([
     'workspace.name = "shop" (default: the package\'s name)',
     "workspace.platforms = null (default: this machine's own)",
+    'workspace.compiler = "host" (default)',
     "index.url = null (default: uv's and pip's own settings)",
     'packages.shop.path = "." (pyproject.toml)',
     'CAISSON_PLATFORM = "centos-7" (environment)',
