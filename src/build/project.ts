@@ -1,6 +1,7 @@
 import { parse } from "smol-toml";
 import type { BuildNeeds } from "./wheel/build-environment.ts";
 import type { Source } from "./source/source.ts";
+import { USUAL_REQUIRES } from "./wheel/build-requires.ts";
 
 /** What a source says about how its wheel is made. */
 export interface Project {
@@ -8,6 +9,8 @@ export interface Project {
   readonly hasVersion: boolean;
   /** What its back end needs, where pyproject.toml says all of it. */
   readonly needs?: BuildNeeds;
+  /** What pyproject.toml says that its back end needs. */
+  readonly requires: readonly string[];
 }
 
 interface Pyproject {
@@ -24,7 +27,7 @@ export async function readProject(source: Pick<Source, "readText">): Promise<Pro
   const { requires, "build-backend": backend = "", "backend-path": ownBackEnd } = buildSystem ?? {};
   const isPlainPoetry = backend === "poetry.core.masonry.api" && tool?.poetry?.version !== undefined;
   const asksForNoMore = ownBackEnd === undefined && ASKS_FOR_NO_MORE[backend]?.(text, setupPy, setupCfg) === true;
-  return { hasVersion: project?.version !== undefined || isPlainPoetry, ...(requires !== undefined && asksForNoMore ? { needs: { requires } } : {}) };
+  return { hasVersion: project?.version !== undefined || isPlainPoetry, requires: requires ?? USUAL_REQUIRES, ...(requires !== undefined && asksForNoMore ? { needs: { requires } } : {}) };
 }
 
 /** The back end says better than we what is wrong with a file that is no TOML. */

@@ -4,13 +4,14 @@ import type { Store } from "../store/index.ts";
 import { hashFile, hashJson, ownPath, type Context } from "../system/index.ts";
 import { readDistribution } from "./payload/distributions.ts";
 import { indexSettings, uvEnvironment, type PackageIndex } from "./fetch/index-settings.ts";
-import { askInterpreter, findInterpreter, findOnPath, type InterpreterFacts } from "./interpreter.ts";
+import { askInterpreter, findInterpreter, findOnPath, minorOf, type InterpreterFacts } from "./interpreter.ts";
 import { machinePlatform } from "./machine.ts";
 import type { InstalledDistribution } from "./payload/payload.ts";
 import { createQueue, lazily, once } from "./queue.ts";
 import { readRevisions } from "./source/revision.ts";
 import type { RevisionRequest, Source } from "./source/source.ts";
 import { findUv, uvVersion } from "./uv/tools.ts";
+import { lockBuild, recallBuildLock, type BuildLockInputs } from "./wheel/build-lock.ts";
 import { makerFacts, type Maker, type MakerFacts } from "./wheel/maker.ts";
 import type { Made } from "./wheel/make-wheel.ts";
 import type { WheelSource } from "./wheel/wheel.ts";
@@ -73,13 +74,25 @@ export async function openSession(ctx: Context, store: Store, workspace: Workspa
   const machines = once<Platform>();
   const trees = once<InterpreterTree | undefined>();
   const machine = (): Promise<Platform> => machines("", () => machinePlatform(ctx));
-  const facts = once<MakerFacts>();
-  const factsOf = (maker: Maker): Promise<MakerFacts> => facts(JSON.stringify([maker.interpreter, maker.compiled, maker.target ?? ""]), () => makerFacts(ctx, workshop, maker));
+  const facts = once<Omit<MakerFacts, "backend">>();
+  const locking = once<void>();
+  const buildLock = async (requires: readonly string[], interpreter: string): Promise<BuildLockInputs> => ({ requires, interpreter, index: await index(), workspace });
+  const recallLockOf = async (requires: readonly string[], interpreter: string): Promise<Descriptor | undefined> => await recallBuildLock(store, await buildLock(requires, interpreter));
+  const factsOf = async (maker: Maker): Promise<MakerFacts> => {
+    const { interpreter, compiled, requires, target = "" } = maker;
+    const known = await facts(JSON.stringify([interpreter, compiled, target]), () => makerFacts(ctx, workshop, maker));
+    return requires === undefined ? known : { ...known, backend: (await recallLockOf(requires, interpreter))?.digest ?? "unlocked" };
+  };
   const index = lazily(() => indexSettings(ctx, workspace.index));
   const workshop = {
     uv: lazily(() => findUv(ctx, workspace.index, { offline })),
     uvVersion: lazily(() => uvVersion(ctx)),
     factsOf,
+    recallBuildLock: recallLockOf,
+    lockBuild: (requires: readonly string[], interpreter: InterpreterFacts) =>
+      locking(JSON.stringify([requires, interpreter.version]), async () => {
+        if (requires.length > 0) await lockBuild(ctx, store, await buildLock(requires, minorOf(interpreter)), { uv: await workshop.uv(), env: await workshop.uvEnvironment(), interpreter, offline });
+      }),
     uvEnvironment: async () => uvEnvironment(ctx, await index()),
     interpreter: (minor?: string) => interpreters(minor ?? "", () => (minor === undefined ? askDefault(ctx) : findInterpreter(ctx, minor))),
     machine,

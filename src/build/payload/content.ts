@@ -96,6 +96,7 @@ async function buildOwn(session: Session, pkg: Package, platform: Platform): Pro
     path: (scratch) => source.checkoutInto(scratch),
     // What is keyed by its files alone may know no time but one that is always the same.
     time: dependsOnCommit ? source.revision.time : EPOCH,
+    requires: () => Promise.resolve(project.requires),
     ...(project.needs === undefined ? {} : { needs: project.needs }),
   };
   return { installed: await session.wheel(wheel, platform), dependsOnCommit };
@@ -162,6 +163,7 @@ async function readDependency(session: Session, choice: Choice, file: Descriptor
       await session.store.copyTo(file.digest, path);
       return path;
     },
+    requires: async () => await (await import("../wheel/sdist-requires.ts")).sdistRequires(session.ctx, session.store, file, fileName),
     time: EPOCH,
   };
   return await session.wheel(source, platform);

@@ -1,5 +1,6 @@
 import { rename, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import type { Digest } from "../../model/index.ts";
 import { hashJson, makeDirectory, removeTree, temporaryBeside, type Context } from "../../system/index.ts";
 import { cacheDirectory } from "../cache.ts";
 import type { InterpreterFacts } from "../interpreter.ts";
@@ -15,6 +16,8 @@ export interface EnvironmentRequest {
   readonly env: Readonly<Record<string, string>>;
   readonly interpreter: InterpreterFacts;
   readonly offline: boolean;
+  /** Versions and hashes of all of it, as a file for uv. */
+  readonly lock?: { readonly path: string; readonly digest: Digest };
 }
 
 /**
@@ -23,7 +26,7 @@ export interface EnvironmentRequest {
  */
 export async function makeBuildEnvironment(ctx: Context, needs: BuildNeeds, request: EnvironmentRequest, path: string): Promise<string | undefined> {
   const { uv, interpreter, env } = request;
-  const key = hashJson({ schema: 1, requires: needs.requires.toSorted(), interpreter: [interpreter.executable, interpreter.version], uv: uv.version, index: { url: env["UV_DEFAULT_INDEX"], extra: env["UV_INDEX"], findLinks: env["UV_FIND_LINKS"], none: env["UV_NO_INDEX"] } });
+  const key = hashJson({ schema: 2, lock: request.lock?.digest ?? null, requires: needs.requires.toSorted(), interpreter: [interpreter.executable, interpreter.version], uv: uv.version, index: { url: env["UV_DEFAULT_INDEX"], extra: env["UV_INDEX"], findLinks: env["UV_FIND_LINKS"], none: env["UV_NO_INDEX"] } });
   const kept = join(cacheDirectory(ctx), "build-environments", key.slice("sha256:".length, "sha256:".length + 32));
   if ((await stat(kept).catch(() => undefined)) === undefined && !(await prepare(ctx, needs, request, kept))) return undefined;
   // Times come along, since compiled files are told from stale ones by them; and no file is shared, so that no build can change what the next one gets.
@@ -31,14 +34,14 @@ export async function makeBuildEnvironment(ctx: Context, needs: BuildNeeds, requ
   return status === 0 ? join(path, "bin", "python") : undefined;
 }
 
-async function prepare(ctx: Context, { requires }: BuildNeeds, { uv, env, interpreter, offline }: EnvironmentRequest, kept: string): Promise<boolean> {
+async function prepare(ctx: Context, { requires }: BuildNeeds, { uv, env, interpreter, offline, lock }: EnvironmentRequest, kept: string): Promise<boolean> {
   await makeDirectory(dirname(kept));
   const made = temporaryBeside(kept);
   try {
     const run = async (...words: readonly string[]): Promise<boolean> => (await ctx.run([uv.path, ...words], { cwd: dirname(kept), env, umask: 0o022 })).status === 0;
     const done =
       (await run("venv", "--quiet", "--relocatable", "--python", interpreter.executable, made)) &&
-      (await run("pip", "install", "--quiet", "--compile-bytecode", "--link-mode", "copy", ...(offline ? ["--offline"] : []), "--python", join(made, "bin", "python"), "--", ...requires));
+      (await run("pip", "install", "--quiet", "--compile-bytecode", "--link-mode", "copy", ...(offline ? ["--offline"] : []), ...(lock === undefined ? [] : ["--constraints", lock.path]), "--python", join(made, "bin", "python"), "--", ...requires));
     // Somebody else may have made the same meanwhile.
     if (done) await rename(made, kept).catch(() => undefined);
     return done;

@@ -8,7 +8,7 @@ import { zigCompilers, zigTarget } from "../zig/zig-compilers.ts";
 import type { ChooseCompilers } from "./compilers.ts";
 import { makeWheel } from "./make-wheel.ts";
 import type { Maker } from "./maker.ts";
-import type { BuiltWheel, Job, MadeWheel, WheelSource } from "./wheel.ts";
+import { makerOf, type BuiltWheel, type Job, type MadeWheel, type WheelSource } from "./wheel.ts";
 
 /**
  * The wheel of a source, its C and C++ compiled for a platform by zig, under the tags that its symbols prove.
@@ -18,7 +18,7 @@ export async function compileByZig(job: Job, platform: Platform, interpreter: In
   const { ctx, store, workshop, source } = job;
   const { python, arch } = platform;
   if (interpreter === undefined) return fail({ code: "tool-missing", message: `there is no Python ${python.version} to compile \`${source.written}\` for ${platform.label} with`, hint: `put python${python.version} on PATH, with its headers` });
-  const maker: Maker = { interpreter: minorOf(interpreter), compiled: true, target: zigTarget(platform) };
+  const maker: Maker = { ...makerOf(job, minorOf(interpreter), true), target: zigTarget(platform) };
   const action = await job.action(maker);
   const known = (await recallAction(store, action)) as BuiltWheel | undefined;
   if (known !== undefined && (await store.has(known.wheel.digest))) return { ...known, maker };

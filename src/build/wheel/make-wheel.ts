@@ -1,13 +1,13 @@
 import { readFile, readdir } from "node:fs/promises";
 import { basename, delimiter, dirname, join } from "node:path";
-import { CaissonError, fail, mediaTypes, normalizeName, type EpochSeconds } from "../../model/index.ts";
+import { CaissonError, fail, mediaTypes, normalizeName, type Digest, type EpochSeconds } from "../../model/index.ts";
 import { bytesSource, normalizeVersion, normalizeWheel, parseWheelFileName } from "../../python/index.ts";
 import type { Store } from "../../store/index.ts";
 import { makeDirectory, ownedDirectory, writeDurably, type Context } from "../../system/index.ts";
 import { makeBuildEnvironment } from "./build-environment.ts";
 import { pathWith, type ChooseCompilers, type Compilers } from "./compilers.ts";
 import { cureFor } from "./cures.ts";
-import type { InterpreterFacts } from "../interpreter.ts";
+import { minorOf, type InterpreterFacts } from "../interpreter.ts";
 import type { BuiltWheel, WheelSource, Workshop } from "./wheel.ts";
 
 /** What became of a build. */
@@ -27,7 +27,7 @@ export async function makeWheel(ctx: Context, store: Store, workshop: Workshop, 
   ctx.report({ type: "started", what });
   try {
     await using scratch = await ownedDirectory("caisson-wheel");
-    const surroundings = await makeSurroundings(workshop, source, interpreter, scratch.path, choose);
+    const surroundings = await makeSurroundings(store, workshop, source, interpreter, scratch.path, choose);
     // What went wrong in an environment of ours may go well in uv's, which asks the back end for all it needs; so only its word counts.
     const { log, path } = (await buildInCopy(ctx, workshop, source, interpreter, scratch.path, surroundings)) ?? (await buildIsolated(ctx, workshop, source, interpreter, scratch.path, surroundings));
     const refused = await surroundings.compilers.haveRefused();
@@ -54,25 +54,30 @@ interface Surroundings {
   /** Directories of PATH, without compilers that are chosen for a build. */
   readonly path: string;
   readonly compilers: Compilers;
+  /** The lock of what the back end consists of, as a file for uv. */
+  readonly lock?: { readonly path: string; readonly digest: Digest };
 }
 
-async function makeSurroundings(workshop: Workshop, source: WheelSource, interpreter: InterpreterFacts, scratch: string, choose: ChooseCompilers): Promise<Surroundings> {
+async function makeSurroundings(store: Store, workshop: Workshop, source: WheelSource, interpreter: InterpreterFacts, scratch: string, choose: ChooseCompilers): Promise<Surroundings> {
   const env = await cleanEnvironment(workshop, scratch, source.time);
   const path = [...new Set([dirname((await workshop.uv()).path), dirname(interpreter.executable), "/usr/local/bin", "/usr/bin", "/bin"])].join(delimiter);
-  return { env, path, compilers: await choose(scratch, path) };
+  const lock = await workshop.recallBuildLock((await source.requires?.()) ?? [], minorOf(interpreter));
+  const file = join(scratch, "build-lock.txt");
+  if (lock !== undefined) await store.copyTo(lock.digest, file);
+  return { env, path, compilers: await choose(scratch, path), ...(lock === undefined ? {} : { lock: { path: file, digest: lock.digest } }) };
 }
 
 /** In a copy of a prepared environment, where what the back end needs is known; undefined where that gave nothing, and it may go well in another way. */
-async function buildInCopy(ctx: Context, workshop: Workshop, source: WheelSource, interpreter: InterpreterFacts, scratch: string, { env, path, compilers }: Surroundings): Promise<Built | undefined> {
+async function buildInCopy(ctx: Context, workshop: Workshop, source: WheelSource, interpreter: InterpreterFacts, scratch: string, { env, path, compilers, lock }: Surroundings): Promise<Built | undefined> {
   if (source.needs === undefined) return undefined;
-  const python = await makeBuildEnvironment(ctx, source.needs, { uv: await workshop.uv(), env: { ...env, PATH: path }, interpreter, offline: workshop.offline }, join(scratch, "environment"));
+  const python = await makeBuildEnvironment(ctx, source.needs, { uv: await workshop.uv(), env: { ...env, PATH: path }, interpreter, offline: workshop.offline, ...(lock === undefined ? {} : { lock }) }, join(scratch, "environment"));
   if (python === undefined) return undefined;
   const built = await runUvBuild(ctx, workshop, source, join(scratch, "copy"), { ...env, ...compilers.env, PATH: pathWith(compilers, dirname(python), path) }, ["--no-build-isolation", "--python", python]);
   return built.path === undefined && !(await compilers.haveRefused()) ? undefined : built;
 }
 
-async function buildIsolated(ctx: Context, workshop: Workshop, source: WheelSource, interpreter: InterpreterFacts, scratch: string, { env, path, compilers }: Surroundings): Promise<Built> {
-  return await runUvBuild(ctx, workshop, source, join(scratch, "isolated"), { ...env, ...compilers.env, PATH: pathWith(compilers, path) }, ["--python", interpreter.executable]);
+async function buildIsolated(ctx: Context, workshop: Workshop, source: WheelSource, interpreter: InterpreterFacts, scratch: string, { env, path, compilers, lock }: Surroundings): Promise<Built> {
+  return await runUvBuild(ctx, workshop, source, join(scratch, "isolated"), { ...env, ...compilers.env, PATH: pathWith(compilers, path) }, ["--python", interpreter.executable, ...(lock === undefined ? [] : ["--build-constraints", lock.path])]);
 }
 
 async function runUvBuild(ctx: Context, workshop: Workshop, source: WheelSource, directory: string, env: Readonly<Record<string, string>>, how: readonly string[]): Promise<Built> {

@@ -1,4 +1,4 @@
-import type { Json } from "../../model/index.ts";
+import type { Digest, Json } from "../../model/index.ts";
 import type { Context } from "../../system/index.ts";
 import type { InterpreterFacts } from "../interpreter.ts";
 import { zigName } from "../zig/zig.ts";
@@ -10,6 +10,8 @@ export interface Maker {
   readonly interpreter: string;
   /** Whether the wheel is more than Python. */
   readonly compiled: boolean;
+  /** What its back end needs, as far as the source says that. */
+  readonly requires?: readonly string[];
   /** What it was compiled for by zig, `x86_64-linux-gnu.2.17`; absent where this machine compiled it. */
   readonly target?: string;
 }
@@ -18,11 +20,13 @@ export interface Maker {
 export interface MakerFacts {
   readonly interpreter: string;
   readonly tool: string;
+  /** The lock of what the back end consists of. */
+  readonly backend?: Digest | "unlocked";
   readonly machine?: Json;
 }
 
 /** A wheel that is nothing but Python is the same from every interpreter of a minor; one that is compiled depends on the compiler, its flags and the libc. */
-export async function makerFacts(ctx: Context, workshop: Pick<Workshop, "uvVersion" | "interpreter" | "machine">, { interpreter, compiled, target }: Maker): Promise<MakerFacts> {
+export async function makerFacts(ctx: Context, workshop: Pick<Workshop, "uvVersion" | "interpreter" | "machine">, { interpreter, compiled, target }: Maker): Promise<Omit<MakerFacts, "backend">> {
   const tool = `uv ${await workshop.uvVersion()}`;
   if (target !== undefined) return { interpreter, tool, machine: { compiler: zigName, target } };
   return { interpreter, tool, ...(compiled ? { machine: await machineFacts(ctx, workshop, await workshop.interpreter(interpreter)) } : {}) };
