@@ -122,7 +122,7 @@ function pathTo(home: Home, python: string | undefined): string {
   if (python === undefined) return path;
   const bin = join(home.directory, "python");
   mkdirSync(bin);
-  symlinkSync(python, join(bin, "python3"));
+  for (const name of ["python3", `python${execFileSync(python, ["-c", "import sys; print('%d.%d' % sys.version_info[:2])"], { encoding: "utf8" }).trim()}`]) symlinkSync(python, join(bin, name));
   return [bin, path].join(delimiter);
 }
 

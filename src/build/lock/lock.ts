@@ -66,8 +66,7 @@ export async function lockKey(ctx: Context, request: LockRequest): Promise<strin
 export async function recallLock(store: Store, key: string): Promise<Digest | undefined> {
   const known = key === "" || key.startsWith(COMMITTED) ? undefined : await recall(store, key);
   if (known === undefined) return undefined;
-  const packages = known.lock.packages.map(({ index: _, files, ...locked }) => ({ ...locked, files: files.map(({ url: __, path: ___, ...file }) => file) }));
-  return hashJson(packages);
+  return hashJson(known.lock.packages.map(({ name, version, marker, source, files }) => ({ name, version, marker, source, files: files.map(({ fileName, hashes, size }) => ({ fileName, hashes, size })) })));
 }
 
 const COMMITTED = "committed ";
