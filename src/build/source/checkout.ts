@@ -1,6 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { errorCode, makeDirectory, ownedDirectory, temporaryDirectory, type Context, type TemporaryDirectory } from "../../system/index.ts";
+import { errorCode, makeDirectory, ownedDirectory, type Context, type TemporaryDirectory } from "../../system/index.ts";
 import { git } from "./git.ts";
 import { fillSubmodules } from "./submodules.ts";
 
