@@ -7,6 +7,7 @@ import { indexSettings, uvEnvironment, type PackageIndex } from "./fetch/index-s
 import { askInterpreter, findInterpreter, findOnPath, minorOf, type InterpreterFacts } from "./interpreter.ts";
 import { machinePlatform } from "./machine.ts";
 import type { InstalledDistribution } from "./payload/payload.ts";
+import { openReaders } from "./payload/readers.ts";
 import { createQueue, lazily, once } from "./queue.ts";
 import { readRevisions } from "./source/revision.ts";
 import type { RevisionRequest, Source } from "./source/source.ts";
@@ -65,10 +66,11 @@ export async function openSession(ctx: Context, store: Store, workspace: Workspa
   const sources = options.sources ?? await readRevisions(ctx, workspace.directory, packages.map(({ source }) => source), request);
   const byName = new Map(await Promise.all(packages.map(async (pkg, at) => [pkg.name, await ownSource(workspace, pkg, sources[at] as Source)] as const)));
   const wheels = once<InstalledDistribution>();
+  const readers = openReaders(ctx.signal);
   const enqueueRead = createQueue(READERS);
   const read = (fileName: string, wheel: Descriptor): Promise<InstalledDistribution> => wheels(`${wheel.digest} ${fileName}`, () => enqueueRead(async () => {
     if (ctx.signal.aborted) fail({ code: "cancelled", message: "stopped on request" });
-    return await readDistribution(store, fileName, wheel);
+    return await readDistribution(store, fileName, wheel, readers);
   }));
   const interpreters = once<InterpreterFacts | undefined>();
   const machines = once<Platform>();
@@ -123,6 +125,7 @@ export async function openSession(ctx: Context, store: Store, workspace: Workspa
         return { ...(await read(fileName, wheel)), maker };
       }),
     [Symbol.asyncDispose]: async () => {
+      await readers[Symbol.asyncDispose]();
       for (const source of sources) await source[Symbol.asyncDispose]();
     },
   };

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
-import { constants } from "node:fs";
-import { chmod, copyFile, lstat, open, rename, rm, type FileHandle } from "node:fs/promises";
+import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync } from "node:fs";
+import { chmod, copyFile, open, rename, rm, type FileHandle } from "node:fs/promises";
 import { CaissonError, fail, type Bytes, type Digest, type EpochSeconds } from "../model/index.ts";
-import { errorCode, explainFileError, hashFile, takeOwner, temporaryBeside } from "../system/index.ts";
+import { errorCode, explainFileError, hashFile, sha256, takeOwner, temporaryBeside } from "../system/index.ts";
 import { blobPath, touch, trashPath } from "./layout.ts";
 
 /** A blob under a reader's hands: its digest was right when it was opened. */
@@ -10,6 +10,8 @@ export interface OpenBlob extends AsyncDisposable {
   /** Where the bytes lie; read-only, and nobody's to change. */
   readonly path: string;
   readonly size: number;
+  /** The open file's number, good until this is disposed of. */
+  readonly descriptor: number;
   /** The bytes from `offset` on, `length` of them or fewer where the blob ends. */
   read(offset: number, length: number): Promise<Uint8Array>;
 }
@@ -31,6 +33,34 @@ export async function* readBlob(store: string, blob: Digest, brief = false): Byt
   if (held !== undefined) yield held;
 }
 
+/** A whole document. Small ones are read at once: a build reads hundreds, and each trip to the thread pool costs ten times the call. */
+export async function readDocument(store: string, blob: Digest): Promise<string> {
+  const bytes = readAtOnce(blobPath(store, blob));
+  if (bytes !== undefined) {
+    checkDigest(store, blob, sha256(bytes));
+    return bytes.toString("utf8");
+  }
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of readBlob(store, blob)) chunks.push(chunk);
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+/** Bytes of a document that is read without letting others work meanwhile. */
+const DOCUMENT_AT_ONCE = 4 << 20;
+
+/** Undefined for one that is large, or not to be read just so. */
+function readAtOnce(path: string): Buffer | undefined {
+  let file: number | undefined;
+  try {
+    file = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+    return fstatSync(file).size > DOCUMENT_AT_ONCE ? undefined : readFileSync(file);
+  } catch {
+    return undefined;
+  } finally {
+    if (file !== undefined) closeSync(file);
+  }
+}
+
 /** A blob for random access. It is read whole once, since parts cannot be checked. */
 export async function openBlob(store: string, blob: Digest): Promise<OpenBlob> {
   const file = await openFile(store, blob);
@@ -42,6 +72,7 @@ export async function openBlob(store: string, blob: Digest): Promise<OpenBlob> {
     return {
       path: blobPath(store, blob),
       size,
+      descriptor: file.fd,
       read: (offset, length) => readAt(file, offset, Math.max(0, Math.min(length, size - offset))),
       [Symbol.asyncDispose]: () => file.close(),
     };
@@ -54,18 +85,13 @@ export async function openBlob(store: string, blob: Digest): Promise<OpenBlob> {
 /** Whether the blob is here. Who asks is about to refer to it, so that it counts as used. */
 export async function hasBlob(store: string, blob: Digest, now: EpochSeconds): Promise<boolean> {
   const path = blobPath(store, blob);
-  const stat = await statFile(path);
+  const stat = statFile(path);
   if (stat !== undefined && stat.mtimeMs / 1000 > now - 1) return true;
   return (stat !== undefined && (await touch(path, now))) || ((await rescue(store, blob)) && (await touch(path, now)));
 }
 
-async function statFile(path: string): Promise<{ readonly mtimeMs: number } | undefined> {
-  try {
-    return await lstat(path);
-  } catch (error) {
-    if (errorCode(error) === "ENOENT") return undefined;
-    throw error;
-  }
+function statFile(path: string): { readonly mtimeMs: number } | undefined {
+  return lstatSync(path, { throwIfNoEntry: false });
 }
 
 /** A copy that shares blocks where the file system can; checked, then renamed into place. Not waited for by the disk: it can be made again. */

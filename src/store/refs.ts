@@ -1,3 +1,4 @@
+import { readFileSync, statSync } from "node:fs";
 import { open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { compareBytewise, fail, printCanonicalJson, type Digest, type EpochSeconds, type Json } from "../model/index.ts";
@@ -25,12 +26,12 @@ export async function readRef(store: string, kind: RefKind, name: string, now: E
 export async function peekRef(store: string, kind: RefKind, name: string): Promise<Ref | undefined> {
   const path = refPath(store, kind, name);
   if (isCache(kind)) {
-    const value = await readValue(path);
+    const value = readValue(path);
     return value === undefined ? undefined : { generation: 1, value };
   }
   const generation = await newestGeneration(path);
   if (generation === 0) return undefined;
-  const value = await readValue(join(path, String(generation)));
+  const value = readValue(join(path, String(generation)));
   if (value === undefined && !(await isRemoved(join(path, String(generation))))) fail({ code: "digest-mismatch", message: `\`${join(path, String(generation))}\` is damaged`, hint: "move that file away: the name then says again what it said before" });
   return value === undefined ? undefined : { generation, value };
 }
@@ -127,9 +128,10 @@ function printRef(value: Json): string {
 
 const REF = /^\{"digest":"(?<digest>sha256:[0-9a-f]{64})","value":(?<text>.*)\}\n$/s;
 
-async function readValue(path: string): Promise<Json | undefined> {
+/** At once, as `touch`. */
+function readValue(path: string): Json | undefined {
   try {
-    const { digest, text } = REF.exec(await readFile(path, "utf8"))?.groups ?? {};
+    const { digest, text } = REF.exec(readFileSync(path, "utf8"))?.groups ?? {};
     return text !== undefined && sha256(text) === (digest as Digest) ? (JSON.parse(text) as Json) : undefined;
   } catch (error) {
     if (errorCode(error) === "ENOENT") return undefined;
@@ -139,7 +141,7 @@ async function readValue(path: string): Promise<Json | undefined> {
 
 /** A cache's ref that was used today is not old. */
 async function keepFresh(path: string, now: EpochSeconds): Promise<void> {
-  const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Infinity }));
+  const { mtimeMs = Infinity } = statSync(path, { throwIfNoEntry: false }) ?? {};
   if (mtimeMs / 1000 < now - 86_400) await touch(path, now);
 }
 

@@ -1,10 +1,9 @@
-import { createReadStream } from "node:fs";
 import { isAbsolute, join, resolve } from "node:path";
 import { fail, printCanonicalJson, type BlobReader, type BlobWriter, type Descriptor, type Digest, type EpochSeconds, type Json } from "../model/index.ts";
-import { explainFileError, type Context } from "../system/index.ts";
+import { explainFileError, readBriefly, type Context } from "../system/index.ts";
 import { directorySync } from "./directory-sync.ts";
 import { blobsDirectory, makeLayout, sweepTemporary, type RefKind } from "./layout.ts";
-import { copyBlob, hasBlob, openBlob, readBlob, type OpenBlob } from "./read.ts";
+import { copyBlob, hasBlob, openBlob, readBlob, readDocument, type OpenBlob } from "./read.ts";
 import { listRefs, readRef, refTime, removeRef, writeRef, type Ref } from "./refs.ts";
 import { writeBlob, type Expected } from "./write.ts";
 
@@ -67,7 +66,7 @@ export async function openStore(ctx: Context, directory: string): Promise<Store>
     readJson: (blob) => readJson(store, blob),
     write: (bytes, expect, mediaType) => writeBlob(place, bytes, expect, mediaType),
     writeJson: (value, mediaType) => writeBlob(place, printCanonicalJson(value), {}, mediaType),
-    adopt: (path, expect, mediaType) => writeBlob(place, createReadStream(path, { highWaterMark: 1 << 20 }), expect, mediaType),
+    adopt: (path, expect, mediaType) => writeBlob(place, readBriefly(path), expect, mediaType),
     copyTo: (blob, path, mode = 0o644) => copyBlob(store, blob, path, mode),
     readRef: (kind, name) => readRef(store, kind, name, ctx.now()),
     writeRef: (kind, name, value, expect) => writeRef(store, kind, name, value, expect),
@@ -87,7 +86,5 @@ export function defaultStoreDirectory(env: Readonly<Record<string, string>>): st
 }
 
 async function readJson<T>(store: string, blob: Digest): Promise<T> {
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of readBlob(store, blob)) chunks.push(chunk);
-  return JSON.parse(Buffer.concat(chunks).toString("utf8")) as T;
+  return JSON.parse(await readDocument(store, blob)) as T;
 }

@@ -39,6 +39,21 @@ export async function hashFile(file: string | FileHandle): Promise<{ readonly di
   }
 }
 
+/** The bytes of a file in pieces, each good until the next is asked for. */
+export async function* readBriefly(path: string): Bytes {
+  const handle = await open(path);
+  try {
+    const piece = Buffer.allocUnsafe(Math.min(PIECE, Math.max(SMALL, (await handle.stat()).size)));
+    for (;;) {
+      const { bytesRead } = await handle.read(piece, 0, piece.length);
+      if (bytesRead === 0) return;
+      yield piece.subarray(0, bytesRead);
+    }
+  } finally {
+    await handle.close();
+  }
+}
+
 const PIECE = 1 << 19;
 const SMALL = 1 << 10;
 

@@ -1,11 +1,10 @@
 import { createHash, type Hash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { CaissonError, fail, mediaTypes, type Bytes, type Descriptor, type Digest, type Json } from "../../model/index.ts";
 import { nodeHashName, type Choice, type LockedFile } from "../../python/index.ts";
 import type { Store } from "../../store/index.ts";
-import { hashJson, mapConcurrently, type Context } from "../../system/index.ts";
+import { hashJson, mapConcurrently, readBriefly, type Context } from "../../system/index.ts";
 import { withoutCredentials } from "../source/git.ts";
 import { indexClient, type Get } from "./http.ts";
 import type { PackageIndex } from "./index-settings.ts";
@@ -65,7 +64,7 @@ type Count = (bytes: number) => void;
 
 async function fetchFile(store: Store, get: Get, file: LockedFile, request: FetchRequest, count: Count): Promise<Descriptor> {
   const path = await lockedPath(file, request);
-  if (path !== undefined) return await keep(store, file, readFileOf(path), count);
+  if (path !== undefined) return await keep(store, file, readBriefly(path), count);
   const found = await findInLinks(store, file, request, count);
   if (found !== undefined) return found;
   const { url } = file;
@@ -105,7 +104,7 @@ async function findInLinks(store: Store, file: LockedFile, { index }: FetchReque
       count(bytes);
     };
     try {
-      return await keep(store, file, readFileOf(path), countHere);
+      return await keep(store, file, readBriefly(path), countHere);
     } catch (error) {
       if (!(error instanceof CaissonError) || error.code !== "digest-mismatch") throw error;
       count(-came);
@@ -118,10 +117,6 @@ async function findInLinks(store: Store, file: LockedFile, { index }: FetchReque
 async function sizeOf(path: string): Promise<number | undefined> {
   const found = await stat(path).catch(() => undefined);
   return found?.isFile() === true ? found.size : undefined;
-}
-
-function readFileOf(path: string): Bytes {
-  return createReadStream(path, { highWaterMark: 1 << 20 });
 }
 
 async function download(store: Store, get: Get, file: LockedFile, url: string, count: Count): Promise<Descriptor> {

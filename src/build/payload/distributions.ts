@@ -2,12 +2,13 @@ import { digestHex, mediaTypes, type Descriptor, type Distribution, type Json, t
 import { readWheel, ruleSetVersion } from "../../python/index.ts";
 import type { Store } from "../../store/index.ts";
 import type { InstalledDistribution } from "./payload.ts";
+import type { WheelReaders } from "./readers.ts";
 
 /**
  * What a wheel in the store is, read once for each rule set: kept as a blob, found under the wheel's digest.
  * @throws CaissonError `wheel-invalid` · `blob-missing` · `digest-mismatch`
  */
-export async function readDistribution(store: Store, fileName: string, wheel: Descriptor): Promise<InstalledDistribution> {
+export async function readDistribution(store: Store, fileName: string, wheel: Descriptor, readers: Pick<WheelReaders, "read"> = { read: readWheel }): Promise<InstalledDistribution> {
   const name = `${digestHex(wheel.digest)}@${ruleSetVersion}`;
   const ref = await store.readRef("distributions", name);
   const known = ref?.value as unknown as Kept | undefined;
@@ -16,7 +17,7 @@ export async function readDistribution(store: Store, fileName: string, wheel: De
     const [facts, tree] = await Promise.all([store.readJson<Omit<Distribution, "tree">>(known.distribution.digest), store.readJson<Tree>(known.document.digest)]);
     return { distribution: { ...facts, tree }, document: known.document };
   }
-  const distribution = await readFromStore(store, fileName, wheel);
+  const distribution = await readFromStore(store, fileName, wheel, readers);
   const { tree, ...facts } = distribution;
   const [kept, document] = await Promise.all([store.writeJson(facts, mediaTypes.distribution), store.writeJson(tree, mediaTypes.tree)]);
   await store.writeRef("distributions", name, { fileName, distribution: kept, document } satisfies Kept as unknown as Json, ref?.generation ?? 0);
@@ -31,7 +32,7 @@ interface Kept {
   readonly document: Descriptor;
 }
 
-async function readFromStore(store: Store, fileName: string, wheel: Descriptor): Promise<Distribution> {
+async function readFromStore(store: Store, fileName: string, wheel: Descriptor, readers: Pick<WheelReaders, "read">): Promise<Distribution> {
   await using blob = await store.open(wheel.digest);
-  return await readWheel(fileName, wheel, blob);
+  return await readers.read(fileName, wheel, blob);
 }

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { isMainThread } from "node:worker_threads";
 import type { Digest } from "../../model/index.ts";
 import { mapConcurrently } from "../../system/index.ts";
 import { beginsLikeElf, readElf, type Elf } from "../elf/elf.ts";
@@ -115,8 +116,8 @@ async function readPiece(zip: Zip, member: ZipMember, start: number, end: number
   return Buffer.concat(chunks);
 }
 
-/** Members in hand at a time: enough for the thread pool to inflate while this thread hashes. */
-const AT_ONCE = 4;
+/** Members in hand at a time: enough for the thread pool to inflate while this thread hashes. A thread that does nothing else inflates by itself. */
+const AT_ONCE = isMainThread ? 4 : 1;
 /** Bytes of a library that is kept whole while it is read. */
 const KEPT_WHOLE = 64 << 20;
 const PIECE = 1 << 20;

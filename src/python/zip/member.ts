@@ -1,4 +1,5 @@
 import { Readable } from "node:stream";
+import { isMainThread } from "node:worker_threads";
 import { crc32, createInflateRaw, inflateRaw, inflateRawSync } from "node:zlib";
 import type { Bytes } from "../../model/index.ts";
 import { refuse } from "../wheel/refuse.ts";
@@ -145,7 +146,7 @@ function inflateRefusal(entry: DirectoryEntry, cause: unknown): unknown {
 
 /** The longest local header: two lengths of 16 bits. */
 const LONGEST_HEADER = 30 + 2 * 0xffff;
-/** Content of up to so many bytes is inflated in one go. */
-const WHOLE = 16 << 20;
-/** Compressed bytes up to which inflating on this thread is faster. */
-const AT_ONCE = 16 << 10;
+/** Content of up to so many bytes is inflated in one go; less in threads, whose memory adds up. */
+const WHOLE = isMainThread ? 16 << 20 : 2 << 20;
+/** Compressed bytes up to which inflating on this thread is faster; one that does nothing else always is. */
+const AT_ONCE = isMainThread ? 16 << 10 : WHOLE;
