@@ -6,6 +6,7 @@ import { readWheel } from "../../python/index.ts";
 import type { Reading, ReadingAnswer } from "./readers.ts";
 
 parentPort?.on("message", (reading: Reading) => {
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread is no window
   void answer(reading).then((found) => parentPort?.postMessage(found));
 });
 
