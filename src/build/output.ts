@@ -1,8 +1,8 @@
 import { lstat, readFile, rename } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { digestHex, type Artifact, type Digest, type FormatName, type Tree, type TreeEntry } from "../model/index.ts";
+import { CaissonError, digestHex, type Artifact, type Digest, type FormatName, type Tree, type TreeEntry } from "../model/index.ts";
 import type { Store } from "../store/index.ts";
-import { makeDirectory, removeTree, temporaryBeside, walk, writeDurably, type Context } from "../system/index.ts";
+import { explainFileError, makeDirectory, removeTree, temporaryBeside, walk, writeDurably, type Context } from "../system/index.ts";
 import { isFile } from "./known-file.ts";
 
 /**
@@ -53,6 +53,9 @@ async function makeDirectoryOf(store: Store, files: Files, path: string): Promis
     }
     await rename(path, old).catch(() => undefined);
     await rename(made, path);
+  } catch (error) {
+    // The place that people know, and not the one beside it.
+    throw error instanceof CaissonError && error.cause !== undefined ? explainFileError(error.cause, path) : error;
   } finally {
     await Promise.all([removeTree(made), removeTree(old)]);
   }

@@ -15,7 +15,7 @@ export function exitStatusOf(error: unknown): ExitStatus {
 /** An error as lines for stderr: every problem, then what caused it; hints last, each once. What an OCT project lacks is told in the original's own words, by row O4. */
 export function printError(error: unknown, color: boolean): string {
   const red = (text: string): string => (color ? `\u001b[31m${text}\u001b[39m` : text);
-  if (isSystemError(error)) return `${red("error:")} ${refusal(error)}\nhint: look at what is there; where nothing is wrong with it, this is our mistake, and worth a report`;
+  if (isSystemError(error)) return `${red("error:")} ${refusal(error)}\nhint: ${wayOut(error)}`;
   if (!isCaissonError(error)) return `${red("bug:")} ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\nhint: this is our mistake; please report it with the lines above`;
   const lines = error.problems.map((problem) => (problem.code === "key-missing" ? `${red("Error:")} ${problem.message}` : `${red("error:")} ${place(problem)}${problem.message}`));
   lines.push(...causes(error).map((cause) => `  caused by: ${cause}`));
@@ -58,6 +58,14 @@ interface SystemError extends Error {
 
 function isSystemError(error: unknown): error is SystemError {
   return error instanceof Error && "syscall" in error && typeof error.syscall === "string" && "code" in error && typeof error.code === "string";
+}
+
+function wayOut({ syscall, code, path }: SystemError): string {
+  if (syscall === "uv_cwd") return "go to a directory that exists";
+  if (code === "EACCES" || code === "EPERM") return `look at its owner and mode: ls -ld ${path ?? "it"}`;
+  if (code === "ELOOP") return `its links lead in a circle: ls -l ${path ?? "it"}`;
+  if (code === "ENOSPC") return "make room on that disk";
+  return "look at what is there; where nothing is wrong with it, this is our mistake, and worth a report";
 }
 
 /** Of `ENOENT: no such file or directory, open '/x'`: cannot open `/x`: no such file or directory. */

@@ -9,6 +9,7 @@ export type { InitPlan } from "./init.ts";
 export { printEnvironment, readEnvironment, type Environment } from "./environment.ts";
 export type { Setting } from "./show.ts";
 export { printConfigReference } from "./reference.ts";
+export { locateKeys } from "./locate.ts";
 
 // Loaded when they are first called.
 export const readWorkspace: typeof Read.readWorkspace = async (...words) => (await import("./read.ts")).readWorkspace(...words);

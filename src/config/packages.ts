@@ -1,8 +1,8 @@
 import { realpath, stat } from "node:fs/promises";
 import { basename, join, posix, relative, resolve, sep } from "node:path";
-import { normalizeName, parsePackageName, printKeyPath, type Health, type Hook, type Mismatch, type Package, type Process } from "../model/index.ts";
+import { CaissonError, normalizeName, parsePackageName, printKeyPath, type Health, type Hook, type Mismatch, type Package, type Process } from "../model/index.ts";
 import type { Context } from "../system/index.ts";
-import { readProject, readRequirements, readScript, type Project } from "./project.ts";
+import { nameMistake, readProject, readRequirements, readScript, type Project } from "./project.ts";
 import { parseDuration, type HookConfig, type PackageConfig, type ProcessConfig } from "./schema.ts";
 import { readText, type TomlFile } from "./toml-file.ts";
 import { readNamedTurrets, turretProcess } from "./turrets.ts";
@@ -63,6 +63,8 @@ export function nameOfDirectory(directory: string): string {
 
 /** The package of a Python project about which nothing is written. */
 export function packageOfProject(workspace: string, directory: string, project: Project, fallbackName: string): Draft {
+  const mistake = nameMistake(project);
+  if (mistake !== undefined) throw new CaissonError([mistake]);
   const written = project.name ?? fallbackName;
   const source = { path: plainPath(workspace, directory) };
   return { pkg: { name: parsePackageName(written), written, kind: "python", source, needs: [], extras: [], prefix: "", link: "auto", processes: [], start: [], hooks: [] }, requires: (choice) => project.requires(choice), ...(project.offers === undefined ? {} : { offers: project.offers }), ...(project.toml === undefined ? {} : { toml: project.toml }) };
@@ -93,12 +95,12 @@ async function readSource(ctx: Context, workspace: string, key: string, config: 
   }
   const directory = join(workspace, path);
   if (config.script !== undefined && (await readText(join(workspace, config.script), config.script)) === undefined) {
-    report({ at: ["script"], message: `there is no file \`${config.script}\`` });
+    report({ at: ["script"], message: `there is no file \`${config.script}\``, hint: "a file as seen from the directory of caisson.toml" });
     return undefined;
   }
   const isDirectory = await stat(directory).then((found) => found.isDirectory(), () => false);
   if (!isDirectory) {
-    report({ at: ["path"], message: `there is no directory \`${path}\`` });
+    report({ at: ["path"], message: `there is no directory \`${path}\``, hint: "a directory as seen from that of caisson.toml" });
     return undefined;
   }
   if (leaves(await realpath(workspace), await realpath(directory))) report({ at: ["path"], message: `\`${path}\` is a link to outside the workspace` });

@@ -1,8 +1,8 @@
 import { basename, join, relative } from "node:path";
-import { CaissonError, normalizeName, type PackageName } from "../model/index.ts";
+import { CaissonError, normalizeName, type PackageName, type Problem } from "../model/index.ts";
 import { expandGroups, groupNames, readScriptHeader } from "../python/project/index.ts";
 import type { Context } from "../system/index.ts";
-import { readText, readTomlFile, type TomlFile } from "./toml-file.ts";
+import { problemIn, readText, readTomlFile, type TomlFile } from "./toml-file.ts";
 
 /** What a directory says of the Python project in it, as far as that can be read without running anything. */
 export interface Project {
@@ -95,6 +95,15 @@ function groupsOf({ value, shown }: TomlFile, wanted: readonly string[]): readon
     if (error instanceof CaissonError) return [];
     throw error;
   }
+}
+
+/** What is wrong with the name in a pyproject.toml; undefined where nothing is, or where something else gives the name. */
+export function nameMistake({ name, toml }: Project): Problem | undefined {
+  const project = tableIn(toml?.value, "project");
+  if (toml === undefined || (project === undefined && name === undefined)) return undefined;
+  if (name === undefined) return problemIn(toml, [], project?.["name"] === undefined ? { at: ["project"], message: "`project` has no `name`", hint: 'add one to [project]: name = "hello"' } : { at: ["project", "name"], message: "`project.name` is no text", hint: 'like name = "hello"' });
+  if (/^[A-Z0-9](?:[A-Z0-9._-]*[A-Z0-9])?$/i.test(name)) return undefined;
+  return problemIn(toml, [], { at: stringIn(project, "name") === undefined ? ["tool", "poetry", "name"] : ["project", "name"], message: `\`${name}\` is not a legal package name`, hint: "letters, digits and . _ - , starting and ending with a letter or digit" });
 }
 
 /** The `[metadata] name` and `[options] install_requires` of setup.cfg. */

@@ -23,7 +23,7 @@ export async function readWorkspace(ctx: Context, directory: string, asked?: Ask
   const config = readConfig(place.value, (mistake) => mistakes.push(mistake));
   const workspace = await readParts(ctx, place, config, mistakes, asked);
   const { file } = place;
-  const problems = mistakes.map((mistake): Problem => (file === undefined ? { code: "config-invalid", message: mistake.message } : problemIn(file, place.below, mistake)));
+  const problems = mistakes.map((mistake): Problem => (file === undefined ? { code: "config-invalid", message: mistake.message, ...(mistake.hint === undefined ? {} : { hint: mistake.hint }) } : problemIn(file, place.below, mistake)));
   failAll(problems.length === 1 ? problems : problems.toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0)).map(withHintInside));
   return workspace;
 }
@@ -40,7 +40,7 @@ async function readParts(ctx: Context, place: Place, config: Config, mistakes: M
   const sound = <Part>(part: string, table: Readonly<Record<string, Part>> = {}): readonly (readonly [string, Part])[] => Object.entries(table).filter(([name]) => !wrong.has(`${part} ${name}`));
   const platforms = wrong.has("workspace platforms") ? new Map<string, Platform>() : await readPlatforms(ctx, directory, config.workspace?.platforms ?? [], sound("platforms", config.platforms), (mistake) => mistakes.push(mistake));
   const drafts = config.packages === undefined ? await discoverPackages(ctx, directory) : await readPackages(ctx, directory, sound("packages", config.packages), mistakes);
-  if (drafts.length === 0 && mistakes.length === 0) mistakes.push({ at: [], message: "the workspace has no packages", hint: "add [packages.NAME] with a path" });
+  if (drafts.length === 0 && mistakes.length === 0) mistakes.push(file === undefined ? { at: [], message: "the pyproject.toml here has no [project], and no setup.py or setup.cfg stands beside it", hint: "add [project] with a name and a version" } : { at: [], message: "the workspace has no packages", hint: "add [packages.NAME] with a path" });
   const all = await withImplied(ctx, directory, drafts);
   const packages = connect(asked === undefined ? all : addAsked(all, asked));
   const around = { workspace: directory, packages: packages.map(({ name }) => name), platformLabel: (written: string) => platforms.get(written)?.label ?? (platforms.size === 0 ? written : undefined) };

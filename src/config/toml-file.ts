@@ -37,7 +37,7 @@ export async function readText(path: string, shown: string): Promise<string | un
     return await readFile(path, "utf8");
   } catch (error) {
     if (["ENOENT", "ENOTDIR", "EISDIR"].includes(errorCode(error) ?? "")) return undefined;
-    throw new CaissonError([{ code: "permission", message: `cannot read \`${shown}\`` }], error);
+    throw new CaissonError([{ code: "permission", message: `cannot read \`${shown}\``, hint: errorCode(error) === "ELOOP" ? `its links lead in a circle: ls -l ${shown}` : `look at its owner and mode: ls -l ${shown}` }], error);
   }
 }
 

@@ -98,7 +98,10 @@ export async function* walk(directory: string, enter: (path: string) => boolean 
   for (const name of names.toSorted(compareBytewise)) {
     const path = below === "" ? name : `${below}/${name}`;
     const found = await lstat(join(directory, path)).catch(unlessGone);
-    if (found === undefined) continue;
+    if (found === undefined) {
+      refuseUnreadableName(path);
+      continue;
+    }
     const kind = found.isFile() ? "file" : found.isSymbolicLink() ? "link" : found.isDirectory() ? "directory" : "other";
     yield { path, kind, mode: found.mode & 0o7777, size: found.size };
     if (kind === "directory" && enter(path)) yield* walk(directory, enter, path);
@@ -110,6 +113,14 @@ function unlessGone(error: unknown): undefined {
   if (!["ENOENT", "ENOTDIR"].includes(errorCode(error) ?? "")) throw error;
 }
 
+/**
+ * Refuse a path that was listed and is not there, because its bytes are no UTF-8 and came back as other ones.
+ * @throws CaissonError `build-failed`
+ */
+export function refuseUnreadableName(path: string): void {
+  if (path.includes("\uFFFD")) fail({ code: "build-failed", message: `the name of a file is not UTF-8: \`${path}\``, hint: "give it another name" });
+}
+
 /** A directory that is removed when its owner is done, whatever happened: `await using scratch = await temporaryDirectory(...)`. */
 export interface TemporaryDirectory extends AsyncDisposable {
   /** Absolute, without links. */
@@ -119,7 +130,10 @@ export interface TemporaryDirectory extends AsyncDisposable {
 /** Made in `parent`, by default where the system keeps temporary files. */
 export async function temporaryDirectory(prefix: string, parent: string = tmpdir()): Promise<TemporaryDirectory> {
   await makeDirectory(parent);
-  const path = await realpath(await mkdtemp(join(parent, `${prefix}-`)));
+  const made = await mkdtemp(join(parent, `${prefix}-`)).catch((error: unknown) => {
+    throw explainFileError(error, parent);
+  });
+  const path = await realpath(made);
   return { path, [Symbol.asyncDispose]: () => removeTree(path) };
 }
 
@@ -146,7 +160,7 @@ export function explainFileError(error: unknown, path: string): unknown {
   switch (errorCode(error)) {
     case "ENOSPC":
     case "EDQUOT":
-      return new CaissonError([{ code: "disk-full", message: `no space left while writing \`${path}\``, hint: `make room (df ${dirname(path)}) and run the same command again` }], error);
+      return new CaissonError([{ code: "disk-full", message: `no space left while writing \`${path}\``, hint: `make room (df ${placeOf(path)}) and run the same command again` }], error);
     case "EACCES":
     case "EPERM":
     case "EROFS":
@@ -166,6 +180,11 @@ export function explainFileError(error: unknown, path: string): unknown {
     default:
       return error;
   }
+}
+
+/** The directory of a file; what is temporary is gone when somebody reads of it. */
+function placeOf(path: string): string {
+  return dirname(path.replace(/\/\.tmp-\d+-[0-9a-f]{16}(?=\/|$).*$/s, "/x"));
 }
 
 /** The code of a system error, `ENOENT`; undefined for anything else. */

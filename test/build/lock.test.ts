@@ -157,9 +157,13 @@ describe.skipIf(uv === undefined)("resolving (needs uv)", () => {
     ground.write({ "web/requirements.txt": "-r more/base.txt\n", "web/more/base.txt": "gamma\n-r extra.txt\n", "web/more/extra.txt": "beta<2\n" });
     expect(versions(await lockPackage(context, store, await request(["web"])))).toEqual(["beta 1.0", "gamma 1.0"]);
     ground.write({ "web/more/extra.txt": "-r base.txt\n" });
-    await expect(lockPackage(context, store, await request(["web"]))).rejects.toMatchObject({ message: "`more/base.txt` of `web` includes itself", problems: [{ code: "config-invalid", file: "web/more/extra.txt" }] });
+    await expect(lockPackage(context, store, await request(["web"]))).rejects.toMatchObject({ message: "`more/base.txt` of `web` includes itself", problems: [{ code: "config-invalid", file: "web/more/extra.txt", line: 1 }] });
+    ground.write({ "web/requirements.txt": "alpha\n\n-r lost.txt\n" });
+    await expect(lockPackage(context, store, await request(["web"]))).rejects.toMatchObject({ message: "`requirements.txt` of `web` includes `lost.txt`, which is not there", problems: [{ file: "web/requirements.txt", line: 3 }] });
+    ground.write({ "web/requirements.txt": "alpha \\\n  <2\nbeta is good\n" });
+    await expect(lockPackage(context, store, await request(["web"]))).rejects.toMatchObject({ message: "`web` asks for `beta is good`, which is no requirement", problems: [{ file: "web/requirements.txt", line: 3 }] });
     ground.write({ "web/requirements.txt": "--index-url http://elsewhere/simple\nalpha\n" });
-    await expect(lockPackage(context, store, await request(["web"]))).rejects.toMatchObject({ code: "config-invalid", message: expect.stringContaining("`--index-url`") as string });
+    await expect(lockPackage(context, store, await request(["web"]))).rejects.toMatchObject({ code: "config-invalid", message: expect.stringContaining("`--index-url`") as string, problems: [{ file: "web/requirements.txt", line: 1 }] });
   });
 
   it("row P8: pins a requirement from a repository to its commit, and what that asks for too", async () => {

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { CaissonError } from "../../src/model/index.ts";
@@ -109,6 +109,13 @@ describe("a repository that holds the workspace", () => {
     expect(existsSync(place)).toBe(false);
   });
 
+  it("says that a repository is damaged, and not that it has no commits", async () => {
+    const shop = makeShop();
+    rmSync(join(shop, ".git/objects"), { recursive: true });
+    mkdirSync(join(shop, ".git/objects"));
+    await expect(readRevision(ground.context, shop, { path: "web" }, {})).rejects.toMatchObject({ code: "revision-unknown", message: `the repository \`${shop}\` is damaged`, hint: `git -C ${shop} fsck` });
+  });
+
   it("says which revisions there are when it does not know the one asked for", async () => {
     const shop = makeShop();
     await expect(readRevision(ground.context, shop, { path: "web" }, { rev: "nope" })).rejects.toMatchObject({
@@ -142,6 +149,7 @@ describe("a repository that holds the workspace", () => {
     ground.write({ "shop/web/setup.py": "" });
     ground.gitIn("shop", "init", "-q");
     await expect(readRevision(ground.context, join(ground.directory, "shop"), { path: "web" }, {})).rejects.toMatchObject({ code: "revision-unknown", message: expect.stringContaining("has no commit yet") });
+    await expect(readRevision(ground.context, join(ground.directory, "shop"), { path: "web" }, { rev: "1.0" })).rejects.toMatchObject({ code: "revision-unknown", message: expect.stringContaining("has no commit yet") });
   });
 
   it("says so where git is missing", async () => {

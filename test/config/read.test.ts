@@ -169,7 +169,7 @@ root = "/srv"
     "caisson.toml:3 unknown platform `debain-12`; did you mean `debian-12`?",
     "caisson.toml:6 `../web` is outside the workspace; a directory below that of caisson.toml; for another repository use `git`",
     "caisson.toml:7 unknown key `packages.web.proceses`; did you mean `processes`?",
-    "caisson.toml:10 there is no directory `gone`",
+    "caisson.toml:10 there is no directory `gone`; a directory as seen from that of caisson.toml",
     "caisson.toml:11 a quote is left open in `say 'hi`",
     "caisson.toml:12 there is no process `wbe`; processes: web",
     "caisson.toml:15 packages.files.kind is `file`; expected one of `python`, `files`, `turret`",
@@ -223,4 +223,14 @@ it("refuses hooks that nobody could run", async () => {
     expect.stringMatching(/^caisson\.toml:3 packages\.a\.hooks\[0\]\.at is `never`/), expect.stringContaining("`command` is missing"), expect.stringContaining("packages.a.hooks[2].command is ` `"),
     expect.stringContaining("a quote is left open in `a 'b`"), expect.stringContaining("a hook at `remove` runs on every host"), expect.stringContaining("a hook needs some time"),
   ]);
+});
+
+it.each([
+  ['[project]\nversion = "1.0"\n', 'pyproject.toml:1 `project` has no `name`; add one to [project]: name = "hello"'],
+  ['[project]\nname = 7\n', 'pyproject.toml:2 `project.name` is no text; like name = "hello"'],
+  ['[project]\nname = "no good!"\n', "pyproject.toml:2 `no good!` is not a legal package name; letters, digits and . _ - , starting and ending with a letter or digit"],
+  ['[tool.poetry]\nname = "-"\n', "pyproject.toml:2 `-` is not a legal package name; letters, digits and . _ - , starting and ending with a letter or digit"],
+  ['[build-system]\nrequires = []\n', ": the pyproject.toml here has no [project], and no setup.py or setup.cfg stands beside it; add [project] with a name and a version"],
+])("says of a project without caisson.toml what is wrong with its name: %j", async (text, wanted) => {
+  expect(await problemsOf({ "pyproject.toml": text })).toEqual([wanted]);
 });

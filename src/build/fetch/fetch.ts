@@ -68,7 +68,7 @@ async function fetchFile(store: Store, get: Get, file: LockedFile, request: Fetc
   const found = await findInLinks(store, file, request, count);
   if (found !== undefined) return found;
   const { url } = file;
-  if (url === undefined) return fail({ code: "blob-missing", message: `\`${file.fileName}\` is not at \`${file.path ?? ""}\`, where the lock says it is` });
+  if (url === undefined) return fail({ code: "blob-missing", message: `\`${file.fileName}\` is not at \`${file.path ?? ""}\`, where the lock says it is`, hint: "put it there, or lock anew: caisson lock" });
   if (request.offline && !url.startsWith("file:")) return fail({ code: "blob-missing", message: `\`${file.fileName}\` is not in the store, and the network is not to be used`, hint: "run it once without --offline, or name a directory that has it with --find-links" });
   let came = 0;
   const countFirst = (bytes: number): void => {

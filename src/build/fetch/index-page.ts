@@ -20,7 +20,11 @@ export async function readIndexPage(get: Get, index: string, project: string): P
   if (answer.status === 404) return undefined;
   if (answer.status !== 200) return fail({ code: "index-unreachable", message: `\`${withoutCredentials(address)}\` answered ${answer.status}`, hint: answer.status === 401 || answer.status === 403 ? "give the user and password in the index's URL, or in ~/.netrc" : "try again later" });
   const base = answer.url === "" ? address : answer.url;
-  return answer.mediaType.endsWith("+json") ? fromJson(text, base) : fromHtml(text, base);
+  try {
+    return answer.mediaType.endsWith("+json") ? fromJson(text, base) : fromHtml(text, base);
+  } catch (error) {
+    return fail({ code: "index-unreachable", message: `\`${withoutCredentials(address)}\` answered with something other than the page of a package index`, hint: "does [index] url, or uv's or pip's setting, name a simple index?" }, error);
+  }
 }
 
 function fromJson(text: string, base: string): readonly IndexFile[] {

@@ -39,7 +39,7 @@ export async function importInterpreter(ctx: Context, store: Store, given: strin
   try {
     await using scratch = await ownedDirectory("caisson-interpreter");
     const top = await unpack(ctx, resolve(ctx.cwd, given), given, join(scratch.path, "unpacked"));
-    const found = (await findProgram(top)) ?? fail({ code: "usage", message: `\`${given}\` has no \`bin/python3.X\``, hint: "name an archive or a directory of a relocatable build" });
+    const found = (await findProgram(top)) ?? fail({ code: "interpreter-unfit", message: `\`${given}\` has no \`bin/python3.X\``, hint: "name an archive or a directory of a relocatable build" });
     const kept = await listKept(found.directory, found.program);
     // A blank in the path, and another place: what is built in shows itself.
     const first = join(scratch.path, "one place", "python");
@@ -76,7 +76,7 @@ async function unpack(ctx: Context, path: string, given: string, directory: stri
   if (found.isDirectory()) return path;
   await makeDirectory(directory);
   const { status, stderr } = await ctx.run(["tar", "-xf", path, "-C", directory, "--no-same-owner"], { cwd: directory, env: ctx.env });
-  if (status !== 0) fail({ code: "usage", message: `tar cannot read \`${given}\``, hint: "an archive of a relocatable build, or the directory that it unpacks to" }, new Error(stderr.trim()));
+  if (status !== 0) fail({ code: "interpreter-unfit", message: `tar cannot read \`${given}\``, hint: "an archive of a relocatable build, or the directory that it unpacks to" }, new Error(stderr.trim()));
   return directory;
 }
 

@@ -5,6 +5,7 @@ import type { Store } from "../../store/index.ts";
 import { hashJson, sha256, type Context } from "../../system/index.ts";
 import { withoutCredentials } from "../source/git.ts";
 import { indexSettings, type PackageIndex } from "../fetch/index-settings.ts";
+import { readByLines } from "./locate-problems.ts";
 import { fileOf } from "./needs.ts";
 import { keepPinned, readPins, type Pins } from "./pins.ts";
 import { findMembers, gatherNeeds, type ForeignNeed, type ForeignNeeds, type LockRequest } from "./requirements.ts";
@@ -32,6 +33,7 @@ export interface LockAnswer {
 export async function lockPackage(ctx: Context, store: Store, request: LockRequest): Promise<LockAnswer> {
   const committed = await readCommitted(request);
   if (committed === undefined) return await lockByInputs(ctx, store, request);
+  for (const message of committed.lock.warnings) ctx.report({ type: "warning", problem: { code: "config-invalid", file: committed.file, message } });
   const stale = await findStale(request, committed);
   if (stale !== undefined) return request.beyond === true ? await lockByInputs(ctx, store, request, printLock(committed.lock)) : refuseStale(request, committed, stale);
   const { lock, text, directory } = committed;
@@ -95,10 +97,15 @@ async function readCommitted(request: LockRequest): Promise<Committed | undefine
   for (const [at, name] of names.entries()) {
     const text = texts[at];
     const file = fileOf(pkg, name);
-    const lock = text === undefined ? undefined : isUvLock(name) ? readUvLock(file, text, { ...(pkg.script === undefined ? { package: pkg.name } : {}), extras: pkg.extras.map(normalizeName), groups: (pkg.groups ?? []).map(normalizeName), platform }) : parseLock(file, text);
+    const lock = text === undefined ? undefined : readByLines(text, renewal(name, request), () => (isUvLock(name) ? readUvLock(file, text, { ...(pkg.script === undefined ? { package: pkg.name } : {}), extras: pkg.extras.map(normalizeName), groups: (pkg.groups ?? []).map(normalizeName), platform }) : parseLock(file, text)));
     if (text !== undefined && lock !== undefined) return { file, text, lock, directory: dirname(name) };
   }
   return undefined;
+}
+
+/** What makes a lock file anew. */
+function renewal(name: string, { package: { written }, platform }: LockRequest): string {
+  return isUvLock(name) ? "uv lock" : `caisson lock ${written} --platform ${platform.label}`;
 }
 
 /** The name of a package's lock, for one platform or for all. One directory may hold many scripts. */

@@ -1,8 +1,10 @@
 import { posix } from "node:path";
 import { parse, TomlError } from "smol-toml";
-import { fail, normalizeName, type Package, type PackageName, type Problem } from "../../model/index.ts";
+import { fail, failAll, normalizeName, type Package, type PackageName, type Problem } from "../../model/index.ts";
 import { expandGroups, isSpecifier, parseRequirement, readScriptHeader, type Requirement } from "../../python/index.ts";
 import type { Source } from "../source/source.ts";
+import { projectMistakes } from "./check-project.ts";
+import { readRequirementLines } from "./requirement-lines.ts";
 
 /** What a package asks for: written down where it can be read, or known to its back end alone. */
 export interface Needs {
@@ -33,7 +35,8 @@ export async function readNeeds(pkg: Package, source: Source, extras: readonly P
   const grouped = parseAll(pkg, "pyproject.toml", expandGroups({ written: pkg.written, file: fileOf(pkg, "pyproject.toml") }, toml["dependency-groups"], groups));
   if (project === undefined) {
     if (setupPy !== undefined || setupCfg !== undefined || toml["build-system"] !== undefined) return { computed: true, requirements: grouped };
-    return { computed: false, requirements: [...parseAll(pkg, "requirements.txt", await requirementLines(pkg, source, "requirements.txt", requirements ?? "")), ...grouped] };
+    const lines = await readRequirementLines(pkg, source, (file) => fileOf(pkg, file), "requirements.txt", requirements ?? "");
+    return { computed: false, requirements: [...lines.flatMap(({ text, file, line }) => parseAll(pkg, file, [text], line)), ...grouped] };
   }
   const { dynamic = [], dependencies = [], "optional-dependencies": optional = {}, "requires-python": python } = project;
   const requiresPython = python === undefined || !isSpecifier(python) ? {} : { requiresPython: python };
@@ -66,7 +69,9 @@ interface Pyproject {
 
 function parsePyproject(pkg: Package, text: string): Pyproject {
   try {
-    return parse(text);
+    const value = parse(text);
+    failAll(projectMistakes(fileOf(pkg, "pyproject.toml"), text, value));
+    return value;
   } catch (error) {
     if (!(error instanceof TomlError)) throw error;
     return fail({ code: "config-invalid", file: fileOf(pkg, "pyproject.toml"), line: error.line, message: `the \`pyproject.toml\` of \`${pkg.written}\` is not TOML: ${error.message.split("\n")[0]?.replace(/^Invalid TOML document: /, "") ?? ""}` }, error);
@@ -95,31 +100,4 @@ function withExtras(pkg: Package, needs: readonly Need[], optional: Readonly<Rec
     return parseAll(pkg, "pyproject.toml", texts).flatMap((need) => (need.requirement.name === pkg.name ? need.requirement.extras.flatMap(take) : [need]));
   };
   return [...needs, ...extras.flatMap(take)];
-}
-
-/** Lines of a requirements.txt, with those of the files that it includes. Hashes are the lock's business; an index is the workspace's. */
-async function requirementLines(pkg: Package, source: Source, file: string, text: string, above: readonly string[] = []): Promise<readonly string[]> {
-  const lines = text
-    .replaceAll(/\\\r?\n/g, " ")
-    .split(/\r?\n/)
-    .map((line) => line.replace(/(^|\s)#.*$/, "").replaceAll(/\s--hash[= ]\S+/g, "").trim())
-    .filter((line) => line !== "" && line !== "--require-hashes");
-  const read = await Promise.all(
-    lines.map(async (line) => {
-      const included = /^(?:-r\s*|--requirement[\s=]\s*)(\S+)$/.exec(line)?.[1];
-      if (included !== undefined) return await includedLines(pkg, source, posix.join(posix.dirname(file), included), [...above, file]);
-      const option = /^-[^\s=]+/.exec(line)?.[0];
-      if (option !== undefined) fail({ code: "config-invalid", file: fileOf(pkg, file), message: `\`${file}\` of \`${pkg.written}\` has the option \`${option}\`, which is not read here`, hint: "write the requirements themselves; the index belongs in caisson.toml, under [index]" });
-      return [line];
-    }),
-  );
-  return read.flat();
-}
-
-async function includedLines(pkg: Package, source: Source, file: string, above: readonly string[]): Promise<readonly string[]> {
-  const problem = { code: "config-invalid", file: fileOf(pkg, above.at(-1) ?? file) } as const;
-  if (above.includes(file)) fail({ ...problem, message: `\`${file}\` of \`${pkg.written}\` includes itself` });
-  const text = file.startsWith("..") ? undefined : await source.readText(file);
-  if (text === undefined) return fail({ ...problem, message: `\`${above.at(-1) ?? ""}\` of \`${pkg.written}\` includes \`${file}\`, which is not there` });
-  return await requirementLines(pkg, source, file, text, above);
 }

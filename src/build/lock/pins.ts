@@ -1,6 +1,7 @@
 import { fail, type PackageName, type Platform } from "../../model/index.ts";
 import { evaluateMarker, parseRequirement, type Lock } from "../../python/index.ts";
 import { fileOf } from "./needs.ts";
+import { logicalLines, type RequirementLine } from "./requirement-lines.ts";
 import type { ForeignNeed, LockRequest } from "./requirements.ts";
 
 /** A requirements.txt that says for each distribution which version, and which files, by their hashes. It names no addresses, so that the index is asked where the files are. */
@@ -23,7 +24,7 @@ export async function readPins({ package: pkg, platform, source }: LockRequest):
   const text = await source(pkg)?.readText("requirements.txt");
   if (text === undefined || !/\s--hash[= ]/.test(text)) return undefined;
   const file = fileOf(pkg, "requirements.txt");
-  const pins = readLines(text).flatMap((line) => readPin(file, line, platform));
+  const pins = logicalLines("requirements.txt", text).flatMap((line) => readPin(file, line, platform));
   return {
     file,
     text,
@@ -32,28 +33,9 @@ export async function readPins({ package: pkg, platform, source }: LockRequest):
   };
 }
 
-interface Line {
-  readonly text: string;
-  /** Of its first part, from 1. */
-  readonly number: number;
-}
-
-/** Lines that end with a backslash go on in the next. */
-function readLines(text: string): readonly Line[] {
-  const lines: Line[] = [];
-  let open: Line | undefined;
-  for (const [at, part] of text.split(/\r?\n/).entries()) {
-    const whole = part.replace(/(^|\s)#.*$/, "");
-    const line: Line = { text: `${open?.text ?? ""} ${whole.replace(/\\$/, "")}`.trim(), number: open?.number ?? at + 1 };
-    open = whole.endsWith("\\") ? line : undefined;
-    if (open === undefined && line.text !== "") lines.push(line);
-  }
-  return lines;
-}
-
-function readPin(file: string, { text, number }: Line, platform: Platform): readonly { readonly need: Omit<ForeignNeed, "by">; readonly hashes: readonly string[] }[] {
+function readPin(file: string, { text, line }: RequirementLine, platform: Platform): readonly { readonly need: Omit<ForeignNeed, "by">; readonly hashes: readonly string[] }[] {
   if (text === "--require-hashes") return [];
-  const refuse = (message: string): never => fail({ code: "config-invalid", file, line: number, message, hint: "write it anew: uv pip compile --generate-hashes" });
+  const refuse = (message: string): never => fail({ code: "config-invalid", file, line, message, hint: "write it anew: uv pip compile --generate-hashes" });
   const hashes = [...text.matchAll(/\s--hash[= ]sha256:([0-9a-fA-F]{64})(?=\s|$)/g)].map(([, digest = ""]) => digest.toLowerCase());
   const written = text.replaceAll(/\s--hash[= ]\S+/g, "").trim();
   if (hashes.length === 0) refuse(`\`${written}\` has no SHA-256, and other lines of \`${file}\` have`);

@@ -9,6 +9,7 @@ import { indexClient } from "../fetch/http.ts";
 import { readIndexPage } from "../fetch/index-page.ts";
 import { uvEnvironment, type PackageIndex } from "../fetch/index-settings.ts";
 import type { ForeignNeed } from "./requirements.ts";
+import { checkAddresses } from "./check-addresses.ts";
 import { findUv } from "../uv/tools.ts";
 import { uvPlatform } from "../uv/uv-platform.ts";
 
@@ -136,6 +137,7 @@ async function explain(ctx: Context, question: Question, { status, stderr }: Ans
   const unknown = await findUnknown(ctx, question, stderr);
   if (unknown.length > 0) throw new CaissonError(unknown as [Problem, ...Problem[]], new Error(words));
   if (status !== 1) throw new CaissonError([{ code: "requirements-broken", message: `uv could not lock ${what}`, hint: `the index is \`${withoutCredentials(index.url)}\` (from ${index.from})` }], new Error(words));
+  await checkAddresses(ctx, needs, index, words);
   const named = needs.filter(({ name }) => new RegExp(`(?<![\\w.-])${name.replaceAll("-", "[-_.]")}(?![\\w-])`, "i").test(words));
   const asks = named.map(({ by, text }) => `\`${by}\` asks for \`${text}\``);
   throw new CaissonError([{ code: "requirements-broken", message: `no versions were found that satisfy what ${what} asks for`, ...(asks.length === 0 ? {} : { hint: asks.join("; ") }) }], new Error(words));

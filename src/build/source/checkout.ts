@@ -1,5 +1,5 @@
 import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { errorCode, makeDirectory, ownedDirectory, type Context, type TemporaryDirectory } from "../../system/index.ts";
 import { git } from "./git.ts";
 import { fillSubmodules } from "./submodules.ts";
@@ -17,7 +17,7 @@ export interface Repository {
  * @throws CaissonError `revision-unknown` where git cannot
  */
 export async function checkOut(ctx: Context, repository: Repository, commit: string, directory: string): Promise<void> {
-  const problem = { code: "revision-unknown", message: `cannot check out ${commit.slice(0, 12)} of \`${repository.url ?? repository.top}\`` } as const;
+  const problem = { code: "revision-unknown", message: `cannot check out ${commit.slice(0, 12)} of \`${repository.url ?? repository.top}\``, hint: `is there room for it? df ${dirname(directory)}; is the repository whole? git -C ${repository.top} fsck` } as const;
   await git(ctx, repository.top, ["clone", "--quiet", "--shared", "--no-checkout", "--template=", "--", repository.top, directory], problem);
   await git(ctx, directory, ["checkout", "--quiet", "--force", "--detach", commit], problem);
   await fillSubmodules(ctx, repository, directory);

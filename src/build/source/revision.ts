@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { readFile, realpath, stat } from "node:fs/promises";
 import { basename, dirname, join, posix, relative, resolve } from "node:path";
-import { fail, type EpochSeconds, type Json, type Package, type Revision } from "../../model/index.ts";
-import { errorCode, sha256, type Context } from "../../system/index.ts";
+import { CaissonError, fail, type EpochSeconds, type Json, type Package, type Revision } from "../../model/index.ts";
+import { errorCode, makeDirectory, sha256, type Context } from "../../system/index.ts";
 import { aroundOf, directoriesAbove, FILES_ABOVE, linksOf, reachesOut } from "./around.ts";
 import { checkOut, roomFor, sharedCheckout, type Repository } from "./checkout.ts";
 import { runGit, readObjects, withoutCredentials, type GitObject } from "./git.ts";
@@ -195,11 +195,12 @@ function commitTime({ content }: GitObject): EpochSeconds {
 async function unknownRevision(ctx: Context, repository: Repository, rev: string): Promise<never> {
   const where = withoutCredentials(repository.url ?? repository.top);
   const newest = async (prefix: string): Promise<readonly string[]> => {
-    const { stdout } = await runGit(ctx, repository.top, ["for-each-ref", "--sort=-creatordate", "--count=5", "--format=%(refname:lstrip=2)", prefix]);
+    const { status, stdout, stderr } = await runGit(ctx, repository.top, ["for-each-ref", "--sort=-creatordate", "--count=5", "--format=%(refname:lstrip=2)", prefix]);
+    if (status !== 0) throw new CaissonError([{ code: "revision-unknown", message: `the repository \`${where}\` is damaged`, hint: `git -C ${repository.top} fsck` }], new Error(withoutCredentials(stderr.trim())));
     return stdout.toString("utf8").split("\n").filter((name) => name !== "");
   };
   const [tags, branches] = await Promise.all([newest("refs/tags"), newest("refs/heads")]);
-  if (rev === "HEAD" && tags.length + branches.length === 0) fail({ code: "revision-unknown", message: `the repository \`${where}\` has no commit yet`, hint: "commit something first" });
+  if (tags.length + branches.length === 0) fail({ code: "revision-unknown", message: `the repository \`${where}\` has no commit yet`, hint: "commit something first" });
   const lists = [tags.length === 0 ? [] : [`newest tags: ${tags.join(", ")}`], branches.length === 0 ? [] : [`branches: ${branches.join(", ")}`]].flat();
   return fail({ code: "revision-unknown", message: `there is no revision \`${rev}\` in \`${where}\``, ...(lists.length === 0 ? {} : { hint: lists.join("; ") }) });
 }
@@ -244,6 +245,7 @@ async function readDisk(ctx: Context, workspaceDirectory: string, place: Place):
   const below = relative(root, directory);
   const copyTo = async (to: string): Promise<void> => {
     const others = root === directory ? [] : (await listDisk(ctx, root, inGit)).filter(({ path }) => !path.startsWith(`${below}/`));
+    await makeDirectory(join(to, below));
     await copyDisk(root, [...others, ...own.map((file) => ({ ...file, path: posix.join(below, file.path) }))], to);
     // What is built from them is kept under that hash.
     const changed = findChange(lines, await describeDisk(join(to, below), own));

@@ -2,7 +2,7 @@ import { createReadStream, existsSync } from "node:fs";
 import { constants, copyFile, lstat, readlink, symlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { compareBytewise } from "../../model/index.ts";
-import { errorCode, hashJson, hashStream, makeDirectory, mapConcurrently, walk, type Context } from "../../system/index.ts";
+import { errorCode, hashJson, hashStream, makeDirectory, mapConcurrently, refuseUnreadableName, walk, type Context } from "../../system/index.ts";
 import { git } from "./git.ts";
 
 /** A file or link on disk that belongs to a source; its path is relative, with forward slashes. */
@@ -61,6 +61,7 @@ async function listPlain(directory: string): Promise<readonly string[]> {
 async function lookAt(ctx: Context, directory: string, path: string): Promise<readonly DiskFile[]> {
   // Git's index may still have what is deleted on disk.
   const stat = await unlessGone(lstat(join(directory, path)));
+  if (stat === undefined) refuseUnreadableName(path);
   if (stat?.isSymbolicLink() === true) {
     const target = await unlessGone(readlink(join(directory, path)));
     return target === undefined ? [] : [{ path, target }];

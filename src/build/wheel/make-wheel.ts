@@ -109,7 +109,7 @@ function checkName(fileName: string, source: WheelSource): void {
   const name = parseWheelFileName(fileName);
   const named = name !== undefined && normalizeName(name.name) === source.name;
   const versioned = source.version === undefined || (name !== undefined && normalizeVersion(name.version) === normalizeVersion(source.version));
-  if (!named || !versioned) fail({ code: "build-failed", message: `building \`${source.written}\`${source.version === undefined ? "" : ` ${source.version}`} gave \`${fileName}\`` });
+  if (!named || !versioned) fail({ code: "build-failed", message: `building \`${source.written}\`${source.version === undefined ? "" : ` ${source.version}`} gave \`${fileName}\``, ...(named || name === undefined ? {} : { hint: `its back end calls it \`${name.name}\`: write [packages.${name.name}] in caisson.toml, with its path` }) });
 }
 
 /** The last lines tell why; all of them stay in a file. */
