@@ -20,8 +20,9 @@ it("a broken lock is told of with its lines, and with what makes it anew", () =>
     "web/pylock.toml: `created-by` is missing; write it anew: caisson lock web",
     "web/pylock.toml:3 `packages[0]` names no file and no source; write it anew: caisson lock web",
     "web/pylock.toml:8 `packages[1].name` must be in its normal form, `b`; write it anew: caisson lock web",
-    "web/pylock.toml:12 `packages[1].wheels[0].size` must be a whole number, not true; write it anew: caisson lock web",
     "web/pylock.toml:9 `packages[1].wheels[0].hashes` is missing; write it anew: caisson lock web",
+    "web/pylock.toml:12 `packages[1].wheels[0].size` must be a whole number, not true; write it anew: caisson lock web",
+    "web/pylock.toml:9 `packages[1].wheels` holds `B-1.0-py3-none-any.whl`, which is not of `B`; write it anew: caisson lock web",
   ]);
 });
 
