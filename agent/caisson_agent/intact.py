@@ -3,7 +3,7 @@ import os
 
 from .files import hash_of, read_bytes, read_link, tried, write_new
 from .trees import read_tree
-from .values import Refused, digest_hex, native, portable, random_word
+from .values import Refused, digest_hex, native, portable, quoted, random_word
 
 
 def note_of(tree):
@@ -38,7 +38,7 @@ def compare_trees(root, trees):
         if now != noted:
             changed = changes_of(top, tree, now, noted)
             if changed is not None:
-                raise Refused("tree-changed", "`%s` %s" % (portable(os.path.join(top, changed[0])), changed[1]))
+                raise Refused("tree-changed", "`%s` %s" % (portable(os.path.join(top, changed[0])), changed[1]), take_away(root, top, tree))
             tried(renew_note, top)
 
 def changes_of(top, tree, now, noted):
@@ -56,6 +56,23 @@ def changes_of(top, tree, now, noted):
         if not same:
             return path, "of an installed package was changed"
     return None
+
+def take_away(root, top, tree):
+    """The command that takes everything out of a tree that was written into it, to `lost/` of the root: it may be somebody's data. None where nothing was."""
+    entries = [native(entry["path"]) for entry in read_tree(top + ".json", tree)]
+    folders = {""}.union(path[:at] for path in entries for at in range(len(path)) if path[at] == "/")
+    strange = set()
+    for path in set(sizes_of(described(top))) - set(entries):
+        # A directory that was made there goes as a whole.
+        parts = path.split("/")
+        strange.add(next("/".join(parts[:count]) for count in range(1, len(parts) + 1) if "/".join(parts[:count]) not in folders))
+    places = sorted({os.path.dirname(path) for path in strange})
+    commands = []
+    for place in places:
+        mine = " ".join(quoted(portable(os.path.join(top, path))) for path in sorted(strange) if os.path.dirname(path) == place)
+        folder = quoted(portable(os.path.join(top, place) if place else top))
+        commands.append("chmod u+w %s && mv -n %s %s && chmod u-w %s" % (folder, mine, quoted(portable(root.at("lost"))), folder))
+    return " && ".join(["mkdir -p " + quoted(portable(root.at("lost")))] + commands) if commands else None
 
 def sizes_of(lines):
     """The lines of a description by their paths."""

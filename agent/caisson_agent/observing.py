@@ -1,21 +1,18 @@
-"""What stands on a host: looked at, read again, and cleared of what nobody needs."""
+"""What stands on a host: looked at, and cleared of what nobody needs."""
 import hashlib
 import os
 import re
-import stat
 import time
 
 from .environments import environment_facts
-from .files import hash_of, read_json, read_link, remove_tree, sync_path, tried
+from .files import hash_of, remove_tree, sync_path, tried
 from .health import traces_of
 from .hooks import hooks_crossed, hooks_done, run_hook
 from .interpreters import host_facts
-from .likeness import record_of
 from .preflight import trouble_in
 from .roots import described_holder
-from .trees import read_tree
 from .users import account
-from .values import PACKAGE, Refused, checked, digest_hex, native, portable, random_word
+from .values import PACKAGE, Refused, checked, digest_hex, random_word
 from .workers import fault
 
 
@@ -73,48 +70,6 @@ def discard(root, directory, name):
     os.rename(root.at(directory, name), trash)
     sync_path(root.at(directory))
     remove_tree(trash)
-
-def step_verify(root, _):
-    """Read every file of every release again, and hold it against the documents of its trees."""
-    root.check()
-    problems, files, manifests = [], 0, root.manifests()
-    for tree in sorted({digest_hex(tree) for _, manifest in manifests for tree in manifest["trees"]}):
-        found, count = verify_tree(root, tree)
-        problems += [("trees/%s%s" % (tree, path), problem) for path, problem in found]
-        files += count
-    for label in [label for label, _ in manifests]:
-        problems += [("versions/%s/%s" % (label, path), "missing") for path in paths_below(root.at("versions", label), "") if not os.path.exists(root.at("versions", label, path))]
-    return False, {"files": files, "problems": [{"path": portable(path), "problem": problem} for path, problem in sorted(problems)]}
-
-def verify_tree(root, name):
-    """What is wrong with which paths of a tree, and how many it has. Bytecode is nobody's content, but what was recorded of it must be so."""
-    top = root.at("trees", name)
-    try:
-        wanted = {native(entry["path"]): entry for entry in read_tree(top + ".json", "sha256:" + name)}
-    except (OSError, ValueError, KeyError, Refused):
-        return [(".json", "bad")], 0
-    there = set(paths_below(top, ""))
-    problems = [("/" + path, "strange") for path in there - set(wanted) if "/__pycache__/" not in path]
-    problems += [("/" + path, "bad" if os.path.lexists(os.path.join(top, path)) else "missing") for path in wanted if not is_intact(os.path.join(top, path), wanted[path])]
-    compiled = tried(read_json, record_of(top), {})
-    problems += [("/" + native(path), "bad") for path in compiled if tried(hash_of, os.path.join(top, native(path))) != compiled[path]]
-    return problems, len(wanted)
-
-def is_intact(path, entry):
-    if entry["kind"] == "link":
-        return read_link(path) == native(entry["target"])
-    if entry["kind"] == "directory":
-        return os.path.isdir(path)
-    return not os.path.islink(path) and tried(hash_of, path) == digest_hex(entry["digest"])
-
-def paths_below(directory, prefix):
-    """Every file and link below, relative; directories only by what lies in them."""
-    for name in tried(os.listdir, os.path.join(directory, prefix), []):
-        path = prefix + name
-        if stat.S_ISDIR(os.lstat(os.path.join(directory, path)).st_mode):
-            yield from paths_below(directory, path + "/")
-        else:
-            yield path
 
 def step_observe(root, request):
     """What the root is like. Nobody else holding the lock, an unconfirmed switch of a dead run is settled first, and its leftovers are swept."""

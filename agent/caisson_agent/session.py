@@ -22,7 +22,7 @@ from .incoming import Incoming
 from .intact import write_note
 from .interpreters import describe_interpreter, find_interpreter
 from .likeness import TREE_SUFFIXES, Like, bytecode_record, record_of
-from .observing import step_observe, step_prune, step_verify
+from .observing import step_observe, step_prune
 from .platforms import step_platform
 from .running import step_logs, step_running
 from .services import step_restart
@@ -43,6 +43,7 @@ from .values import (
     minor_of,
     random_word,
 )
+from .verifying import step_verify
 from .workers import Worker, answer_of, fault
 
 STEPS = {
@@ -153,7 +154,7 @@ class Session:
         elif step == "receive" or request.get("size"):
             self.blob = Incoming(self.root, request, refused)
         elif refused is not None:
-            self.answer(request, {"ok": False, "code": refused.code, "detail": refused.detail})
+            self.answer(request, refused.answer())
         else:
             self.queue.append(request)
 

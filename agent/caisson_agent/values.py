@@ -18,12 +18,18 @@ PACKAGE = r"[a-z0-9]+(-[a-z0-9]+)*\Z"
 DIGEST = r"sha256:[0-9a-f]{64}\Z"
 
 class Refused(Exception):
-    """What a request ends with when it cannot be done: a code to decide by, and a sentence to read."""
+    """What a request ends with when it cannot be done: a code to decide by, a sentence to read, and where there is one the command that mends it here."""
 
-    def __init__(self, code, detail):
+    def __init__(self, code, detail, mend=None):
         Exception.__init__(self, code, detail)
         self.code = code
         self.detail = detail
+        self.mend = mend
+
+    def answer(self):
+        """In an answer's words."""
+        words = {"ok": False, "code": self.code, "detail": self.detail}
+        return words if self.mend is None else dict(words, mend=self.mend)
 
 def explained(error):
     """Any exception as a Refused; what nobody foresaw goes to the log whole."""

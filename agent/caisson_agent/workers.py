@@ -69,8 +69,7 @@ def answer_of(work):
         changed, facts = work()
         return {"ok": True, "changed": changed, "facts": facts}
     except Exception as error:
-        refused = explained(error)
-        return {"ok": False, "code": refused.code, "detail": refused.detail}
+        return explained(error).answer()
 
 def fault(step, moment):
     """For tests: CAISSON_FAULT=STEP:MOMENT kills the agent there, and the worker with it."""

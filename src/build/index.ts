@@ -1,6 +1,7 @@
 /** Makes payloads and artifacts from packages at a revision and puts them in the store. */
 import type * as Build from "./build.ts";
 import type * as Dev from "./dev.ts";
+import type * as InterpreterChoice from "./interpreter-tree/choose.ts";
 import type * as InterpreterImport from "./interpreter-tree/import.ts";
 import type * as InterpretersKept from "./interpreter-tree/kept.ts";
 import type * as LockWorkspace from "./lock/lock-workspace.ts";
@@ -27,6 +28,7 @@ export const buildPackages: typeof Build.buildPackages = async (...words) => (aw
 export const makePackages: typeof Build.makePackages = async (...words) => (await import("./build.ts")).makePackages(...words);
 export const machinePlatform: typeof Machine.machinePlatform = async (...words) => (await import("./machine.ts")).machinePlatform(...words);
 export const findUv: typeof Tools.findUv = async (...words) => (await import("./uv/tools.ts")).findUv(...words);
+export const chooseInterpreter: typeof InterpreterChoice.chooseInterpreter = async (...words) => (await import("./interpreter-tree/choose.ts")).chooseInterpreter(...words);
 export const listInterpreters: typeof InterpretersKept.listInterpreters = async (...words) => (await import("./interpreter-tree/kept.ts")).listInterpreters(...words);
 export const makeDevEnvironment: typeof Dev.makeDevEnvironment = async (...words) => (await import("./dev.ts")).makeDevEnvironment(...words);
 export const explainBuild: typeof WhyBuild.explainBuild = async (...words) => (await import("./why.ts")).explainBuild(...words);

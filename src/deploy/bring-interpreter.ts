@@ -1,4 +1,4 @@
-import { mediaTypes, type Payload, type Stack, type Target } from "../model/index.ts";
+import { mediaTypes, type InterpreterTree, type Payload, type Stack, type Target } from "../model/index.ts";
 import type { Store } from "../store/index.ts";
 import type { BringInterpreter } from "../transport/index.ts";
 
@@ -14,4 +14,9 @@ export function interpreterFrom(store: Store, stack: Stack, target: Target): Bri
     }
     return undefined;
   };
+}
+
+/** One that the store has, for hosts that have none, before there is a stack that brings it along. */
+export function interpreterOf(store: Store, { arch, executable, blob }: InterpreterTree): BringInterpreter {
+  return (wanted) => Promise.resolve(wanted === arch ? { program: executable.replace(/^root\//, ""), size: blob.size, bytes: store.read(blob.digest) } : undefined);
 }

@@ -14,7 +14,7 @@ const PATIENCE = 500;
 /** How a step ended on the host; durable there before it was said. */
 export type Answer =
   | { readonly done: true; readonly changed: boolean; readonly facts?: Json }
-  | { readonly done: false; readonly code: ErrorCode; readonly detail: string };
+  | { readonly done: false; readonly code: ErrorCode; readonly detail: string; /** The command that mends it on the host. */ readonly mend?: string };
 
 interface Waiting {
   readonly resolve: (answer: Answer) => void;
@@ -123,7 +123,7 @@ export class Conversation {
     if (waiting === undefined) return;
     this.#waiting.delete(header["answer"] as number);
     if (header["ok"] === true) waiting.resolve({ done: true, changed: header["changed"] === true, ...(header["facts"] === null ? {} : { facts: header["facts"] as Json }) });
-    else waiting.resolve({ done: false, code: header["code"] as ErrorCode, detail: String(header["detail"]) });
+    else waiting.resolve({ done: false, code: header["code"] as ErrorCode, detail: String(header["detail"]), ...(typeof header["mend"] === "string" ? { mend: header["mend"] } : {}) });
   }
 
   async #beat(): Promise<void> {

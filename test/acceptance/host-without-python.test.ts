@@ -38,7 +38,10 @@ describe.skipIf(missing !== undefined)(`a host without any Python${missing === u
   }
 
   it("fault 34: is deployed to with the interpreter that the release brings, which a plan alone leaves no trace of", async () => {
+    const ill = sh("caisson doctor --to deploy@h1:/srv/hello || true").stdout;
+    expect(ill).toMatch(/^h1 {2}agent {2}mend {2}\S+, known in .*: `h1` has no Python 3\.6 or newer, and there is no interpreter `python-3\.11` in the store\n {4}on this machine: bring one: caisson interpreter add FILE --name python-3\.11\n$/);
     expect(sh("caisson interpreter add ../python && caisson build")).toMatchObject({ status: 0 });
+    expect(sh("caisson doctor --to deploy@h1:/srv/hello")).toMatchObject({ status: 0, stdout: expect.stringMatching(/^h1 +python +well +none of its own; releases bring 3\.11\.\d+$/m) as string });
     expect(sh("caisson status --to deploy@h1:/srv/hello")).toMatchObject({ status: 5, stderr: expect.stringContaining("has no Python 3.6 or newer") as string });
     expect(sh("caisson deploy --to deploy@h1:/srv/hello --plan")).toMatchObject({ status: 0 });
     await expect.poll(async () => await hosts.get("h1").enter(["ls", "-A", "/srv"]), { timeout: 120_000 }).toBe("");

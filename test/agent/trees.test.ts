@@ -1,8 +1,8 @@
-import { chmodSync, existsSync, lstatSync, readFileSync, readdirSync, readlinkSync, unlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, lstatSync, readFileSync, readdirSync, readlinkSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { zipSync } from "fflate";
 import { expect, it } from "vitest";
-import { digestHex, mediaTypes, type TreeEntry } from "../../src/model/index.ts";
+import { digestHex, mediaTypes, type Link, type TreeEntry } from "../../src/model/index.ts";
 import { treeId } from "../../src/system/index.ts";
 import type { Agent, Answer } from "../../src/transport/index.ts";
 import { askAll, blob, file, install, json, makeHost, payload, stack, stream, tree, type Blob, type MadeTree } from "./host.ts";
@@ -164,6 +164,34 @@ it("finds what has rotten, what is gone, and what is strange", async () => {
   const prefix = `trees/${digestHex(made.id)}/root`;
   expect((await agent.verify()).problems).toEqual([{ path: `${prefix}/a`, problem: "bad" }, { path: `${prefix}/b`, problem: "missing" }, { path: `${prefix}/new`, problem: "strange" }]);
   expect(readlinkSync(join(root, "c"))).toBe("a");
+});
+
+it("reads again what a release has of its own, and leaves alone what programs have put beside it", async () => {
+  await using host = makeHost();
+  await using agent = await host.open();
+  const made = tree(file("site/own/__init__.py", "x = 1\n"), file("site/own/data.txt", "data"), file("site/one.py", "y = 2\n"), file("bin/run", "#!/bin/sh\n", 0o755), file("root/a", "a"));
+  const links: readonly Link[] = [
+    { how: "symlink", path: "a", tree: made.id, to: "root/a" },
+    { how: "directory", path: "bin" }, { how: "hardlink", path: "bin/run", tree: made.id, to: "bin/run" },
+    { how: "directory", path: "lib" }, { how: "copy", path: "lib/one.py", tree: made.id, to: "site/one.py" }, { how: "copy", path: "lib/own", tree: made.id, to: "site/own" },
+  ];
+  await install(agent, stack("1", { trees: [made], payload: payload("config", [made], links) }));
+  const part = join(host.root, "versions/1/config");
+  const compiled = join(part, "lib/own/__pycache__", readdirSync(join(part, "lib/own/__pycache__"))[0] ?? "");
+  writeFileSync(join(part, "lib/own/database"), "rows");
+  // Five of the tree; three that are copied, and the bytecode of one of them. A second name is the file itself.
+  expect(await agent.verify()).toEqual({ files: 5 + 3 + 1, problems: [] });
+  for (const path of [join(part, "lib/own/data.txt"), join(part, "lib/one.py"), compiled]) {
+    chmodSync(path, 0o644);
+    writeFileSync(path, "other");
+  }
+  unlinkSync(join(part, "lib/own/__init__.py"));
+  unlinkSync(join(part, "bin/run"));
+  writeFileSync(join(part, "bin/run"), "#!/bin/sh\necho else\n");
+  unlinkSync(join(part, "a"));
+  symlinkSync("bin/run", join(part, "a"));
+  const bad = ["a", "bin/run", "lib/one.py", compiled.slice(part.length + 1), "lib/own/data.txt"].map((path) => ({ path: `versions/1/config/${path}`, problem: "bad" }));
+  expect((await agent.verify()).problems).toEqual([...bad.slice(0, 3), { path: "versions/1/config/lib/own/__init__.py", problem: "missing" }, ...bad.slice(3)]);
 });
 
 it("agrees with TypeScript that only content is what a tree is", () => {

@@ -44,8 +44,19 @@ describe("trees that something has written into", () => {
     expect(await deploy("1.0", "true")).toMatchObject({ outcome: "done" });
     const result = await deploy("1.1", script);
     expect([result?.outcome, result?.now, result?.problem?.code, message(result)]).toEqual(["not-done", "1.0", "tree-changed", said]);
-    expect(result?.problem?.hint).toMatch(/CAISSON_STATE.*Django.*link = "copy".*caisson verify/);
+    expect(result?.problem?.hint).toMatch(/let the program write below CAISSON_STATE.*Django.*link = "copy".*caisson verify/);
     expect(readlinkSync(join(bench.directory, "app/versions/current"))).toBe("1.0");
+  });
+
+  it("are right again when the command is typed that the error names, which takes away what was written and loses nothing of it", async () => {
+    await deploy("1.0", "true");
+    const result = await deploy("1.1", 'chmod -R u+w "$tree/root"; mkdir -p "$tree/root/etc/new/deep"; echo data > "$tree/root/etc/it\'s a db"; echo more > "$tree/root/etc/new/deep/file"; echo top > "$tree/root/top"; chmod -R a-w "$tree/root"');
+    expect(result).toMatchObject({ outcome: "not-done", problem: { code: "tree-changed" } });
+    const mend = /^there: (mkdir -p .*?chmod u-w \S.*?); then let the program write/.exec(result?.problem?.hint ?? "")?.[1] ?? "";
+    execFileSync("sh", ["-ec", mend]);
+    const lost = join(bench.directory, "app/lost");
+    expect([readdirSync(lost).toSorted(), readFileSync(join(lost, "it's a db"), "utf8"), readFileSync(join(lost, "new/deep/file"), "utf8")]).toEqual([["it's a db", "new", "top"], "data\n", "more\n"]);
+    expect(await deploy("1.2", "true")).toMatchObject({ outcome: "done" });
   });
 
   it("stop every deploy that uses them until they are right again, and no rollback", async () => {

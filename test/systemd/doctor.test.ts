@@ -24,7 +24,7 @@ describe.skipIf(missing !== undefined)(`doctor on a real systemd${missing === un
   });
 
   async function ill(target: Target): Promise<readonly Finding[]> {
-    const [examined] = await examineHosts(ground.bench.ctx, target, workspace);
+    const [examined] = await examineHosts(ground.bench.ctx, target, workspace, () => Promise.resolve(ground.bench.store));
     return (examined?.findings ?? []).filter(({ well }) => !well);
   }
 

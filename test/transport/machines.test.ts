@@ -42,16 +42,21 @@ describe.skipIf(missing !== undefined)(`hosts with a Debian of their own${missin
 
   it("fault 24: looks at what a user may do, says what root has to do, and is content after that", async () => {
     const ctx = contextOf(hosts);
-    const [first, second] = await examineHosts(ctx, target("/opt/shop", ["h1", "h2"]), undefined);
+    const [first, second] = await examineHosts(ctx, target("/opt/shop", ["h1", "h2"]), undefined, noStore);
     expect(first?.findings.filter(({ well }) => !well)).toEqual([{ what: "root", well: false, says: "`deploy` may not write `/opt`", mend: "as root: install -d -o deploy /opt/shop" }]);
     expect(second?.findings).toEqual([{ what: "agent", well: false, says: expect.stringContaining("`h2` has no Python 3.6 or newer") as string, mend: "there: apt-get install python3" }]);
     await hosts.get("h1").enter(["install", "-d", "-o", "deploy", "/opt/shop"]);
-    const [now] = await examineHosts(ctx, target("/opt/shop", ["h1"]), undefined);
+    const [now] = await examineHosts(ctx, target("/opt/shop", ["h1"]), undefined, noStore);
     expect(now?.findings.filter(({ well }) => !well)).toEqual([]);
     expect(now?.findings.find(({ what }) => what === "ssh")?.says).toMatch(/^deploy@198\.18\.\d+\.1:22, known in /);
     expect(await hosts.get("h1").enter(["ls", "-A", "/opt/shop"])).toBe("");
   });
 });
+
+/** Nothing is looked for in one. */
+async function noStore(): Promise<never> {
+  throw new Error("no store is needed");
+}
 
 /** These hosts, of which nothing is wanted but a directory. */
 function target(root: string, names: readonly string[]): Target {

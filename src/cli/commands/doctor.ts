@@ -23,7 +23,7 @@ async function examine(cli: Cli, input: Input): Promise<readonly Examination[]> 
   const { library, context } = cli;
   if (input.value("to") !== undefined) {
     const { target, workspace } = await findTarget(cli, input);
-    return await library.examineHosts(context, target, workspace);
+    return await library.examineHosts(context, target, workspace, () => cli.openStore());
   }
   const workspace = await library.readWorkspace(context, context.cwd).catch((error: unknown) => {
     if (error instanceof library.CaissonError) return undefined;

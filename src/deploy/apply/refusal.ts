@@ -2,8 +2,8 @@ import type { ErrorCode, Problem } from "../../model/index.ts";
 import type { Answer } from "../../transport/index.ts";
 
 /** What a host refused, and what to try. */
-export function refusal({ code, detail }: Answer & { readonly done: false }): Problem {
-  const hint = HINTS[code];
+export function refusal({ code, detail, mend }: Answer & { readonly done: false }): Problem {
+  const hint = mend === undefined ? HINTS[code] : [`there: ${mend}`, HINTS[code]].filter((words) => words !== undefined).join("; then ");
   return { code, message: detail, ...(hint === undefined ? {} : { hint }) };
 }
 
@@ -13,6 +13,6 @@ const HINTS: Readonly<Partial<Record<ErrorCode, string>>> = {
   "host-busy": "wait until that has ended, then run the same command again",
   "host-changed": "look at what is there now, then run the same command again",
   "hook-failed": "what it printed is in the target's root there, `hooks/RELEASE.log`; mend it, and run the same command again. What a program writes belongs below CAISSON_STATE",
-  "tree-changed": "let the program write below CAISSON_STATE (Django: DATABASES, MEDIA_ROOT and STATIC_ROOT), or give its package `link = \"copy\"`; then take away what does not belong there: caisson verify names it",
+  "tree-changed": "let the program write below CAISSON_STATE (Django: DATABASES, MEDIA_ROOT and STATIC_ROOT), or give its package `link = \"copy\"`; caisson verify names everything that is not as it was deployed",
   permission: "check the owner and the mode of the target's root",
 };

@@ -20,8 +20,10 @@ export interface Wishes {
   readonly root: string;
   /** What is built for it, where that is known. */
   readonly platform?: Platform;
-  /** Releases bring their interpreter along. */
-  readonly bringsPython?: boolean;
+  /** The version of the interpreter that releases bring along. */
+  readonly bringsPython?: string;
+  /** They should bring one, and it cannot be had. */
+  readonly lacksInterpreter?: Problem;
   /** Argument lists that who deploys runs with sudo, and the file that lets him. */
   readonly sudoers?: { readonly commands: readonly (readonly string[])[]; readonly print: (deployer: string) => string };
 }
@@ -44,7 +46,7 @@ const FAR = 60;
 export function findingsOf(found: Found, wishes: Wishes): readonly Finding[] {
   const { state: { facts } } = found;
   return [
-    well("python", `${facts.python}${others(facts)}`),
+    pythonFinding(facts, wishes),
     rootFinding(found, wishes),
     linkFinding(found.examined),
     roomFinding(facts),
@@ -64,6 +66,13 @@ function well(what: string, says: string): Finding {
 
 function ill(what: string, says: string, mend: string): Finding {
   return { what, well: false, says, mend };
+}
+
+/** What the agent itself brought, or a release, is none of the host's. */
+function pythonFinding(facts: HostFacts, { root, bringsPython, lacksInterpreter }: Wishes): Finding {
+  if (lacksInterpreter !== undefined) return ill("python", lacksInterpreter.message, lacksInterpreter.hint ?? "");
+  const own = Object.values(facts.pythons).some((path) => !path.startsWith(`${root}/`));
+  return well("python", bringsPython === undefined || own ? `${facts.python}${others(facts)}` : `none of its own; releases bring ${bringsPython}`);
 }
 
 function others({ python, pythons }: HostFacts): string {
@@ -92,12 +101,12 @@ function roomFinding({ freeBytes, freeInodes }: HostFacts): Finding {
   return few ? ill("room", says, "make room there (caisson prune removes old releases)") : well("room", says);
 }
 
-function platformFinding({ host, state: { facts } }: Found, { platform, bringsPython = false }: Wishes): Finding {
+function platformFinding({ host, state: { facts } }: Found, { platform, bringsPython, lacksInterpreter }: Wishes): Finding {
   const is = `${facts.os.id} ${facts.os.release}, ${facts.arch}, ${facts.libc.family} ${facts.libc.version}`;
   if (platform === undefined) return well("platform", is);
   const unfit = checkMachine(host, facts, platform, `what is built for ${platform.label} needs another`);
   if (unfit !== undefined) return ill("platform", unfit, "build for a platform that it has (caisson.toml: platforms)");
-  const [lacking]: readonly (Problem | undefined)[] = bringsPython ? [] : checkPython(host, facts, platform.python.version, platform.label);
+  const [lacking]: readonly (Problem | undefined)[] = bringsPython !== undefined || lacksInterpreter !== undefined ? [] : checkPython(host, facts, platform.python.version, platform.label);
   return lacking === undefined ? well("platform", `${is}: fits ${platform.label}`) : ill("platform", lacking.message, lacking.hint ?? "");
 }
 
