@@ -27,7 +27,7 @@ export function printRecap({ packages, source, platforms, formats, index, indexF
     ["packages", `${packages.join(", ")} at ${source}`],
     ["formats", formats.join(", ")],
     ...platforms.map(({ label, python, interpreter }) => ["platform", `${label}, Python ${python} ${interpreter === undefined ? "of the host" : `that goes along (${interpreter})`}`]),
-    ["index", offline ? "not asked (offline)" : `${index} (from ${indexFrom})`],
+    ["index", offline ? "not asked (offline)" : `${index} (${indexFrom === "the default" ? indexFrom : `from ${indexFrom}`})`],
     ...findLinks.map((directory) => ["files", directory]),
     ["store", store],
   ] as const;

@@ -1,8 +1,9 @@
 import { lstat } from "node:fs/promises";
-import { compareBytewise, parseDigest, type Artifact, type Digest, type InterpreterTree } from "../model/index.ts";
+import { compareBytewise, parseDigest, type Artifact, type Digest, type InterpreterTree, type Json } from "../model/index.ts";
 import { errorCode, mapConcurrently } from "../system/index.ts";
 import { listArtifacts } from "./artifacts.ts";
 import { blobPath, listBlobs } from "./layout.ts";
+import { peekRef } from "./refs.ts";
 import type { Store } from "./store.ts";
 
 /** What lies in a store under a name that people know. Sizes in bytes. */
@@ -40,12 +41,12 @@ export async function listStore(store: Store): Promise<StoreListing> {
   };
 }
 
-/** What wheels in the store are called, by their digest: caches say it. */
+/** What wheels in the store are called, by their digest: caches say it. Who looks through them uses none of them. */
 export async function namedFiles(store: Store): Promise<ReadonlyMap<Digest, string>> {
   const names = new Map<Digest, string>();
   for await (const name of store.listRefs("distributions")) {
     const digest = parseDigest(`sha256:${name.split("@")[0] ?? ""}`);
-    const fileName = ((await store.readRef("distributions", name))?.value as { readonly fileName?: string } | undefined)?.fileName;
+    const { fileName } = ((await peekCache(store, "distributions", name)) ?? {}) as { readonly fileName?: string };
     if (digest !== undefined && fileName !== undefined) names.set(digest, fileName);
   }
   return names;
@@ -54,6 +55,11 @@ export async function namedFiles(store: Store): Promise<ReadonlyMap<Digest, stri
 /** The bytes of artifacts by what people call them. */
 export function namedContents(artifacts: readonly Artifact[]): ReadonlyMap<Digest, string> {
   return new Map(artifacts.map(({ content, fileName }): [Digest, string] => [content.digest, fileName]));
+}
+
+/** A page of a cache, for who only looks through: it does not count as used. */
+export async function peekCache(store: Store, kind: "actions" | "distributions", name: string): Promise<Json | undefined> {
+  return (await peekRef(store.directory, kind, name))?.value;
 }
 
 async function sizeOf(store: string, blob: Digest): Promise<number> {

@@ -113,7 +113,10 @@ describe("store commands", () => {
   it("row P15: name what is there, and what can go, and remove it when told to", async () => {
     await using place = await temporaryStore();
     const type = await atTerminal(place);
-    await saveArtifact(place.store, await smallArtifact(place.store, "web", "1.0"));
+    const first = await smallArtifact(place.store, "web", "1.0");
+    await saveArtifact(place.store, first);
+    // What was built is found by its key too, which keeps it for as long as the key is used.
+    await place.store.writeRef("actions", "built", { output: { artifact: first } } as unknown as library.Json, 0);
     expect(await type("store verify")).toMatch(/^\/store {2}4 blobs, \d+ B, all digests checked$/);
     await place.store.write("x".repeat(2000));
     const later = { ...place, ctx: { ...place.ctx, now: () => place.ctx.now() + 7200 } };
@@ -130,6 +133,7 @@ describe("store commands", () => {
     expect(await (await atTerminal(later, "shop", true))("store clean --grace 1 --keep 2")).toMatch(new RegExp(`${all.source}freed [\\d.]+ kB$`));
     expect(await afterwards("store clean --grace 1 --keep 2 --yes")).toBe("nothing to remove; 8 blobs stay");
     expect(await type("store verify")).toMatch(/^\/store {2}8 blobs/);
+    expect(await place.store.readRef("actions", "built")).toBeUndefined();
   });
 
   it("keep what stacks have, and forget a stack only when told so, and never one that is deployed from here", async () => {

@@ -2,7 +2,7 @@ import { chmod, readdir, rename, rm, utimes, writeFile } from "node:fs/promises"
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { digestHex, mediaTypes, parseLabel, type Artifact, type Descriptor, type Digest, type PackageName } from "../../src/model/index.ts";
-import { collect, saveArtifact, verify, type Store } from "../../src/store/index.ts";
+import { collect, listStore, saveArtifact, verify, type Store } from "../../src/store/index.ts";
 import { addToStack, createStack, freezeStack, removeFromStack } from "../../src/stack/index.ts";
 import { sha256 } from "../../src/system/index.ts";
 import { smallArtifact, temporaryStore, type TemporaryStore } from "../support/temporary-store.ts";
@@ -34,6 +34,21 @@ async function here(store: Store): Promise<ReadonlySet<string>> {
 async function sweep({ ctx, store }: TemporaryStore, grace = DAY): ReturnType<typeof collect> {
   return await collect(ctx, store, { grace, dryRun: false });
 }
+
+describe("listStore", () => {
+  it("names wheels, and lets caches grow old all the same", async () => {
+    await using place = await temporaryStore();
+    const { ctx, store } = place;
+    const wheel = await store.write("a wheel");
+    await store.writeRef("distributions", `${digestHex(wheel.digest)}@1`, { fileName: "x-1.0-py3-none-any.whl" }, 0);
+    await store.writeRef("interpreters", "python-3.11", { name: "python-3.11" }, 0);
+    await store.writeRef("distributions", `${"0".repeat(64)}@1`, { fileName: "gone-1.0-py3-none-any.whl" }, 0);
+    await age(store, 40);
+    expect(await listStore(store)).toMatchObject({ artifacts: [], interpreters: [{ name: "python-3.11" }], wheels: [{ fileName: "x-1.0-py3-none-any.whl", digest: wheel.digest, size: 7 }], blobs: 1, size: 7 });
+    expect(await collect(ctx, store, { grace: DAY, dryRun: true })).toMatchObject({ forgotten: 2 });
+    expect(await collect(ctx, store, { grace: DAY, dryRun: true, cacheAge: 50 * DAY })).toMatchObject({ forgotten: 0 });
+  });
+});
 
 describe("collect", () => {
   it("removes what no name leads to, and keeps the rest", async () => {

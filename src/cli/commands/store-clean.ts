@@ -24,7 +24,7 @@ export const storeClean: Command = {
     const dryRun = input.has("dry-run");
     const store = await cli.openStore();
     const plan = await library.planClean(context, store, options);
-    const idle = plan.stacks.length + plan.artifacts.length + plan.files.length + plan.others.count + plan.forgotten === 0;
+    const idle = plan.stacks.length + plan.artifacts.length + plan.keys.length + plan.files.length + plan.others.count + plan.forgotten === 0;
     const agreed = !dryRun && (idle || (await isAgreed(cli, input, plan)));
     const done = agreed && !idle ? await library.clean(context, store, plan, options) : undefined;
     if (cli.json) cli.emit({ directory: store.directory, done: agreed, ...describe(cli, plan) });

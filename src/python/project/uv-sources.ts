@@ -29,8 +29,11 @@ export function readUvSources(toml: unknown): ReadonlyMap<PackageName, readonly 
 
 /** The one of a requirement's sources that holds in an environment, with some extras and groups. */
 export function chooseUvSource(sources: readonly UvSource[], markers: Readonly<Record<string, string>>, extras: readonly string[], groups: readonly string[]): UvSource | undefined {
-  const has = (names: readonly string[], wanted: string | undefined): boolean => wanted === undefined || names.some((name) => normalizeName(name) === normalizeName(wanted));
-  return sources.find(({ marker, extra, group }) => has(extras, extra) && has(groups, group) && (marker === undefined || evaluateMarker(parseMarker(marker), markers)));
+  return sources.find(({ marker, extra, group }) => isAmong(extras, extra) && isAmong(groups, group) && (marker === undefined || evaluateMarker(parseMarker(marker), markers)));
+}
+
+function isAmong(names: readonly string[], wanted: string | undefined): boolean {
+  return wanted === undefined || names.some((name) => normalizeName(name) === normalizeName(wanted));
 }
 
 function readSource(written: unknown): readonly UvSource[] {
