@@ -93,7 +93,16 @@ case $found in
 esac
 
 if [ -n "$unpacked" ]; then
-    "$python" -I "$here/data/agent.py" install "$here" "$1" --python "$python"
-    exit
+    # In the background, since a shell that waits for a program hears no signal before that has ended.
+    "$python" -I "$here/data/agent.py" install "$here" "$1" --python "$python" &
+    child=$!
+    trap 'kill "$child"' HUP INT TERM
+    wait "$child"
+    status=$?
+    while kill -0 "$child" 2>/dev/null; do
+        wait "$child"
+        status=$?
+    done
+    exit "$status"
 fi
 exec "$python" -I "$here/data/agent.py" install "$here" "$1" --python "$python"

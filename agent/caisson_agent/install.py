@@ -1,56 +1,83 @@
 """A bundle put at one place by hand."""
 import os
 import select
+import signal
+import subprocess
 import sys
 
-from .files import read_json, remove_tree, sync_filesystem, sync_path
+from .files import hash_of, read_json, tried
 from .interpreters import ask_program, check_machine, describe_interpreter
 from .parts import Part, choose_interpreter
+from .places import Place
 from .trees import Blobs, make_tree, read_tree
 from .values import (
     CORES,
     Refused,
     checked,
+    checked_path,
     digest_hex,
     explained,
     minor_of,
     native,
-    random_word,
 )
 from .workers import Worker
 
 
 def install(words):
-    """`install BUNDLE DST [--python NAME] [--no-bytecode]`: returns the exit status. What fails leaves nothing."""
-    bundle, target = os.path.abspath(words[0]), os.path.abspath(words[1])
-    name = words[words.index("--python") + 1] if "--python" in words else "python3"
-    new = os.path.join(os.path.dirname(target), ".new-%s-%s" % (os.path.basename(target), random_word()))
-    line = None
+    """`install BUNDLE DST [--python NAME] [--no-bytecode]`: returns the exit status. What fails, or is stopped by a signal, leaves nothing."""
+    bundle, name = os.path.abspath(words[0]), words[words.index("--python") + 1] if "--python" in words else "python3"
+    place = line = None
+    for number in (0, 1, 2):
+        if tried(os.fstat, number) is None:
+            os.open(os.devnull, os.O_RDWR)  # a number that is free would be the next file's
     try:
-        for line in install_bundle(os.path.join(bundle, "data"), target, new, name, "--no-bytecode" not in words):
-            sys.stdout.write(line + "\n")
-            sys.stdout.flush()
+        obey_signals()
+        place = Place(words[1])
+        for line in install_bundle(bundle, place, name, "--no-bytecode" not in words):
+            tell(line)
         return 0
     except (Exception, KeyboardInterrupt) as error:
-        if os.path.lexists(new):
-            remove_tree(new)
+        ignore_signals()
+        if place is not None:
+            place.give_back()
         detail = "stopped" if isinstance(error, KeyboardInterrupt) else explained(error).detail
         sys.stderr.write("Error: %s%s\n" % (line + " failed: " if line else "", detail))
         return 1
 
-def install_bundle(data, target, new, name, bytecode):
-    """The bundle's part, made beside `target` and renamed; its trees lie in it, so that it can be moved and removed as a whole. Yields what it does next."""
-    payload = read_json(data + "/payload.json")
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+def obey_signals():
+    """All of them as Ctrl-C; one that we were started to ignore stays ignored."""
+    def stop(number, frame):
+        raise KeyboardInterrupt
+    for number in SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, stop)
+
+def ignore_signals():
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+def tell(line):
+    """Whoever stopped reading what we print has not stopped the install."""
+    tried(lambda text: os.write(1, text), (line + "\n").encode("utf-8"))
+
+def install_bundle(bundle, place, name, bytecode):
+    """The bundle's part, made beside its place and renamed; its trees lie in it, so that it can be moved and removed as a whole. Yields what it does next."""
+    data = os.path.join(bundle, "data")
+    payload = tried(read_json, data + "/payload.json")
+    if payload is None:
+        raise Refused("bundle-invalid", "`data/payload.json` is %s" % ("damaged" if os.path.isfile(data + "/payload.json") else "not there"))
     wheels = {digest_hex(wheel["wheel"]["digest"]): "wheels/" + checked(wheel["fileName"], r"[^/]+\Z", "file name") for wheel in payload["distributions"]}
     blobs = Blobs(lambda hex_digits: "%s/%s" % (data, native(wheels.get(hex_digits, "blobs/" + hex_digits))))
-    part = Part(payload, new, os.path.join(new, ".trees"), ".trees")
+    part = Part(payload, place.new, os.path.join(place.new, ".trees"), ".trees")
     own = describe_interpreter()
-    if os.path.lexists(target) and (not os.path.isdir(target) or os.listdir(target)):
-        raise Refused("host-unfit", "`%s` is there already and not an empty directory" % target)
     brought = payload["interpreter"] if (payload.get("interpreter") or {}).get("from") == "tree" else None
     interpreter = choose_interpreter(part, lambda _: (own, "`%s`" % name), "this bundle") if brought is None else None
+    lines = check_additions(data, payload.get("additions") or {})
     yield "Setting up virtualenv"
-    os.makedirs(part.trees)
+    place.begin()
+    os.mkdir(part.trees)
     def make(tree, python):
         make_tree(read_tree("%s/trees/%s.json" % (data, digest_hex(tree)), tree), blobs, part.tree_path(tree), python)
         return True, None
@@ -59,7 +86,7 @@ def install_bundle(data, target, new, name, bytecode):
         make(brought["tree"], part.tree_path(brought["tree"], brought["executable"]) if bytecode else None)
         link, home, version = choose_interpreter(part, None, "this bundle")
         # pyvenv.cfg names the place where it will lie, under the name that it will have.
-        interpreter = link, os.path.join(os.path.realpath(os.path.dirname(target)), os.path.basename(target), os.path.relpath(home, os.path.realpath(new))), version
+        interpreter = link, os.path.join(os.path.realpath(place.parent), place.name, os.path.relpath(home, os.path.realpath(place.new))), version
     yield "Installing %s-%s" % (payload["written"], payload["version"])
     compiler = part.tree_path(brought["tree"], brought["executable"]) if brought is not None else own["path"] if interpreter is not None and minor_of(interpreter[2]) == minor_of(own["version"]) else None
     others = [tree for tree in payload["trees"] if brought is None or tree["id"] != brought["tree"]]
@@ -68,10 +95,38 @@ def install_bundle(data, target, new, name, bytecode):
     yield "Verifying install"
     if interpreter is not None:
         verify_install(part)
-    sync_filesystem(new)
-    os.rename(new, target)
-    sync_path(os.path.dirname(target))
+    place.take()
+    if lines is not None:
+        yield "Running install lines"
+        run_lines(lines, {"HERE": bundle, "DATA_DIR": data, "VIRTUAL_ENV": place.target})
+    ignore_signals()
     yield "Done."
+
+def check_additions(data, additions):
+    """What build scripts left in the bundle is what they left; returns the file of lines to be run, if there is one."""
+    lines = os.path.join(data, "install-lines.sh") if "lines" in additions else None
+    wanted = [(lines, additions["lines"]["digest"])] if lines is not None else []
+    if "files" in additions:
+        tree = additions["files"]["tree"]["id"]
+        entries = read_tree("%s/trees/%s.json" % (data, digest_hex(tree)), tree)
+        wanted += [(os.path.join(data, checked_path(entry["path"])[len("root/"):]), entry["digest"]) for entry in entries]
+    for path, digest in wanted:
+        if hash_of(path) != digest_hex(digest):
+            raise Refused("bundle-invalid", "`%s` is not what it was when this bundle was built" % os.path.relpath(path, os.path.dirname(data)))
+    return lines
+
+def run_lines(lines, variables):
+    """Lines of sh that a build script wrote, in the place that is being made; the first that fails ends it, and so does a signal."""
+    path = os.path.join(variables["VIRTUAL_ENV"], "bin") + os.pathsep + os.environ.get("PATH", os.defpath)
+    process = subprocess.Popen(["/bin/sh", "-e", lines], cwd=variables["HERE"], env=dict(os.environ, PATH=path, **variables), stdin=subprocess.DEVNULL, start_new_session=True)
+    try:
+        status = process.wait()
+    except BaseException:
+        tried(lambda group: os.killpg(group, signal.SIGKILL), process.pid)
+        process.wait()
+        raise
+    if status != 0:
+        raise Refused("process-failed", "`data/install-lines.sh` ended with %s" % (status if status > 0 else "signal %d" % -status))
 
 def side_by_side(jobs):
     """Do all jobs, the last ones first, as many at once as there are cores. The first that fails ends it."""

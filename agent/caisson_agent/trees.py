@@ -126,7 +126,10 @@ class Blobs:
 
 def read_tree(document, tree):
     """The entries of a tree's document, which must be those that its id is the hash of."""
-    value = read_json(document)
+    try:
+        value = read_json(document)
+    except ValueError:
+        raise Refused("bundle-invalid", "the document of tree `%s` is damaged" % tree)
     identity = [{key: entry[key] for key in entry if key != "source"} for entry in value["entries"]]
     if value["schema"] != "caisson.tree/1" or hashlib.sha256(canonical_json(identity)).hexdigest() != digest_hex(tree):
         raise Refused("digest-mismatch", "the document of tree `%s` describes another tree" % tree)

@@ -8,13 +8,24 @@ export type Action =
       readonly schema: "caisson.action/1";
       readonly kind: "wheel";
       /** Bytes of an sdist, or of a package's directory with what else its own version may come from. */
-      readonly source: { readonly sdist: Digest } | { readonly tree: string; readonly around?: Json; readonly commit?: string; readonly describe?: string };
+      readonly source: { readonly sdist: Digest } | { readonly tree: string; readonly around?: Json; readonly commit?: string; readonly describe?: string; readonly scripts?: Json; readonly on?: Json };
       /** The minor of the interpreter that ran the back end, `3.11`. */
       readonly interpreter: string;
       /** What compiled a wheel that is not pure, and where: its label names neither a glibc nor a compiler, so these facts do. */
       readonly machine?: Json;
       readonly tool: string;
       readonly rules: string;
+    }
+  | {
+      readonly schema: "caisson.action/1";
+      readonly kind: "scripts";
+      readonly source: { readonly tree: string; readonly around?: Json; readonly commit: string; readonly describe: string };
+      /** Their paths in the source; "" for none. */
+      readonly scripts: { readonly pre: string; readonly post: string };
+      readonly interpreter: string;
+      /** They run the programs of this machine. */
+      readonly machine: Json;
+      readonly tool: string;
     }
   | {
       readonly schema: "caisson.action/1";
@@ -34,6 +45,8 @@ export type Action =
       readonly locked?: string;
       /** What compiles for its platform, where that is not the machine's own. */
       readonly compiler?: string;
+      /** The build scripts among them, and the machine whose programs they run: what they find there besides is in no key. */
+      readonly scripts?: { readonly of: Json; readonly machine: Json };
       /** The tree of the interpreter that goes along. */
       readonly interpreter?: Digest;
       /** What decides which distributions are chosen. */

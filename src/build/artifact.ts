@@ -12,7 +12,7 @@ export async function packArtifact(ctx: Context, store: Store, payload: Payload,
     fileName: artifactFileName(payload, format),
     content,
     payload: await store.writeJson(payload, mediaTypes.payload),
-    provenance: await store.writeJson({ schema: "caisson.provenance/1", action, revision: payload.revision }, mediaTypes.provenance),
+    provenance: await store.writeJson({ schema: "caisson.provenance/1", action, revision: payload.revision, ...(action.kind === "artifact" && action.scripts !== undefined ? { hermetic: false } : {}) }, mediaTypes.provenance),
   });
 }
 

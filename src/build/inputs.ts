@@ -1,4 +1,4 @@
-import type { Json, Package, Platform } from "../model/index.ts";
+import { hasBuildScripts, type Json, type Package, type Platform } from "../model/index.ts";
 import { ruleSetVersion } from "../python/index.ts";
 import type { Action } from "./action.ts";
 import { lockKey } from "./lock/lock.ts";
@@ -38,9 +38,17 @@ export async function readInputs(session: Session, pkg: Package, platform: Platf
       trees: members.map(({ name, kind }, at) => ({ name, kind, tree: sources[at]?.treeKey ?? "", ...(around[at] === undefined ? {} : { around: around[at] }) })),
       lock: pkg.kind === "files" ? "" : await lockKey(session.ctx, lockRequest(session, pkg, platform)),
       ...(pkg.kind !== "files" && isCompiledByZig(session.workspace, platform) ? { compiler: zigName } : {}),
+      ...(await scriptsOf(session, members)),
       ...(interpreter === undefined ? {} : { interpreter: interpreter.tree.id }),
       rules: `${ruleSetVersion} ${await session.ownDigest()}`,
     },
     commits: () => Promise.all(sources.map(async (source) => ({ commit: source.revision.id, describe: (await source.describe()) ?? "" }))),
   };
+}
+
+async function scriptsOf(session: Session, members: readonly Package[]): Promise<Pick<ArtifactAction, "scripts">> {
+  const scripted = members.filter(hasBuildScripts);
+  if (scripted.length === 0) return {};
+  const { os, arch, libc } = await session.machine();
+  return { scripts: { of: Object.fromEntries(scripted.map(({ name, preBuild = "", postBuild = "" }) => [name, { "pre-build": preBuild, "post-build": postBuild }])), machine: { os, arch, libc } } };
 }

@@ -19,14 +19,14 @@ export interface MadePayload {
 
 /** Build, fetch and read everything, and put it together. */
 export async function makePayload(session: Session, pkg: Package, platform: Platform, inputs: Inputs): Promise<MadePayload> {
-  const { version, content, dependsOnCommit } = await readContent(session, pkg, platform);
+  const { version, content, additions, dependsOnCommit } = await readContent(session, pkg, platform);
   const what = `check ${pkg.written} ${platform.label}`;
   session.ctx.report({ type: "started", what });
   try {
     const reliance = { dependsOnCommit, makers: makersOf(content) };
     const settled = await settle(session, inputs, reliance);
     const started = content.kind === "turret" ? { ...pkg, processes: withCommand(pkg.processes, content.command) } : pkg;
-    const assembled = assemblePayload(started, version, settled.revision, platform, content, { launchers: await writeLaunchers(session.store, started), interpreter: await session.interpreter(platform) });
+    const assembled = assemblePayload(started, version, settled.revision, platform, content, { launchers: await writeLaunchers(session.store, started), interpreter: await session.interpreter(platform), additions });
     if ("problems" in assembled) throw new CaissonError(assembled.problems as readonly [Problem, ...Problem[]]);
     return { payload: assembled.payload, reliance, settled };
   } finally {

@@ -2,20 +2,21 @@ import { availableParallelism } from "node:os";
 import { fail, type Descriptor, type Digest, type InterpreterTree, type Package, type Platform, type Workspace } from "../model/index.ts";
 import type { Store } from "../store/index.ts";
 import { hashFile, hashJson, ownPath, type Context } from "../system/index.ts";
+import type { ByScripts } from "./build-scripts/build-scripts.ts";
 import { readDistribution } from "./payload/distributions.ts";
 import { indexSettings, uvEnvironment, type PackageIndex } from "./fetch/index-settings.ts";
 import { askInterpreter, findInterpreter, findOnPath, minorOf, type InterpreterFacts } from "./interpreter.ts";
 import { machinePlatform } from "./machine.ts";
 import type { InstalledDistribution } from "./payload/payload.ts";
 import { openReaders } from "./payload/readers.ts";
-import { createQueue, lazily, once } from "./queue.ts";
+import { createQueue, lazily, once, type Queue } from "./queue.ts";
 import { readRevisions } from "./source/revision.ts";
 import type { RevisionRequest, Source } from "./source/source.ts";
 import { findUv, uvVersion } from "./uv/tools.ts";
 import { lockBuild, recallBuildLock, type BuildLockInputs } from "./wheel/build-lock.ts";
 import { makerFacts, type Maker, type MakerFacts } from "./wheel/maker.ts";
 import type { Made } from "./wheel/make-wheel.ts";
-import type { WheelSource } from "./wheel/wheel.ts";
+import type { WheelSource, Workshop } from "./wheel/wheel.ts";
 import { findZig, isCompiledByZig } from "./zig/zig.ts";
 
 /** What the packages and platforms of one build share; each is looked for when it is first needed, and once. */
@@ -42,6 +43,9 @@ export interface Session extends AsyncDisposable {
   readonly factsOf: (maker: Maker) => Promise<MakerFacts>;
   /** The wheel of a source for a platform, built or remembered, and read. */
   readonly wheel: (source: WheelSource, platform: Platform) => Promise<InstalledDistribution>;
+  readonly workshop: Workshop;
+  /** What a package with build scripts comes to for a platform. */
+  readonly byScripts: (pkg: Package, platform: Platform) => Promise<ByScripts>;
 }
 
 export interface SessionOptions {
@@ -104,7 +108,9 @@ export async function openSession(ctx: Context, store: Store, workspace: Workspa
     making: once<Made>(),
     offline,
   };
-  return {
+  const scripted = once<ByScripts>();
+  const turns = once<Queue>();
+  const session: Session = {
     ctx,
     store,
     workspace,
@@ -124,11 +130,19 @@ export async function openSession(ctx: Context, store: Store, workspace: Workspa
         const { fileName, wheel, maker } = await buildWheel(ctx, store, workshop, source, platform);
         return { ...(await read(fileName, wheel)), maker };
       }),
+    workshop,
+    // One platform after the other: the second finds what scripts have left for the first.
+    byScripts: (pkg, platform) =>
+      scripted(JSON.stringify([pkg.name, platform.label]), async () => {
+        const [{ buildByScripts }, enqueue] = await Promise.all([import("./build-scripts/build-scripts.ts"), turns(pkg.name, () => Promise.resolve(createQueue(1)))]);
+        return await enqueue(() => buildByScripts(session, pkg, platform));
+      }),
     [Symbol.asyncDispose]: async () => {
       await readers[Symbol.asyncDispose]();
       for (const source of sources) await source[Symbol.asyncDispose]();
     },
   };
+  return session;
 }
 
 async function ownSource({ directory }: Workspace, pkg: Package, source: Source): Promise<Source> {

@@ -76,12 +76,14 @@ export function diffActions(before: ArtifactInputs, now: ArtifactInputs): readon
 }
 
 /** Each input by what a person calls it. */
-function inputsOf({ trees, package: settings, lock, locked, platform, compiler, interpreter, commits, makers, revision, rules }: ArtifactInputs): ReadonlyMap<string, Json> {
+function inputsOf({ trees, scripts, package: settings, lock, locked, platform, compiler, interpreter, commits, makers, revision, rules }: ArtifactInputs): ReadonlyMap<string, Json> {
   const members = trees as readonly { readonly name: string; readonly tree: string; readonly around?: Json }[];
   return new Map<string, Json>([
     ...members.map(({ name, tree }) => [`source of ${name}`, tree] as const),
     ...members.flatMap(({ name, around }) => Object.entries(around ?? {}).map(([file, id]) => [file === "outside" ? `what lies around ${name}` : `${file} above ${name}`, id] as const)),
     ...leaves("setting", settings),
+    ...leaves("script", scripts?.of ?? {}),
+    ...leaves("machine", scripts?.machine ?? {}),
     ["dependencies", [lock, locked ?? ""]],
     ...leaves("platform", platform),
     ["compiler", compiler ?? "host"],

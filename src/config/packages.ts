@@ -42,6 +42,8 @@ export async function readPackage(ctx: Context, workspace: string, key: string, 
       needs: [],
       extras: config.extras ?? [],
       ...(config.groups === undefined ? {} : { groups: config.groups }),
+      ...(config["pre-build"] === undefined ? {} : { preBuild: plainScript(config, "pre-build", report) }),
+      ...(config["post-build"] === undefined ? {} : { postBuild: plainScript(config, "post-build", report) }),
       ...(kind === "turret" ? { turret: config.turret ?? key } : {}),
       prefix: config.prefix ?? "",
       link: config.link ?? "auto",
@@ -135,13 +137,21 @@ function leaves(root: string, path: string): boolean {
   return inside === ".." || inside.startsWith(`..${sep}`);
 }
 
+/** A program in the package's own directory: what lies elsewhere is no part of its source. */
+function plainScript(config: PackageConfig, key: "pre-build" | "post-build", report: Report): string {
+  const path = config[key] ?? "";
+  if (config.script !== undefined) report({ at: [key], message: `\`${key}\` means nothing for a single file` });
+  if (leaves(join("/", "package"), path)) report({ at: [key], message: `\`${path}\` is outside the package's directory`, hint: "a path in that directory: its bytes belong to the package's source" });
+  return posix.normalize(path);
+}
+
 function checkKind(config: PackageConfig, kind: Package["kind"], report: Report): void {
   const foreign = FOREIGN[kind];
   for (const key of foreign) if (config[key] !== undefined) report({ at: [key], message: `\`${key}\` means nothing for a package of kind ${kind}` });
 }
 
 /** Keys of other kinds. */
-const FOREIGN = { python: ["prefix", "turret"], files: ["extras", "groups", "link", "script", "turret"], turret: ["extras", "groups", "prefix", "script"] } as const;
+const FOREIGN = { python: ["prefix", "turret"], files: ["extras", "groups", "link", "script", "turret", "pre-build", "post-build"], turret: ["extras", "groups", "prefix", "script", "pre-build", "post-build"] } as const;
 
 function readProcess(name: string, config: ProcessConfig, report: Report): Process {
   const { command, environment = {}, requires = [], listen, schedule } = config;

@@ -28,6 +28,8 @@ export interface PackageConfig {
   readonly groups?: readonly string[];
   readonly link?: "auto" | "copy";
   readonly processes?: Readonly<Record<string, string | ProcessConfig>>;
+  readonly "pre-build"?: string;
+  readonly "post-build"?: string;
   readonly start?: readonly { readonly when?: Readonly<Record<string, string>>; readonly process: string }[];
   readonly health?: string | { readonly url?: string; readonly command?: string };
   readonly hooks?: readonly HookConfig[];
@@ -140,6 +142,8 @@ const packageTable = object({
   turret: documented(optional(filled("a turret's name")), "Kind `turret`: the `name` of its entry in the project's `config.json`; left out, the package's name."),
   extras: documented(optional(list(text("an extra's name", (word) => NAME.test(word)))), "Kind `python`: extras that are installed with it."),
   groups: documented(optional(list(text("a group's name", (word) => NAME.test(word)))), "Kind `python`: dependency groups of its `pyproject.toml` that are installed with it."),
+  "pre-build": documented(optional(filled("a program of the package")), "Kind `python`: a program in the package's directory that runs in a copy of it before its name and version are read and its wheel is built. See [bundles](../guides/bundles.md)."),
+  "post-build": documented(optional(filled("a program of the package")), "Kind `python`: one that runs in the same copy when the wheel is built, and says what `install.sh` does besides."),
   link: documented(optional(oneOf("auto", "copy")), "Whether a release links to installed wheels, or copies them where programs write beside their own code.", "\"auto\""),
   processes: documented(optional(record(either(command, processTable), "a table of processes", (name) => PROCESS.test(name))), "Programs of it that run, by name."),
   start: documented(optional(list(startTable)), "Which process is started: the first that fits."),

@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { compareBytewise, digestHex, mediaTypes, printCanonicalJson, type BlobReader, type Bytes, type Descriptor, type Digest, type Interpreter, type Payload } from "../model/index.ts";
+import { compareBytewise, digestHex, mediaTypes, printCanonicalJson, type BlobReader, type Bytes, type Descriptor, type Digest, type Interpreter, type Payload, type Tree } from "../model/index.ts";
 import { ownPath } from "../system/index.ts";
 
 /** One member of a bundle, relative to its top folder. */
@@ -34,6 +34,7 @@ export async function* bundleFiles(payload: Payload, read: BlobReader): AsyncIte
     textFile("install.sh", await readFile(ownPath("agent/install.sh")), 0o755),
     ...[...bundleBlobs(payload)].map(([path, blob]) => blobFile(path, blob, read)),
   ];
+  files.push(...(await additionalFiles(payload, read)));
   yield* [...files, ...directoriesOf(files)].toSorted((a, b) => compareBytewise(a.path, b.path));
 }
 
@@ -60,11 +61,27 @@ function broughtInterpreter(payload: Payload, interpreter: Extract<Interpreter, 
   return { archive: archive === undefined ? undefined : `data/blobs/${digestHex(archive.digest)}`, program: interpreter.executable.replace(/^root\//, "") };
 }
 
-/** Every blob of a payload by its place in the bundle: tree documents by their tree, wheels by name, the rest by digest. */
+/** What the package's build scripts left in DATA_DIR, where its install lines look for it. */
+async function additionalFiles({ additions }: Payload, read: BlobReader): Promise<readonly BundleFile[]> {
+  if (additions?.files === undefined) return [];
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of read.read(additions.files.tree.document.digest)) chunks.push(chunk);
+  const { entries } = JSON.parse(Buffer.concat(chunks).toString("utf8")) as Tree;
+  return additionalBlobs(entries).map(([path, blob, mode]) => ({ ...blobFile(path, blob, read), mode }));
+}
+
+/** The files of such a tree by their places in the bundle. */
+export function additionalBlobs(entries: Tree["entries"]): readonly (readonly [path: string, blob: Descriptor, mode: BundleFile["mode"]])[] {
+  return entries.flatMap((entry) => (entry.kind === "file" ? [[entry.path.replace(/^root\//, "data/"), { digest: entry.digest, size: entry.size, mediaType: mediaTypes.bytes }, entry.mode] as const] : []));
+}
+
+/** Every blob of a payload by its place in the bundle: tree documents by their tree, wheels by name, the rest by digest. What a tree of additions holds is besides. */
 export function bundleBlobs(payload: Payload): ReadonlyMap<string, Descriptor> {
   const wheels = new Set<Digest>(payload.distributions.map(({ wheel }) => wheel.digest));
+  const { lines, files } = payload.additions ?? {};
   return new Map([
-    ...payload.trees.map(({ id, document }) => [`data/trees/${digestHex(id)}.json`, document] as const),
+    ...(lines === undefined ? [] : [["data/install-lines.sh", lines] as const]),
+    ...[...payload.trees, ...(files === undefined ? [] : [files.tree])].map(({ id, document }) => [`data/trees/${digestHex(id)}.json`, document] as const),
     ...payload.distributions.map(({ fileName, wheel }) => [`data/wheels/${fileName}`, wheel] as const),
     ...payload.blobs.filter(({ digest }) => !wheels.has(digest)).map((blob) => [`data/blobs/${digestHex(blob.digest)}`, blob] as const),
   ]);

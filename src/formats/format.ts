@@ -11,7 +11,7 @@ export interface Format {
 }
 
 /** The containers of a bundle, in the order in which people see them. The first is the default of all formats. */
-export const containers: readonly Format[] = [
+export const containers: readonly (Format & { readonly name: ArchiveName | "dir" })[] = [
   { name: "tar.gz", suffix: ".tar.gz" },
   { name: "tar.bz2", suffix: ".tar.bz2" },
   { name: "tar", suffix: ".tar" },
@@ -38,6 +38,9 @@ export function artifactFileName(payload: Payload, format: FormatName): string {
 export function wheelhouseName(written: string, version: string, label?: string): string {
   return `${[written, version, ...(label === undefined ? [] : [label])].join("-")}${parseFormat("wheelhouse").suffix}`;
 }
+
+/** Names in a bundle's `data/` that are ours, and that the files of build scripts may not have. */
+export const ownDataNames: readonly string[] = ["agent.py", "blobs", "install-lines.sh", "payload.json", "trees", "wheels"];
 
 /** The one folder that a bundle's members lie in, `hello-1.0-debian-12`. */
 export function topFolder(payload: Payload): string {

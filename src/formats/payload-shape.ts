@@ -90,6 +90,7 @@ const payloadShape = object({
   start: list(object({ when: optional(record(text())), process: text() })),
   hooks: list(object({ at: oneOf("stage", "before-activate", "after-activate", "remove"), argv: list(argument), once: oneOf("host", "stack"), reversible: boolean(), timeout: integer() })),
   health: optional(health),
+  additions: optional(object({ lines: optional(descriptor), files: optional(object({ tree: object({ id: digest, document: descriptor }), blobs: list(descriptor) })) })),
 });
 
 const treePath = text("a path below site, bin, data, include or root", (word) => /^(site|bin|data|include|root)\//.test(word) && isPlain(word));

@@ -1,7 +1,7 @@
 import { createReadStream } from "node:fs";
 import { open, stat } from "node:fs/promises";
 import { resolve } from "node:path";
-import { digestHex, fail, mediaTypes, printCanonicalJson, printKeyPath, type BlobWriter, type Bytes, type Descriptor, type Digest, type Mismatch, type Payload } from "../model/index.ts";
+import { digestHex, fail, mediaTypes, printCanonicalJson, printKeyPath, type BlobWriter, type Bytes, type Descriptor, type Digest, type Mismatch, type Payload, type Tree } from "../model/index.ts";
 import { errorCode, sha256, treeId, type Context } from "../system/index.ts";
 import { readBzip2 } from "./archive/bzip2.ts";
 import { readDirectory } from "./archive/directory.ts";
@@ -9,8 +9,8 @@ import { readGzip } from "./archive/gzip.ts";
 import { invalid, type Member } from "./archive/member.ts";
 import { readTar } from "./archive/read-tar.ts";
 import { readZip } from "./archive/read-zip.ts";
-import { bundleBlobs, bundleFormatNumber } from "./bundle.ts";
-import { topFolder } from "./format.ts";
+import { additionalBlobs, bundleBlobs, bundleFormatNumber } from "./bundle.ts";
+import { ownDataNames, topFolder } from "./format.ts";
 import { readPayload, readTree } from "./payload-shape.ts";
 
 /**
@@ -65,6 +65,8 @@ interface Found {
   readonly texts: ReadonlyMap<string, Buffer>;
   /** What was written, by path. */
   readonly blobs: ReadonlyMap<string, Descriptor>;
+  /** The trees whose files are blobs, and not members of one. */
+  readonly trees: ReadonlyMap<Digest, Tree>;
   /** Blobs that the trees' files come from, each with one tree that says so. */
   readonly sources: ReadonlyMap<Digest, string>;
   readonly paths: ReadonlySet<string>;
@@ -76,6 +78,8 @@ const TEXTS: readonly string[] = ["PACKAGE", "PLATFORM", "VERSION", "info.json",
 /** Ours in every bundle, and never taken from one. */
 const PROGRAMS: readonly string[] = ["install.sh", "data/agent.py"];
 const DIRECTORIES: readonly string[] = ["", "data", "data/blobs", "data/trees", "data/wheels"];
+/** What lies in there is the payload's, or none of the bundle's. */
+const DATA = "data/";
 /** The most bytes of a document that is read into memory. */
 const LARGEST_DOCUMENT = 256 * 2 ** 20;
 
@@ -83,6 +87,7 @@ async function takeMembers(ctx: Context, { members, inFolder }: Container, write
   const texts = new Map<string, Buffer>();
   const blobs = new Map<string, Descriptor>();
   const sources = new Map<Digest, string>();
+  const trees = new Map<Digest, Tree>();
   const paths = new Set<string>();
   let folder: string | undefined;
   let strange: string | undefined;
@@ -98,13 +103,19 @@ async function takeMembers(ctx: Context, { members, inFolder }: Container, write
     paths.add(path);
     const tree = /^data\/trees\/([0-9a-f]{64})\.json$/.exec(path)?.[1];
     if (member.kind === "directory" || path === "") {
-      if (member.kind !== "directory" || !DIRECTORIES.includes(path)) strange ??= member.path;
+      if (member.kind !== "directory" || (!DIRECTORIES.includes(path) && !mayBeAddition(path))) strange ??= member.path;
     } else if (TEXTS.includes(path)) texts.set(path, await readDocument(member));
-    else if (tree !== undefined) blobs.set(path, await takeTree(await readDocument(member), `sha256:${tree}`, sources, write));
-    else if (/^data\/(?:wheels|blobs)\/[^/]+$/.test(path)) blobs.set(path, await write.write(member.bytes, { size: member.size }, path.endsWith(".whl") ? mediaTypes.wheel : mediaTypes.bytes));
+    else if (tree !== undefined) blobs.set(path, await takeTree(await readDocument(member), `sha256:${tree}`, sources, trees, write));
+    else if (/^data\/(?:wheels|blobs)\/[^/]+$/.test(path) || mayBeAddition(path)) blobs.set(path, await write.write(member.bytes, { size: member.size }, path.endsWith(".whl") ? mediaTypes.wheel : mediaTypes.bytes));
     else if (!PROGRAMS.includes(path)) strange ??= member.path;
   }
-  return { folder, texts, blobs, sources, paths, strange };
+  return { folder, texts, blobs, trees, sources, paths, strange };
+}
+
+/** What build scripts left has any name that is not ours. */
+function mayBeAddition(path: string): boolean {
+  const [first = ""] = path.slice(DATA.length).split("/");
+  return path.startsWith(DATA) && (!ownDataNames.includes(first) || path === "data/install-lines.sh");
 }
 
 async function readDocument({ path, size, bytes }: Member): Promise<Buffer> {
@@ -114,13 +125,14 @@ async function readDocument({ path, size, bytes }: Member): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-async function takeTree(bytes: Buffer, id: Digest, sources: Map<Digest, string>, write: BlobWriter): Promise<Descriptor> {
+async function takeTree(bytes: Buffer, id: Digest, sources: Map<Digest, string>, trees: Map<Digest, Tree>, write: BlobWriter): Promise<Descriptor> {
   const what = `tree ${digestHex(id).slice(0, 12)}`;
   const tree = parseDocument(bytes, what, readTree);
   if (tree.id !== id || treeId(tree.entries) !== id) invalid(`the bundle's ${what} is not what its name says`);
   for (const entry of tree.entries) {
     if (entry.kind === "file" && entry.source.from !== "inline") sources.set(entry.source.blob, what);
   }
+  if (tree.entries.every((entry) => entry.kind === "file" && entry.source.from === "blob")) trees.set(id, tree);
   return await write.write(bytes, { digest: sha256(bytes) }, mediaTypes.tree);
 }
 
@@ -174,19 +186,34 @@ function checkLabels({ folder, texts }: Found, payload: Payload): void {
   }
 }
 
-function checkBlobs({ blobs }: Found, payload: Payload): void {
-  const expected = bundleBlobs(payload);
+function checkBlobs({ blobs, trees, paths }: Found, payload: Payload): void {
+  const expected = new Map([...bundleBlobs(payload), ...additionsIn(trees, payload).map(([path, blob]) => [path, blob] as const)]);
   for (const [path, blob] of expected) {
     const taken = blobs.get(path) ?? invalid(`the bundle lacks \`${path}\``);
     if (taken.digest !== blob.digest || taken.size !== blob.size) invalid(`the bundle's \`${path}\` is damaged: its SHA-256 is not the one in the payload`);
   }
-  for (const path of blobs.keys()) if (!expected.has(path)) invalid(`the bundle has a member that does not belong there: \`${path}\``);
+  const parents = new Set([...expected.keys()].flatMap((path) => [...path.matchAll(/\//g)].map(({ index }) => path.slice(0, index))));
+  const known = (path: string): boolean => expected.has(path) || parents.has(path) || DIRECTORIES.includes(path) || TEXTS.includes(path) || PROGRAMS.includes(path);
+  for (const path of paths) if (!known(path)) invalid(`the bundle has a member that does not belong there: \`${path}\``);
+}
+
+/** What build scripts left, by its places. */
+function additionsIn(trees: ReadonlyMap<Digest, Tree>, { additions }: Payload): ReturnType<typeof additionalBlobs> {
+  if (additions?.files === undefined) return [];
+  const { tree, blobs } = additions.files;
+  const { entries } = trees.get(tree.id) ?? invalid("the bundle's additions are no files");
+  const found = additionalBlobs(entries);
+  const own = found.find(([path]) => !path.startsWith(DATA) || ownDataNames.includes(path.slice(DATA.length).split("/")[0] ?? ""));
+  if (own !== undefined) invalid(`the bundle's additions have a file where none of them can lie: \`${own[0]}\``);
+  const listed = new Set(blobs.map(({ digest }) => digest));
+  if (!found.every(([, { digest }]) => listed.has(digest))) invalid("the bundle's additions come from a blob that the payload does not list");
+  return found;
 }
 
 /** Trees and blobs are named in several places; a host that is sent a release must have all of them. */
 function checkReferences({ sources }: Found, payload: Payload): void {
   const trees = new Set(payload.trees.map(({ id }) => id));
-  const blobs = new Set(payload.blobs.map(({ digest }) => digest));
+  const blobs = new Set([...payload.blobs, ...(payload.additions?.files?.blobs ?? [])].map(({ digest }) => digest));
   for (const [blob, tree] of sources) if (!blobs.has(blob)) invalid(`the bundle's ${tree} comes from a blob that the payload does not list: ${blob}`);
   const used = [...payload.links.flatMap((link) => ("tree" in link ? [link.tree] : [])), ...payload.distributions.map(({ tree }) => tree), ...(payload.interpreter?.from === "tree" ? [payload.interpreter.tree] : [])];
   for (const tree of used) if (!trees.has(tree)) invalid(`the bundle's payload uses a tree that it does not list: ${printKeyPath(["trees", digestHex(tree).slice(0, 12)])}`);

@@ -32,8 +32,13 @@ export function artifactOf(payload: Payload, made: Pick<Artifact, "format" | "fi
     package: payload.package,
     version: payload.version,
     platform: payload.platform.label,
-    parts: [...payload.trees.map(({ document }) => document), ...payload.blobs],
+    parts: [...payload.trees.map(({ document }) => document), ...payload.blobs, ...additionsOf(payload)],
     revision: payload.revision,
     ...made,
   };
+}
+
+/** Every blob that only install.sh does something with. */
+function additionsOf({ additions: { lines, files } = {} }: Payload): readonly Descriptor[] {
+  return [...(lines === undefined ? [] : [lines]), ...(files === undefined ? [] : [files.tree.document, ...files.blobs])];
 }

@@ -63,6 +63,11 @@ export interface Health {
   readonly argv?: readonly string[];
 }
 
+/** Whether programs of its own run when it is built, so that what comes out depends on what they find on the machine. */
+export function hasBuildScripts({ preBuild, postBuild }: Package): boolean {
+  return preBuild !== undefined || postBuild !== undefined;
+}
+
 /** Something we know how to build. */
 export interface Package {
   readonly name: PackageName;
@@ -81,6 +86,9 @@ export interface Package {
   readonly implied?: true;
   /** Kind python, of a single file: its name, in the directory of `source`. */
   readonly script?: string;
+  /** Programs of its own that run before its wheel is built, and after; paths in its directory. */
+  readonly preBuild?: string;
+  readonly postBuild?: string;
   /** Kind turret: the name of its entry in the project's config.json. */
   readonly turret?: string;
   /** Directory below the part into which a `files` package puts its files, `etc/shop`; "" for none. */

@@ -14,6 +14,14 @@ export type Link =
   | { readonly how: "symlink" | "hardlink" | "copy"; readonly path: string; readonly tree: Digest; readonly to: string }
   | { readonly how: "render"; readonly path: string; readonly template: "pyvenv.cfg"; readonly mode: 0o644 };
 
+/** What a package's build scripts left for install.sh, which alone does something with it. */
+export interface Additions {
+  /** Lines of sh that are run when the environment stands. */
+  readonly lines?: Descriptor;
+  /** What they find in DATA_DIR: a tree whose paths begin with `root/`, and the blobs that its files are, each once, sorted by digest. */
+  readonly files?: { readonly tree: TreeRef; readonly blobs: readonly Descriptor[] };
+}
+
 /** The waist of the hourglass: one package on one platform, ready. Everything before makes one, every format and host reads one. */
 export interface Payload {
   readonly schema: "caisson.payload/1";
@@ -39,4 +47,5 @@ export interface Payload {
   readonly start: readonly Start[];
   readonly hooks: readonly Hook[];
   readonly health?: Health;
+  readonly additions?: Additions;
 }

@@ -1,55 +1,17 @@
-import { execFileSync, spawnSync, type SpawnSyncReturns } from "node:child_process";
-import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, realpathSync, renameSync, rmSync, statSync, unlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { execFileSync, type SpawnSyncReturns } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, unlinkSync, writeFileSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { zipSync } from "fflate";
 import { afterAll, describe, expect, it } from "vitest";
-import { digestHex, mediaTypes, printCanonicalJson, type Payload, type TreeEntry } from "../../src/model/index.ts";
-import { launcherText } from "../../src/python/index.ts";
-import { ownPath } from "../../src/system/index.ts";
+import { printCanonicalJson, type Payload } from "../../src/model/index.ts";
 import { defaultPythonMinor, findPythons, has } from "../support/machine.ts";
-import { blob, file, payload, platform, tree } from "./host.ts";
+import { platform } from "./host.ts";
+import { installWith, makeInstallGround } from "./install-ground.ts";
 
 const minor = defaultPythonMinor();
-const directory = realpathSync(mkdtempSync(join(tmpdir(), "caisson install ")));
-afterAll(() => rmSync(directory, { recursive: true, force: true }));
-
-/** An unpacked bundle of one wheel, and what may be wrong with it. */
-function makeBundle(name: string, over: Partial<Payload> = {}): string {
-  const text = "import sys\ndef main():\n    print('hello', sys.prefix)\n";
-  const wheel = blob(zipSync({ "hello.py": Buffer.from(text) }), mediaTypes.wheel);
-  const module: TreeEntry = { kind: "file", path: "site/hello.py", mode: 0o644, digest: blob(text).descriptor.digest, size: text.length, source: { from: "member", blob: wheel.descriptor.digest, member: "hello.py" } };
-  const made = tree(file("bin/hello", launcherText("hello:main"), 0o755), file("site/hello-1.0.dist-info/METADATA", "Name: hello\nVersion: 1.0\n"), module);
-  const site = `lib/python${minor}/site-packages`;
-  const document = payload("hello", [made], [
-    { how: "directory", path: "bin" },
-    { how: "hardlink", path: "bin/hello", tree: made.id, to: "bin/hello" },
-    { how: "directory", path: "lib" },
-    { how: "directory", path: `lib/python${minor}` },
-    { how: "directory", path: site },
-    { how: "symlink", path: `${site}/hello-1.0.dist-info`, tree: made.id, to: "site/hello-1.0.dist-info" },
-    { how: "symlink", path: `${site}/hello.py`, tree: made.id, to: "site/hello.py" },
-    { how: "render", path: "pyvenv.cfg", template: "pyvenv.cfg", mode: 0o644 },
-  ], {
-    kind: "python", platform: { ...platform, python: { implementation: "cpython", version: minor as `${number}.${number}` } }, interpreter: { from: "host", version: minor },
-    distributions: [{ name: "hello" as never, version: "1.0", tree: made.id, fileName: "hello-1.0-py3-none-any.whl", wheel: wheel.descriptor }], ...over,
-  });
-  const bundle = join(directory, name);
-  for (const below of ["data/trees", "data/wheels"]) mkdirSync(join(bundle, below), { recursive: true });
-  writeFileSync(join(bundle, "info.json"), printCanonicalJson({ ident: "hello-1.0", python: minor }));
-  writeFileSync(join(bundle, "data/payload.json"), document.bytes);
-  writeFileSync(join(bundle, "data/trees", `${digestHex(made.id)}.json`), made.document.bytes);
-  writeFileSync(join(bundle, "data/wheels/hello-1.0-py3-none-any.whl"), wheel.bytes);
-  copyFileSync(ownPath("dist/agent.py"), join(bundle, "data/agent.py"));
-  copyFileSync(ownPath("agent/install.sh"), join(bundle, "install.sh"));
-  chmodSync(join(bundle, "install.sh"), 0o755);
-  return bundle;
-}
-
-function installWith(shell: readonly string[], bundle: string, words: readonly string[], env: Readonly<Record<string, string>> = {}, cwd = "/"): SpawnSyncReturns<string> {
-  const [program = "", ...rest] = [...shell, join(bundle, "install.sh"), ...words];
-  return spawnSync(program, rest, { cwd, env: { ...process.env, ...env }, encoding: "utf8" });
-}
+const ground = makeInstallGround();
+const { directory, makeBundle } = ground;
+afterAll(ground.remove);
 
 const shells: readonly (readonly [string, readonly string[], boolean])[] = [["its own shell", [], true], ["dash", ["dash"], has("dash")], ["busybox sh", ["busybox", "sh"], has("busybox")]];
 

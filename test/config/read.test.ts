@@ -194,7 +194,7 @@ it("refuses two packages of one name, and a name that is not the project's own",
 it("refuses what this version does not do, rather than pass over it", async () => {
   const files = { "caisson.toml": "[packages.a]\nextend = 'core'\n", "pyproject.toml": pyproject("a") };
   expect(await problemsOf(files)).toEqual([
-    "caisson.toml:2 unknown key `packages.a.extend`; known here: kind, path, script, git, ref, prefix, turret, extras, groups, link, processes, start, health, hooks",
+    "caisson.toml:2 unknown key `packages.a.extend`; known here: kind, path, script, git, ref, prefix, turret, extras, groups, pre-build, post-build, link, processes, start, health, hooks",
   ]);
 });
 
@@ -233,4 +233,11 @@ it.each([
   ['[build-system]\nrequires = []\n', ": the pyproject.toml here has no [project], and no setup.py or setup.cfg stands beside it; add [project] with a name and a version"],
 ])("says of a project without caisson.toml what is wrong with its name: %j", async (text, wanted) => {
   expect(await problemsOf({ "pyproject.toml": text })).toEqual([wanted]);
+});
+
+it("row P14: build scripts are programs in a Python package's own directory", async () => {
+  const files = (table: string): Readonly<Record<string, string>> => ({ "caisson.toml": `[packages.greet]\n${table}\n`, "pyproject.toml": pyproject("greet") });
+  expect((await read(files('pre-build = "./scripts//pre.sh"\npost-build = "post"'))).packages[0]).toMatchObject({ preBuild: "scripts/pre.sh", postBuild: "post" });
+  expect(await problemsOf(files('pre-build = "../pre.sh"'))).toEqual(["caisson.toml:2 `../pre.sh` is outside the package's directory; a path in that directory: its bytes belong to the package's source"]);
+  expect(await problemsOf(files('kind = "files"\npost-build = "post"'))).toEqual(["caisson.toml:3 `post-build` means nothing for a package of kind files"]);
 });

@@ -46,7 +46,7 @@ export async function samplePayload(write: BlobWriter, wheelBytes: Uint8Array | 
 }
 
 /** A tree document among the blobs. */
-async function writeTree(write: BlobWriter, entries: readonly TreeEntry[]): Promise<{ readonly id: Digest; readonly document: Descriptor }> {
+export async function writeTree(write: BlobWriter, entries: readonly TreeEntry[]): Promise<{ readonly id: Digest; readonly document: Descriptor }> {
   const tree: Tree = { schema: "caisson.tree/1", id: treeId(entries), entries };
   return { id: tree.id, document: await write.write(printCanonicalJson(tree), {}, mediaTypes.tree) };
 }

@@ -2,7 +2,7 @@
 
 `kill-at-call.py -I AGENT WORDS...`, as python3 is called; CAISSON_TEST_KILL is `[N, WHO, FILE]`. WHO is
 `agent` (with its workers, as kill -9 of it does), `worker` (only the process that calls, as where memory runs out),
-`command` (whoever started the agent) or `nobody`, where FILE.names gets the name of each call; or `copy:IMAGE`, where nobody is killed and the blocks of a disk as
+`command` (whoever started the agent), `asked` (nobody, but the agent gets a SIGTERM) or `nobody`, where FILE.names gets the name of each call; or `copy:IMAGE`, where nobody is killed and the blocks of a disk as
 they are at every N-th call are copied to FILE.CALL: what a power cut there would leave. FILE gets the number of calls; it is made by the first agent, and
 one that finds it is left alone. Right before one call is right after the one before it.
 AGENT is imported, so that it is compiled once for all.
@@ -30,6 +30,8 @@ def count(name):
         copy(who[len("copy:"):], "%s.%d" % (path, number))
     if number < at or (who == "command" and number > at):
         return
+    if who == "asked" and number == at:
+        os.kill(agent, signal.SIGTERM)
     if who == "agent":
         os.kill(agent, signal.SIGKILL)
     if who in ("agent", "worker"):

@@ -2,8 +2,8 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 
-/** Who is killed: the agent with its workers, the one process of it that makes the call, the command that started it, or nobody, where calls are only counted. */
-export type Victim = "agent" | "worker" | "command" | "nobody";
+/** Who is killed: the agent with its workers, the one process of it that makes the call, the command that started it, or nobody, where calls are only counted; or the agent is asked to end, by a SIGTERM. */
+export type Victim = "agent" | "worker" | "command" | "asked" | "nobody";
 
 export interface CallKiller {
   /** What the command is run with: its first agent counts every call that changes something, and the n-th kills. */

@@ -1,8 +1,9 @@
 import { join } from "node:path";
-import { CaissonError, type Descriptor, type Package, type Platform, type Problem } from "../../model/index.ts";
+import { CaissonError, hasBuildScripts, type Additions, type Descriptor, type Package, type Platform, type Problem } from "../../model/index.ts";
 import { select, type Choice, type Misfit } from "../../python/index.ts";
 import { commitRequirements } from "../lock/commit-requirement.ts";
 import { fetchFiles } from "../fetch/fetch.ts";
+import type { ByScripts } from "../build-scripts/build-scripts.ts";
 import { readFilesPackage } from "./files.ts";
 import { readFolder } from "./folder.ts";
 import { gather } from "../gather.ts";
@@ -23,6 +24,8 @@ const EPOCH = 315_532_800;
 export interface ReadContent {
   readonly version: string;
   readonly content: Content;
+  /** What its build scripts left for install.sh. */
+  readonly additions?: Additions;
   /** Something in it is decided by the commit and not by the files alone, as a version from a tag is. */
   readonly dependsOnCommit: boolean;
 }
@@ -62,14 +65,21 @@ async function readPython(session: Session, pkg: Package, platform: Platform): P
     gather(siblings.map((sibling) => buildSibling(session, pkg, sibling, platform))),
     readDependencies(session, pkg, siblings, platform),
   ]);
-  const files = own.installed === undefined ? await (pkg.script === undefined ? readFolder : readScript)(session.store, pkg, await session.source(pkg).checkout()) : undefined;
+  const files = own.installed === undefined ? await filesOf(session, pkg, own) : undefined;
   const installed = { ...(own.installed === undefined ? {} : { own: own.installed }), ...(files === undefined ? {} : { files }) };
-  const version = own.installed?.distribution.version ?? (await readSourceVersion(pkg, session.source(pkg))).version;
+  const version = own.installed?.distribution.version ?? own.folder?.version ?? (await readSourceVersion(pkg, session.source(pkg))).version;
   return {
     version,
     content: { kind: "python", dependencies, siblings: theirs.flatMap((sibling) => sibling.installed ?? []), ...installed },
+    ...(own.additions === undefined ? {} : { additions: own.additions }),
     dependsOnCommit: [own, ...theirs].some(({ dependsOnCommit }) => dependsOnCommit),
   };
+}
+
+/** What a package is that has no wheel. */
+async function filesOf(session: Session, pkg: Package, { folder }: Own): ReturnType<typeof readFolder> {
+  if (folder !== undefined) return folder.files;
+  return await (pkg.script === undefined ? readFolder : readScript)(session.store, pkg, await session.source(pkg).checkout());
 }
 
 /** What the wheel of a package says that it needs. */
@@ -81,9 +91,13 @@ interface Own {
   /** Absent where there is nothing to build, only requirements. */
   readonly installed?: InstalledDistribution;
   readonly dependsOnCommit: boolean;
+  readonly folder?: ByScripts["folder"];
+  readonly additions?: Additions;
 }
 
 async function buildOwn(session: Session, pkg: Package, platform: Platform): Promise<Own> {
+  // A script may ask git for anything.
+  if (hasBuildScripts(pkg)) return { ...(await session.byScripts(pkg, platform)), dependsOnCommit: true };
   const source = session.source(pkg);
   const project = await readProject(source);
   if (project === undefined) return { dependsOnCommit: (await source.readText("VERSION")) === undefined };

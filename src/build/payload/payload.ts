@@ -1,4 +1,4 @@
-import { compareBytewise, type Descriptor, type Distribution, type Interpreter, type InterpreterTree, type Package, type Payload, type Platform, type Problem, type Revision, type Tree, type TreeRef } from "../../model/index.ts";
+import { compareBytewise, type Additions, type Descriptor, type Distribution, type Interpreter, type InterpreterTree, type Package, type Payload, type Platform, type Problem, type Revision, type Tree, type TreeRef } from "../../model/index.ts";
 import { launcherLinks } from "../../formats/index.ts";
 import { checkElf, checkRequirements, planFiles, planLinks } from "../../python/index.ts";
 import type { Maker } from "../wheel/maker.ts";
@@ -45,6 +45,7 @@ interface Besides {
   readonly launchers?: Launchers | undefined;
   /** The one that goes along, where the host's own is none. */
   readonly interpreter?: InterpreterTree | undefined;
+  readonly additions?: Additions | undefined;
 }
 
 /** Put a payload together, or say everything that is wrong with it. */
@@ -70,6 +71,7 @@ export function assemblePayload(pkg: Package, version: string, revision: Revisio
       start: pkg.start,
       hooks: pkg.hooks,
       ...(pkg.health === undefined ? {} : { health: pkg.health }),
+      ...(besides.additions === undefined ? {} : { additions: besides.additions }),
     },
   };
 }

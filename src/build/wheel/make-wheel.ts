@@ -91,7 +91,7 @@ async function runUvBuild(ctx: Context, workshop: Workshop, source: WheelSource,
 }
 
 /** Nothing of the user's surroundings: what a build needs and does not declare is missing here too. */
-async function cleanEnvironment(workshop: Workshop, scratch: string, time: EpochSeconds): Promise<Readonly<Record<string, string>>> {
+export async function cleanEnvironment(workshop: Workshop, scratch: string, time: EpochSeconds): Promise<Readonly<Record<string, string>>> {
   const home = join(scratch, "home");
   await makeDirectory(home);
   return {

@@ -28,7 +28,9 @@ async function readOn(store: Store, stack: Stack, platform: string): Promise<rea
   for (const member of stack.members) {
     const artifact = member.artifacts.find((made) => made.platform === platform);
     if (artifact === undefined) fail({ code: "platform-unknown", message: `\`${member.package}\` ${member.version} has no artifact for ${platform}`, hint: `caisson build ${member.package} --platform ${platform}` });
-    documents.push({ document: artifact.payload, payload: await store.readJson<Payload>(artifact.payload.digest) });
+    const payload = await store.readJson<Payload>(artifact.payload.digest);
+    if (payload.additions?.lines !== undefined) fail({ code: "host-unfit", message: `\`${member.package}\` has install lines, which install.sh alone runs: a release is only what its files say`, hint: "what has to run on a host is a hook: hooks = [{ at = \"stage\", command = \"...\" }] in caisson.toml" });
+    documents.push({ document: artifact.payload, payload });
   }
   return documents;
 }
