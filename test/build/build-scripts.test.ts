@@ -36,7 +36,8 @@ it.each([
   ["mkdir wheels", "left `wheels` in DATA_DIR, where a bundle has one of its own"],
   ["touch agent.py", "left `agent.py` in DATA_DIR, where a bundle has one of its own"],
   ["touch 'a\\b'", 'left "a\\\\b" in DATA_DIR, a name that an archive cannot have everywhere'],
-  ["touch \"$(printf 'a\\377')\"", "left something in DATA_DIR whose name is not UTF-8"],
+  ["touch \"$(printf 'a\\377')\"", "a name that an archive cannot have everywhere"],
+  ["mkdir \"$(printf 'a\\377')\"", "a name that an archive cannot have everywhere"],
 ])("row P14: refuses what a bundle cannot hold: %s", async (script, message) => {
   await using place = await temporaryStore();
   await expect(left(place, script)).rejects.toMatchObject({ code: "build-failed", message: expect.stringContaining(message) as string });

@@ -235,9 +235,10 @@ it.each([
   expect(await problemsOf({ "pyproject.toml": text })).toEqual([wanted]);
 });
 
+const greetWith = (table: string): Readonly<Record<string, string>> => ({ "caisson.toml": `[packages.greet]\n${table}\n`, "pyproject.toml": pyproject("greet") });
+
 it("row P14: build scripts are programs in a Python package's own directory", async () => {
-  const files = (table: string): Readonly<Record<string, string>> => ({ "caisson.toml": `[packages.greet]\n${table}\n`, "pyproject.toml": pyproject("greet") });
-  expect((await read(files('pre-build = "./scripts//pre.sh"\npost-build = "post"'))).packages[0]).toMatchObject({ preBuild: "scripts/pre.sh", postBuild: "post" });
-  expect(await problemsOf(files('pre-build = "../pre.sh"'))).toEqual(["caisson.toml:2 `../pre.sh` is outside the package's directory; a path in that directory: its bytes belong to the package's source"]);
-  expect(await problemsOf(files('kind = "files"\npost-build = "post"'))).toEqual(["caisson.toml:3 `post-build` means nothing for a package of kind files"]);
+  expect((await read(greetWith('pre-build = "./scripts//pre.sh"\npost-build = "post"'))).packages[0]).toMatchObject({ preBuild: "scripts/pre.sh", postBuild: "post" });
+  expect(await problemsOf(greetWith('pre-build = "../pre.sh"'))).toEqual(["caisson.toml:2 `../pre.sh` is outside the package's directory; a path in that directory: its bytes belong to the package's source"]);
+  expect(await problemsOf(greetWith('kind = "files"\npost-build = "post"'))).toEqual(["caisson.toml:3 `post-build` means nothing for a package of kind files"]);
 });

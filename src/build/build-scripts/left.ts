@@ -1,10 +1,10 @@
 import { createReadStream } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { readFile, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { compareBytewise, fail, mediaTypes, type Additions, type Descriptor, type Package, type Tree, type TreeEntry } from "../../model/index.ts";
 import { ownDataNames } from "../../formats/index.ts";
 import type { Store } from "../../store/index.ts";
-import { errorCode, treeId, walk } from "../../system/index.ts";
+import { treeId, walk } from "../../system/index.ts";
 import type { Scene } from "./run-script.ts";
 
 /**
@@ -21,8 +21,8 @@ export async function readLeft(store: Store, pkg: Package, { data, installScript
 async function readData(store: Store, pkg: Package, directory: string): Promise<Additions["files"]> {
   const blobs = new Map<string, Descriptor>();
   const entries: TreeEntry[] = [];
-  for await (const { path, kind, mode, size } of walkNamed(pkg, directory)) {
-    checkName(pkg, path);
+  for (const path of await readdir(directory, { recursive: true })) checkName(pkg, path);
+  for await (const { path, kind, mode, size } of walk(directory)) {
     if (kind === "directory") continue;
     if (kind !== "file") fail({ code: "build-failed", message: `the build scripts of \`${pkg.written}\` left \`${path}\` in DATA_DIR, which is neither a file nor a directory`, hint: "put a copy in its place: cp -rL" });
     const blob = await store.write(createReadStream(join(directory, path)), { size }, mediaTypes.bytes);
@@ -33,16 +33,6 @@ async function readData(store: Store, pkg: Package, directory: string): Promise<
   const sorted = entries.toSorted((a, b) => compareBytewise(a.path, b.path));
   const tree: Tree = { schema: "caisson.tree/1", id: treeId(sorted), entries: sorted };
   return { tree: { id: tree.id, document: await store.writeJson(tree, mediaTypes.tree) }, blobs: [...blobs.values()].toSorted((a, b) => compareBytewise(a.digest, b.digest)) };
-}
-
-/** What has a name that is no text cannot even be looked at. */
-async function* walkNamed(pkg: Package, directory: string): ReturnType<typeof walk> {
-  try {
-    yield* walk(directory);
-  } catch (error) {
-    if (errorCode(error) !== "ENOENT") throw error;
-    fail({ code: "build-failed", message: `the build scripts of \`${pkg.written}\` left something in DATA_DIR whose name is not UTF-8`, hint: NAMES }, error);
-  }
 }
 
 /** It lies in the bundle's `data/`, beside what is ours there, and has to pass through every container. */
