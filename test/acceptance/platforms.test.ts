@@ -46,12 +46,23 @@ describe.skipIf(lists === undefined)("one machine builds for centos-7 and debian
     writeFileSync(join(work, `wheels/${name}-1.0-${tag}.whl`), zipSync({ ...files, [`${name}-1.0.dist-info/RECORD`]: strToU8(record) }));
   }
 
+  /** The wheels of a bundle that were compiled. */
+  function wheels(label: string): readonly string[] {
+    return readdirSync(join(work, `dist/greeter-1.0-${label}/data/wheels`)).filter((name) => !name.endsWith("-any.whl"));
+  }
+
+  function refused(distribution: string, platform: string): string {
+    project([distribution]);
+    const { status, stdout, stderr } = sh(`rm -rf dist pylock.* && caisson build --platform ${platform}`);
+    expect([status, stdout, existsSync(join(work, "dist"))]).toEqual([1, "", false]);
+    return stderr;
+  }
+
   it("row N1: locks and builds for each, with other wheels, whose symbols are all in that platform's C library by zig's lists", async () => {
     expect(sh("caisson lock")).toMatchObject({ status: 0, stdout: "pylock.debian-12.toml  2 distributions\npylock.centos-7.toml  2 distributions\n" });
     const built = sh("caisson build --format dir");
     expect(built).toMatchObject({ status: 0, stdout: "dist/greeter-1.0-debian-12\ndist/greeter-1.0-centos-7\n" });
     expect(built.stderr).toContain("centos-7 has no Python 3.8 of its own, and the store no `python-3.8` to bring");
-    const wheels = (label: string): readonly string[] => readdirSync(join(work, `dist/greeter-1.0-${label}/data/wheels`)).filter((name) => !name.endsWith("-any.whl"));
     expect([wheels("centos-7").every((name) => name.includes("-cp38-") && name.includes("manylinux2014")), wheels("debian-12").every((name) => name.includes("-cp311-"))]).toEqual([true, true]);
     const needs = askGlibcNeeds(lists ?? "", wheels("centos-7").map((name) => join(work, "dist/greeter-1.0-centos-7/data/wheels", name)));
     expect(Object.values(needs).map(({ unknown, policy, glibc }) => [unknown, policy, Number(glibc.split(".")[1]) <= 17])).toEqual([[[], "manylinux_2_17", true], [[], "manylinux_2_17", true]]);
@@ -82,16 +93,9 @@ describe.skipIf(lists === undefined)("one machine builds for centos-7 and debian
     beforeAll(() => {
       // Since 2.34 threads are in libc itself, under a version of their own.
       writeFileSync(join(work, "speed.c"), "#include <pthread.h>\nstatic void *idle(void *it) { return it; }\nint speed(void) { pthread_t thread; return pthread_create(&thread, 0, idle, 0) + pthread_join(thread, 0); }\n");
-      expect(sh("gcc -shared -fPIC -o speed.so speed.c -lpthread")).toMatchObject({ status: 0 });
+      sh("gcc -shared -fPIC -o speed.so speed.c -lpthread");
       compiled = readFileSync(join(work, "speed.so"));
     });
-
-    function refused(distribution: string, platform: string): string {
-      project([distribution]);
-      const { status, stdout, stderr } = sh(`rm -rf dist pylock.* && caisson build --platform ${platform}`);
-      expect([status, stdout, existsSync(join(work, "dist"))]).toEqual([1, "", false]);
-      return stderr;
-    }
 
     it("wheels T9: refuses a wheel that says manylinux2014 and needs the glibc of this machine, and lets it pass where that is there", () => {
       plant("liar", "cp36-abi3-manylinux2014_x86_64", compiled);
