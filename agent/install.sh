@@ -63,10 +63,15 @@ minor() {
     "$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null </dev/null
 }
 
+# Whether that is a Python which can run this program.
+serves() {
+    case $(minor "$1") in '' | 2.* | 3.[0-5]) return 1 ;; esac
+}
+
 # The archive of the interpreter that this bundle brings, and the program in it.
 brought=$(sed -n 's/.*"interpreter":{"archive":"\([^"]*\)","program":"\([^"]*\)"}.*/\1 \2/p' "$here/info.json")
 unpacked=
-if [ -z "$python" ] && [ -n "$brought" ] && ! minor python3 >/dev/null; then
+if [ -z "$python" ] && [ -n "$brought" ] && ! serves python3; then
     unpacked=$(mktemp -d "${TMPDIR:-/tmp}/caisson-python.XXXXXX") || fail "cannot make a directory in \`${TMPDIR:-/tmp}\`"
     trap 'rm -rf "$unpacked"' EXIT
     trap 'exit 1' HUP INT TERM
