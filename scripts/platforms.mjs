@@ -16,13 +16,13 @@ const record = join(project, "test/python/samples/platforms.json");
 const DEBIAN = "http://deb.debian.org/debian";
 const UBUNTU = "http://archive.ubuntu.com/ubuntu";
 
-/** `runs`: the platforms whose bundles are tried there; one that begins with `!` must be refused. */
+/** `script`: of debootstrap, where it does not know the suite by name. `runs`: the platforms whose bundles are tried there; one that begins with `!` must be refused. */
 const ROOTS = [
   { root: "debian-11", suite: "bullseye", mirror: DEBIAN, runs: ["debian-11"] },
   { root: "debian-12", suite: "bookworm", mirror: DEBIAN, runs: ["debian-12", "!debian-13"] },
   { root: "debian-13", suite: "trixie", mirror: DEBIAN, runs: ["debian-13"] },
   { root: "ubuntu-2204", suite: "jammy", mirror: UBUNTU, runs: ["ubuntu-2204"] },
-  { root: "ubuntu-2404", suite: "noble", mirror: UBUNTU, runs: ["ubuntu-2404"] },
+  { root: "ubuntu-2404", suite: "noble", mirror: UBUNTU, script: "jammy", runs: ["ubuntu-2404"] },
   { root: "ubuntu-1604", suite: "xenial", mirror: UBUNTU, runs: ["centos-7", "debian-8", "!debian-9"], brings: true },
 ];
 
@@ -59,12 +59,12 @@ try {
 }
 
 /** Made beside its place, in a mount namespace of its own, so that whatever debootstrap mounts is gone with it. */
-function makeRoot({ root, suite, mirror }) {
+function makeRoot({ root, suite, mirror, script }) {
   const place = join(cache, root);
   if (existsSync(place)) return place;
   mkdirSync(cache, { recursive: true });
   const making = join(cache, `making-${root}-${process.pid}`);
-  run(["unshare", "--mount", "--propagation", "private", "debootstrap", "--variant=minbase", "--include=python3", suite, making, mirror]);
+  run(["unshare", "--mount", "--propagation", "private", "debootstrap", "--variant=minbase", "--include=python3", suite, making, mirror, ...script === undefined ? [] : [`/usr/share/debootstrap/scripts/${script}`]]);
   renameSync(making, place);
   return place;
 }
