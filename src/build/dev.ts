@@ -43,8 +43,10 @@ export interface DevEnvironment {
  */
 export async function makeDevEnvironment(ctx: Context, store: Store, workspace: Workspace, request: DevRequest): Promise<DevEnvironment> {
   const { offline } = request;
-  // A script has its versions to itself, so that it may not agree with the rest, unless somebody wants it there.
-  const wanted = choosePackages(workspace, request.packages).filter(({ kind, script }) => kind === "python" && (script === undefined || request.packages !== undefined));
+  const chosen = choosePackages(workspace, request.packages).filter(({ kind }) => kind === "python");
+  // A script has its versions to itself, so that it may not agree with the rest, unless somebody wants it there, or there is nothing else.
+  const projects = chosen.filter(({ script }) => script === undefined);
+  const wanted = request.packages === undefined && projects.length > 0 ? projects : chosen;
   const packages = workspace.packages.filter((pkg) => pkg.kind === "python" && wanted.some((each) => each === pkg || siblingsOf(each, workspace.packages).includes(pkg)));
   const directory = resolve(ctx.cwd, request.output ?? join(workspace.directory, ".venv"));
   await checkPlace(ctx, directory);

@@ -13,8 +13,9 @@ export interface Asked extends Choice {
  * @throws CaissonError `usage` for one that nobody has
  */
 export function addAsked(drafts: readonly Draft[], { packages, extras, groups }: Asked): readonly Draft[] {
-  const named = packages ?? (drafts.length === 1 ? drafts.map(({ pkg }) => pkg.name) : undefined);
-  const getters = drafts.filter(({ pkg }) => pkg.kind === "python" && (named === undefined || named.includes(pkg.name)));
+  const own = drafts.filter(({ pkg }) => pkg.implied !== true).map(({ pkg }) => pkg.name);
+  const named = packages ?? (own.length === 1 ? own : undefined);
+  const getters = drafts.filter(({ pkg }) => pkg.kind === "python" && (named ?? own).includes(pkg.name));
   const add = (kind: keyof Choice, word: string): ReadonlySet<Draft> => {
     const having = getters.filter(({ offers }) => offers === undefined ? named !== undefined : offers[kind].includes(normalizeName(word)));
     const lacking = named === undefined ? (having.length === 0 ? getters : []) : getters.filter((draft) => !having.includes(draft));

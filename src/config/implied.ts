@@ -20,7 +20,7 @@ export async function withImplied(ctx: Context, workspace: string, drafts: reado
     all.push(place?.inherited === true ? { ...draft, pkg: { ...draft.pkg, sourcesFrom: relative(place.directory, place.root?.path ?? "").replaceAll(sep, "/") } } : draft);
     for (const { name, sources, base } of place?.named ?? []) {
       for (const directory of await directoriesOf(ctx, sources, name, base, place?.root)) {
-        if (isOutside(workspace, directory) || [...all, ...waiting].some((other) => other.pkg.name === name || directoryOf(workspace, other) === directory)) continue;
+        if (isOutside(workspace, directory) || [...all, ...waiting].some((other) => other.pkg.name === name || (other.pkg.script === undefined && directoryOf(workspace, other) === directory))) continue;
         const project = await readProject(ctx, directory);
         if (project !== undefined) waiting.push(implied(packageOfProject(workspace, directory, project, nameOfDirectory(directory))));
       }
@@ -42,17 +42,18 @@ interface Place {
 async function locate(ctx: Context, workspace: string, draft: Draft): Promise<Place | undefined> {
   const directory = directoryOf(workspace, draft);
   if (directory === undefined) return undefined;
-  const root = await findRoot(ctx, workspace, directory);
-  const own = readUvSources(draft.toml?.value);
+  // A script belongs to no uv workspace: what its header says is all that holds for it.
+  const root = draft.pkg.script === undefined ? await findRoot(ctx, workspace, directory) : undefined;
+  const own = draft.sources ?? new Map<PackageName, readonly UvSource[]>();
   const above = root === undefined || dirname(root.path) === directory ? new Map<PackageName, readonly UvSource[]>() : readUvSources(root.value);
   const inherited = [...above].filter(([name]) => !own.has(name));
   const base = dirname(root?.path ?? "");
   return { directory, root, inherited: above.size > 0, named: [...[...own].map(([name, sources]) => ({ name, sources, base: directory })), ...inherited.map(([name, sources]) => ({ name, sources, base }))] };
 }
 
-/** Where a Python project of this workspace lies, absolute; undefined for anything else. */
-function directoryOf(workspace: string, { pkg: { kind, script, source } }: Draft): string | undefined {
-  return kind === "python" && script === undefined && "path" in source && !("git" in source) ? join(workspace, source.path) : undefined;
+/** Where a Python project or script of this workspace lies, absolute; undefined for anything else. */
+function directoryOf(workspace: string, { pkg: { kind, source } }: Draft): string | undefined {
+  return kind === "python" && "path" in source && !("git" in source) ? join(workspace, source.path) : undefined;
 }
 
 function implied(draft: Draft): Draft {

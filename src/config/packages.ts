@@ -4,15 +4,13 @@ import { CaissonError, normalizeName, parsePackageName, printKeyPath, type Healt
 import type { Context } from "../system/index.ts";
 import { nameMistake, readProject, readRequirements, readScript, type Project } from "./project.ts";
 import { parseDuration, type HookConfig, type PackageConfig, type ProcessConfig } from "./schema.ts";
-import { readText, type TomlFile } from "./toml-file.ts";
+import { readText } from "./toml-file.ts";
 import { readNamedTurrets, turretProcess } from "./turrets.ts";
 import { splitWords } from "./words.ts";
 
 /** A package that still says by names alone what it requires, in this workspace or not. */
-export interface Draft extends Pick<Project, "requires" | "offers"> {
+export interface Draft extends Pick<Project, "requires" | "offers" | "sources"> {
   readonly pkg: Package;
-  /** Its pyproject.toml, where that is what describes it. */
-  readonly toml?: TomlFile;
 }
 
 type Report = (mismatch: Mismatch) => void;
@@ -54,7 +52,7 @@ export async function readPackage(ctx: Context, workspace: string, key: string, 
     },
     requires: (choice) => project?.requires(choice) ?? [],
     ...(project?.offers === undefined ? {} : { offers: project.offers }),
-    ...(project?.toml === undefined ? {} : { toml: project.toml }),
+    ...(project?.sources === undefined ? {} : { sources: project.sources }),
   };
 }
 
@@ -69,7 +67,7 @@ export function packageOfProject(workspace: string, directory: string, project: 
   if (mistake !== undefined) throw new CaissonError([mistake]);
   const written = project.name ?? fallbackName;
   const source = { path: plainPath(workspace, directory) };
-  return { pkg: { name: parsePackageName(written), written, kind: "python", source, needs: [], extras: [], prefix: "", link: "auto", processes: [], start: [], hooks: [] }, requires: (choice) => project.requires(choice), ...(project.offers === undefined ? {} : { offers: project.offers }), ...(project.toml === undefined ? {} : { toml: project.toml }) };
+  return { pkg: { name: parsePackageName(written), written, kind: "python", source, needs: [], extras: [], prefix: "", link: "auto", processes: [], start: [], hooks: [] }, requires: (choice) => project.requires(choice), ...(project.offers === undefined ? {} : { offers: project.offers }), ...(project.sources === undefined ? {} : { sources: project.sources }) };
 }
 
 /** Packages that know which of the others they need. */
@@ -83,7 +81,7 @@ function plainPath(workspace: string, path: string): string {
 }
 
 /** Check where a package's source is, and read the project there. One that comes from another repository is not read before it is built. */
-async function readSource(ctx: Context, workspace: string, key: string, config: PackageConfig, report: Report): Promise<Pick<Project, "file" | "name" | "requires" | "offers" | "toml"> | undefined> {
+async function readSource(ctx: Context, workspace: string, key: string, config: PackageConfig, report: Report): Promise<Pick<Project, "file" | "name" | "requires" | "offers" | "sources"> | undefined> {
   const path = pathOf(config) ?? ".";
   if (config.script !== undefined) for (const foreign of ["path", "extras", "groups"] as const) if (config[foreign] !== undefined) report({ at: [foreign], message: `\`${foreign}\` means nothing for a script` });
   if (config.git !== undefined) {

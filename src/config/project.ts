@@ -1,6 +1,6 @@
 import { basename, join, relative } from "node:path";
 import { CaissonError, normalizeName, type PackageName, type Problem } from "../model/index.ts";
-import { expandGroups, groupNames, readScriptHeader } from "../python/project/index.ts";
+import { expandGroups, groupNames, readScriptHeader, readUvSources, type UvSource } from "../python/project/index.ts";
 import type { Context } from "../system/index.ts";
 import { problemIn, readText, readTomlFile, type TomlFile } from "./toml-file.ts";
 
@@ -14,6 +14,8 @@ export interface Project {
   requires(choice: Choice): readonly PackageName[];
   /** The extras and dependency groups that it declares, in their normal form; what its back end makes up is not among them. */
   readonly offers?: Choice;
+  /** Where uv takes its requirements from, in place of an index. */
+  readonly sources?: ReadonlyMap<PackageName, readonly UvSource[]>;
   /** The pyproject.toml, where there is one. */
   readonly toml?: TomlFile;
 }
@@ -54,8 +56,8 @@ export async function readRequirements(ctx: Context, directory: string): Promise
  */
 export async function readScript(ctx: Context, path: string): Promise<Project> {
   const shown = relative(ctx.cwd, path);
-  const { dependencies } = readScriptHeader(shown, (await readText(path, shown)) ?? "");
-  return { file: basename(path), requires: () => requiredNames(dependencies) };
+  const { dependencies, table } = readScriptHeader(shown, (await readText(path, shown)) ?? "");
+  return { file: basename(path), requires: () => requiredNames(dependencies), sources: readUvSources(table) };
 }
 
 function readPyproject(toml: TomlFile): Project | undefined {
@@ -69,6 +71,7 @@ function readPyproject(toml: TomlFile): Project | undefined {
     ...(name === undefined ? {} : { name }),
     requires: ({ extras, groups }) => requiredNames([...stringsIn(project, "dependencies"), ...Object.keys(tableIn(poetry, "dependencies") ?? {}), ...extrasOf(name ?? "", optional, extras), ...groupsOf(toml, groups)]),
     offers: { extras: [...optional.keys()], groups: groupNames(toml.value["dependency-groups"]) },
+    sources: readUvSources(toml.value),
     toml,
   };
 }

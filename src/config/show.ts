@@ -26,12 +26,13 @@ export async function showConfig(ctx: Context, directory: string): Promise<reado
   const place = await findWorkspace(ctx, resolve(ctx.cwd, directory));
   const written = settingsOf(configKeys(), place.value, [], place);
   const isWritten = (key: string): boolean => written.some((setting) => setting.key === key && setting.line !== undefined);
-  const found = written.some(({ key }) => key.startsWith("packages.")) ? [] : await Promise.all(workspace.packages.map(async (pkg): Promise<Setting> => {
+  const own = workspace.packages.filter(({ implied }) => implied !== true);
+  const found = written.some(({ key }) => key.startsWith("packages.")) ? [] : await Promise.all(own.map(async (pkg): Promise<Setting> => {
     const path = "path" in pkg.source ? pkg.source.path ?? "." : ".";
     const project = await readProject(ctx, resolve(workspace.directory, path));
     return { key: printKeyPath(["packages", pkg.written, "path"]), value: path, origin: path === "." ? (project?.file ?? "default") : `${path}/${project?.file ?? ""}` };
   }));
-  const name = isWritten("workspace.name") ? [] : [{ key: "workspace.name", value: workspace.name, origin: workspace.packages.length === 1 ? "default: the package's name" : "default: the directory's name" }];
+  const name = isWritten("workspace.name") ? [] : [{ key: "workspace.name", value: workspace.name, origin: own.length === 1 ? "default: the package's name" : "default: the directory's name" }];
   const environment = Object.entries(ctx.env).filter(([key]) => key.startsWith("CAISSON_")).map(([key, value]): Setting => ({ key, value, origin: "environment" }));
   return [...name, ...written.filter(({ key }) => key !== "workspace.name" || name.length === 0), ...found, ...environment];
 }

@@ -13,7 +13,7 @@ import type { Context } from "../system/index.ts";
  * @throws CaissonError `usage` with the stacks there are
  */
 export async function findDefaultBundle(ctx: Context, store: Store, workspace: Workspace | undefined, target: Target): Promise<string> {
-  const [only, ...others] = workspace?.packages ?? [];
+  const [only, ...others] = (workspace?.packages ?? []).filter(({ implied }) => implied !== true);
   if (only === undefined || others.length > 0) return await listChoices(store, "say which stack or bundle to deploy");
   const platform = target.platform ?? workspace?.platforms[0]?.label ?? (await machinePlatform(ctx)).label;
   const names = await readdir(join(ctx.cwd, "dist")).catch(() => []);

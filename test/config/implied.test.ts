@@ -35,6 +35,15 @@ it("finds members of a uv workspace that caisson.toml does not name, and lets so
   });
 });
 
+it("takes what a script's header takes by its path, and nothing of the uv workspace around it", async () => {
+  expect(await read({
+    "caisson.toml": '[packages.report]\nscript = "tools/report.py"\n',
+    "pyproject.toml": '[tool.uv.workspace]\nmembers = []\n[tool.uv.sources]\nother = { path = "libs/lib" }\n',
+    "tools/report.py": '# /// script\n# dependencies = ["lib"]\n# [tool.uv.sources]\n# lib = { path = "../libs/lib" }\n# ///\n',
+    "libs/lib/pyproject.toml": project("lib"),
+  })).toEqual({ name: "report", packages: ["report tools: lib", "lib libs/lib:  | sources ../../pyproject.toml | implied"] });
+});
+
 it("leaves a uv workspace's members as they are where nothing is written down", async () => {
   expect(await read({
     "pyproject.toml": project("root", ["util"], '[tool.uv.workspace]\nmembers = ["packages/*"]\nexclude = ["packages/old"]\n[tool.uv.sources]\nutil = { workspace = true }\n'),

@@ -18,8 +18,9 @@ export async function readSources(pkg: Package, source: Source): Promise<UvSourc
 
 /** What is wrong with the file has been told by then. */
 function parseToml(text: string | undefined): unknown {
+  if (text === undefined || !/\buv\b/.test(text)) return {};
   try {
-    return parse(text ?? "");
+    return parse(text);
   } catch {
     return {};
   }
