@@ -9,6 +9,8 @@ export interface RunOptions {
   readonly cwd: string;
   readonly env: Readonly<Record<string, string>>;
   readonly stdin?: AsyncIterable<Uint8Array> | string;
+  /** It ends with all that it started when we end, however that comes about; it gets no input then. */
+  readonly tethered?: boolean;
   /** Seconds; then the program's whole process group is killed. */
   readonly timeout?: number;
   /** Each line of stdout and stderr while it comes. */
@@ -44,7 +46,7 @@ export type Start = (argv: readonly string[], options: Pick<RunOptions, "cwd" | 
 
 export const run: Run = async (argv, options) => {
   if (options.signal?.aborted) cancelled();
-  const child = spawnWords(argv, options);
+  const child = spawnWords(options.tethered === true ? ["/bin/sh", ownPath("agent/tether.sh"), ...argv] : argv, options);
   await started(child, argv);
   const stop = (): void => killGroup(child, "SIGKILL");
   const timer = options.timeout === undefined ? undefined : setTimeout(stop, options.timeout * 1000);
@@ -55,7 +57,7 @@ export const run: Run = async (argv, options) => {
     const stderr: Buffer[] = [];
     child.stdout?.on("data", (chunk: Buffer) => stdout.push(chunk));
     child.stderr?.on("data", (chunk: Buffer) => stderr.push(chunk));
-    const fed = feed(child, options.stdin);
+    const fed = options.tethered === true ? hold(child) : feed(child, options.stdin);
     const status = await new Promise<number>((resolve) => child.once("close", (code, signal) => resolve(code ?? 128 + signalNumber(signal))));
     await fed;
     if (options.signal?.aborted) cancelled();
@@ -69,9 +71,7 @@ export const run: Run = async (argv, options) => {
 export const start: Start = async (argv, options) => {
   const child = spawnWords(["/bin/sh", ownPath("agent/tether.sh"), ...argv], options);
   await started(child, argv);
-  // Its input is the tether: what is left of the group ends with the program.
-  child.stdin?.on("error", () => undefined);
-  child.once("exit", () => child.stdin?.end());
+  hold(child);
   eachLine(child, options.onLine);
   return {
     pid: child.pid ?? 0,
@@ -95,6 +95,12 @@ function started(child: ChildProcess, argv: readonly string[]): Promise<void> {
       reject(new CaissonError([{ code: cause.code === "EACCES" ? "permission" : "tool-missing", message: `cannot run \`${argv[0] ?? ""}\``, hint: "install it, or put its directory on PATH" }], cause));
     });
   });
+}
+
+/** Its input is the tether: what is left of the group ends with the program. */
+function hold(child: ChildProcess): void {
+  child.stdin?.on("error", () => undefined);
+  child.once("exit", () => child.stdin?.end());
 }
 
 async function feed(child: ChildProcess, stdin: RunOptions["stdin"]): Promise<void> {

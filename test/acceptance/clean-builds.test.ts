@@ -1,8 +1,10 @@
-import { spawnSync } from "node:child_process";
-import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { makeHome } from "../support/machine.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import { makeHome, project } from "../support/machine.ts";
 
 /** Tells what it finds, and leaves something wherever it can. */
 const setup = `import os, pathlib, sys, sysconfig
@@ -44,3 +46,45 @@ it("row W1: a build sees nothing of its caller's environment and of the build be
     home.remove();
   }
 });
+
+/** Says which process it is, and waits until somebody ends it. */
+const endless = `import os, pathlib, time
+pathlib.Path(MARK).write_text(str(os.getpid()))
+time.sleep(1000)
+`;
+
+it.each([
+  ["Ctrl-C", "SIGINT", 1],
+  ["kill", "SIGTERM", 1],
+  ["kill -9", "SIGKILL", null],
+] as const)("row W1: nothing of a build runs on or stays after %s, at the latest when the next one begins", async (_, signal, status) => {
+  const home = makeHome();
+  try {
+    const [work, mark] = [join(home.directory, "work"), join(home.directory, "mark")];
+    mkdirSync(work);
+    writeFileSync(join(work, "setup.py"), endless.replace("MARK", JSON.stringify(mark)));
+    writeFileSync(join(work, "pyproject.toml"), '[build-system]\nrequires = ["setuptools>=68"]\nbuild-backend = "setuptools.build_meta"\n[project]\nname = "app"\nversion = "1.0"\n');
+    const build = spawn(process.execPath, [join(project, "dist/cli/main.js"), "build"], { cwd: work, env: home.env, stdio: "ignore" });
+    const ended = once(build, "exit") as Promise<[number | null]>;
+    while (!existsSync(mark) || readFileSync(mark, "utf8") === "") await sleep(50);
+    build.kill(signal);
+    expect((await ended)[0]).toBe(status);
+    const backEnd = Number(readFileSync(mark, "utf8"));
+    while (isRunning(backEnd)) await sleep(50);
+    writeFileSync(join(work, "setup.py"), "from setuptools import setup\nsetup(py_modules=[])\n");
+    if (signal === "SIGKILL") expect(spawnSync("caisson", ["build"], { cwd: work, env: home.env, encoding: "utf8" })).toMatchObject({ status: 0 });
+    expect(readdirSync(join(home.directory, "tmp"))).toEqual([]);
+  } finally {
+    home.remove();
+  }
+});
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    // Where nobody waits for it, a dead process stays as a zombie.
+    return !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
+  } catch {
+    return false;
+  }
+}

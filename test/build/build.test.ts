@@ -9,7 +9,7 @@ import { findInterpreter } from "../../src/build/interpreter.ts";
 import { findUv } from "../../src/build/uv/tools.ts";
 import type { CaissonError, Package, PackageName, Payload, Tree } from "../../src/model/index.ts";
 import { platformPreset } from "../../src/python/index.ts";
-import { hashFile } from "../../src/system/index.ts";
+import { hashFile, sha256 } from "../../src/system/index.ts";
 import { defaultPythonMinor, findPythons, has } from "../support/machine.ts";
 import { flit, makeWorkshop, type TestWorkshop } from "./workshop.ts";
 
@@ -242,6 +242,22 @@ describe("buildPackages", () => {
     const python = (await make(first)) ?? "";
     execFileSync(python, ["-c", "import flit_core, pathlib; pathlib.Path(flit_core.__file__).write_text('broken(')"]);
     expect(execFileSync((await make(second)) ?? "", ["-c", "import flit_core; print(flit_core.__version__)"], { encoding: "utf8" })).toMatch(/^3\./);
+  });
+
+  it("row W1: takes nothing for a back end but the bytes that were locked", async () => {
+    const workshop = await workshopWith({ "pyproject.toml": flit("hello", "1.0"), "hello.py": '"""x"""\n' });
+    const ctx = workshop.context;
+    const [uv, interpreter] = [await findUv(ctx, { findLinks: [] }), (await findInterpreter(ctx, defaultPythonMinor()))!];
+    const env = { ...ctx.env, ...uvEnvironment(ctx, await indexSettings(ctx, { findLinks: [] })) };
+    const lie = `flit-core==3.12.0 --hash=sha256:${"0".repeat(64)}\n`;
+    workshop.write({ ".home/lie.txt": lie });
+    const lock = { path: join(workshop.directory, ".home/lie.txt"), digest: sha256(lie) };
+    expect(await makeBuildEnvironment(ctx, { requires: ["flit_core>=3.9,<4"] }, { uv, env, interpreter, offline: false, lock }, join(workshop.directory, ".home/first"))).toBeUndefined();
+  });
+
+  it("row W1: gives a back end another version of what is locked, where it asks for that when it runs", async () => {
+    const workshop = await workshopWith({ "pyproject.toml": '[build-system]\nrequires = ["setuptools", "packaging"]\nbuild-backend = "own"\nbackend-path = ["."]\n', "own.py": 'from setuptools.build_meta import *\n\ndef get_requires_for_build_wheel(settings=None):\n    return ["packaging==23.2"]\n', "setup.py": 'from importlib.metadata import version\nfrom setuptools import setup\nsetup(name="hello", version=version("packaging"), py_modules=["hello"])\n', "hello.py": "x = 1\n" });
+    expect((await workshop.build())[0]?.version).toBe("23.2");
   });
 
   it("refuses an unknown package with the list of those there are, and a circle with its members", async () => {

@@ -1,7 +1,7 @@
 import { rename, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Digest } from "../../model/index.ts";
-import { hashJson, makeDirectory, removeTree, temporaryBeside, type Context } from "../../system/index.ts";
+import { hashJson, makeDirectory, ownedDirectory, type Context } from "../../system/index.ts";
 import { cacheDirectory } from "../cache.ts";
 import type { InterpreterFacts } from "../interpreter.ts";
 
@@ -36,16 +36,14 @@ export async function makeBuildEnvironment(ctx: Context, needs: BuildNeeds, requ
 
 async function prepare(ctx: Context, { requires }: BuildNeeds, { uv, env, interpreter, offline, lock }: EnvironmentRequest, kept: string): Promise<boolean> {
   await makeDirectory(dirname(kept));
-  const made = temporaryBeside(kept);
-  try {
-    const run = async (...words: readonly string[]): Promise<boolean> => (await ctx.run([uv.path, ...words], { cwd: dirname(kept), env, umask: 0o022 })).status === 0;
-    const done =
-      (await run("venv", "--quiet", "--relocatable", "--python", interpreter.executable, made)) &&
-      (await run("pip", "install", "--quiet", "--compile-bytecode", "--link-mode", "copy", ...(offline ? ["--offline"] : []), ...(lock === undefined ? [] : ["--constraints", lock.path]), "--python", join(made, "bin", "python"), "--", ...requires));
-    // Somebody else may have made the same meanwhile.
-    if (done) await rename(made, kept).catch(() => undefined);
-    return done;
-  } finally {
-    await removeTree(made);
-  }
+  // Removed by the next one, where this one is killed.
+  await using scratch = await ownedDirectory(".made", dirname(kept));
+  const made = join(scratch.path, "environment");
+  const run = async (...words: readonly string[]): Promise<boolean> => (await ctx.run([uv.path, ...words], { cwd: dirname(kept), env, umask: 0o022 })).status === 0;
+  const done =
+    (await run("venv", "--quiet", "--relocatable", "--python", interpreter.executable, made)) &&
+    (await run("pip", "install", "--quiet", "--compile-bytecode", "--link-mode", "copy", ...(offline ? ["--offline"] : []), ...(lock === undefined ? [] : ["--constraints", lock.path]), "--python", join(made, "bin", "python"), "--", ...requires));
+  // Somebody else may have made the same meanwhile.
+  if (done) await rename(made, kept).catch(() => undefined);
+  return done;
 }

@@ -15,6 +15,13 @@ export function cureFor(log: readonly string[]): string | undefined {
   return undefined;
 }
 
+/** Whether uv found no versions of what a back end asks for. */
+export function isUnresolved(log: readonly string[]): boolean {
+  return log.some((line) => UNRESOLVED.test(line));
+}
+
+const UNRESOLVED = /Failed to resolve requirements from `(?:build-system\.requires|setup\.py build|build requirements)`|No solution found when resolving|Failed to install requirements from/;
+
 /** Made of the first word that the sign caught, where it needs one. */
 type Cure = string | ((found: string) => string | undefined);
 
@@ -78,7 +85,7 @@ const CURES: readonly (readonly [sign: RegExp, cure: Cure])[] = [
   [/FileNotFoundError: \[Errno 2\] No such file or directory: '([^']+)'/, (file) => (file.startsWith("/") ? undefined : `its setup reads \`${file}\`, which is not there: commit that file, or list it in MANIFEST.in; of an index, take another release, or its repository: NAME @ git+URL`)],
   [/error: (?:can't copy|file) '([^']+)'(?:: doesn't exist| does not exist)/, (file) => `it lists \`${file}\`, which is not there: commit that file, or take it off the list`],
   [/Permission denied: '(\/[^']+)'/, (path) => `it writes to \`${path}\`, outside of what it builds, where you may not: ask its author`],
-  [/Failed to resolve requirements from `(?:build-system\.requires|setup\.py build)`|No solution found when resolving: .*\n?/, "no versions satisfy `requires` of its [build-system]: loosen them, or take another release of it"],
+  [UNRESOLVED, "no versions satisfy `requires` of its [build-system]: loosen them, or take another release of it"],
 ];
 
 function installProgram(program: string): string | undefined {

@@ -6,7 +6,8 @@ import type { Store } from "../../store/index.ts";
 import { makeDirectory, ownedDirectory, writeDurably, type Context } from "../../system/index.ts";
 import { makeBuildEnvironment } from "./build-environment.ts";
 import { pathWith, type ChooseCompilers, type Compilers } from "./compilers.ts";
-import { cureFor } from "./cures.ts";
+import { cureFor, isUnresolved } from "./cures.ts";
+import { sweepBuilds } from "../uv/sweep-builds.ts";
 import { minorOf, type InterpreterFacts } from "../interpreter.ts";
 import type { BuiltWheel, WheelSource, Workshop } from "./wheel.ts";
 
@@ -76,8 +77,12 @@ async function buildInCopy(ctx: Context, workshop: Workshop, source: WheelSource
   return built.path === undefined && !(await compilers.haveRefused()) ? undefined : built;
 }
 
+/** What the back end asks for besides, when it runs, may be another version of what is locked. */
 async function buildIsolated(ctx: Context, workshop: Workshop, source: WheelSource, interpreter: InterpreterFacts, scratch: string, { env, path, compilers, lock }: Surroundings): Promise<Built> {
-  return await runUvBuild(ctx, workshop, source, join(scratch, "isolated"), { ...env, ...compilers.env, PATH: pathWith(compilers, path) }, ["--python", interpreter.executable, ...(lock === undefined ? [] : ["--build-constraints", lock.path])]);
+  const build = (directory: string, ...how: readonly string[]): Promise<Built> => runUvBuild(ctx, workshop, source, join(scratch, directory), { ...env, ...compilers.env, PATH: pathWith(compilers, path) }, ["--python", interpreter.executable, ...how]);
+  await sweepBuilds(ctx);
+  const built = await build("isolated", ...(lock === undefined ? [] : ["--build-constraints", lock.path]));
+  return lock !== undefined && built.path === undefined && isUnresolved(built.log) ? await build("unlocked") : built;
 }
 
 async function runUvBuild(ctx: Context, workshop: Workshop, source: WheelSource, directory: string, env: Readonly<Record<string, string>>, how: readonly string[]): Promise<Built> {
@@ -85,7 +90,7 @@ async function runUvBuild(ctx: Context, workshop: Workshop, source: WheelSource,
   await makeDirectory(out);
   const argv = [(await workshop.uv()).path, "build", "--wheel", "--no-create-gitignore", "--color", "never", ...(workshop.offline ? ["--offline"] : []), ...how, "--out-dir", out, await source.path(directory)];
   const log: string[] = [];
-  const { status } = await ctx.run(argv, { cwd: directory, env, umask: 0o022, onLine: (line) => log.push(line) });
+  const { status } = await ctx.run(argv, { cwd: directory, env, umask: 0o022, tethered: true, onLine: (line) => log.push(line) });
   const fileName = (await readdir(out)).find((name) => name.endsWith(".whl"));
   return { log, path: status === 0 && fileName !== undefined ? join(out, fileName) : undefined };
 }

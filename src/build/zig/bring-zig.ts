@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { CaissonError, fail, type Descriptor } from "../../model/index.ts";
 import { readZip } from "../../python/index.ts";
 import type { Store } from "../../store/index.ts";
-import { errorCode, makeDirectory, mapConcurrently, removeTree, temporaryBeside, type Context } from "../../system/index.ts";
+import { errorCode, makeDirectory, mapConcurrently, ownedDirectory, type Context } from "../../system/index.ts";
 import { fetchFiles } from "../fetch/fetch.ts";
 import { indexClient } from "../fetch/http.ts";
 import { readIndexPage } from "../fetch/index-page.ts";
@@ -17,7 +17,9 @@ import { WHEELS, ZIG } from "./zig-pin.ts";
 export async function bringZig(ctx: Context, store: Store, index: PackageIndex, offline: boolean, directory: string): Promise<void> {
   const wheel = await fetchWheel(ctx, store, index, offline);
   await makeDirectory(dirname(directory));
-  const made = temporaryBeside(directory);
+  // Removed by the next one, where this one is killed.
+  await using scratch = await ownedDirectory(".made", dirname(directory));
+  const made = join(scratch.path, "zig");
   const what = `unpack zig ${ZIG}`;
   ctx.report({ type: "started", what });
   try {
@@ -27,7 +29,6 @@ export async function bringZig(ctx: Context, store: Store, index: PackageIndex, 
       if (!["ENOTEMPTY", "EEXIST"].includes(errorCode(error) ?? "")) throw error;
     });
   } finally {
-    await removeTree(made);
     ctx.report({ type: "finished", what });
   }
 }
