@@ -47,6 +47,8 @@ export type Action =
       readonly compiler?: string;
       /** The build scripts among them, and the machine whose programs they run: what they find there besides is in no key. */
       readonly scripts?: { readonly of: Json; readonly machine: Json };
+      /** Exceptions without which it would have been refused. */
+      readonly exceptions?: Json;
       /** The tree of the interpreter that goes along. */
       readonly interpreter?: Digest;
       /** What decides which distributions are chosen. */

@@ -59,7 +59,7 @@ export async function buildPackages(ctx: Context, store: Store, workspace: Works
   const made = await makePackages(ctx, store, workspace, request);
   const directory = resolve(ctx.cwd, request.output ?? "dist");
   const results: BuildResult[] = [];
-  for (const { artifacts, ...result } of made) {
+  for (const { artifacts, excused: _, ...result } of made) {
     const placed: BuiltArtifact[] = [];
     for (const each of artifacts) placed.push({ ...each, path: (await placeArtifact(ctx, store, each.artifact, directory)).path });
     results.push({ ...result, artifacts: placed });
@@ -83,7 +83,15 @@ export async function makePackages(ctx: Context, store: Store, workspace: Worksp
   await using _ = session;
   const { beforeWork } = request;
   const recap = beforeWork === undefined ? undefined : lazily(async () => beforeWork(await (await import("./recap.ts")).recapOf(session, { ...request, packages, platforms })));
-  return await gather(packages.flatMap((pkg) => platforms.map((platform) => buildPackage(session, pkg, platform, formatsOf(pkg, request.formats), recap))));
+  const made = await gather(packages.flatMap((pkg) => platforms.map((platform) => buildPackage(session, pkg, platform, formatsOf(pkg, request.formats), recap))));
+  if (request.packages === undefined && request.platforms === undefined) warnOfExceptions(ctx, workspace, made);
+  return made;
+}
+
+/** An exception that nothing needs any more covers what nobody has looked at. */
+function warnOfExceptions(ctx: Context, { file = "", exceptions = [] }: Workspace, made: readonly MadePackage[]): void {
+  const needed = new Set(made.flatMap(({ excused }) => excused));
+  for (const { wheel, rule } of exceptions) if (!needed.has(wheel)) ctx.report({ type: "warning", problem: { code: "config-invalid", ...(file === "" ? {} : { file }), message: `the exception from ${rule} for ${wheel} fits no wheel that breaks it`, hint: "take it out of [[exceptions]]" } });
 }
 
 /** Formats that only one kind of package has: the archive that oct-turrets starts, and wheels that pip installs. */

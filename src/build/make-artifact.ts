@@ -23,12 +23,15 @@ export async function makePayload(session: Session, pkg: Package, platform: Plat
   const what = `check ${pkg.written} ${platform.label}`;
   session.ctx.report({ type: "started", what });
   try {
-    const reliance = { dependsOnCommit, makers: makersOf(content) };
-    const settled = await settle(session, inputs, reliance);
+    const asked = { dependsOnCommit, makers: makersOf(content) };
+    const { revision } = await settle(session, inputs, asked);
     const started = content.kind === "turret" ? { ...pkg, processes: withCommand(pkg.processes, content.command) } : pkg;
-    const assembled = assemblePayload(started, version, settled.revision, platform, content, { launchers: await writeLaunchers(session.store, started), interpreter: await session.interpreter(platform), additions });
+    const assembled = assemblePayload(started, version, revision, platform, content, { launchers: await writeLaunchers(session.store, started), interpreter: await session.interpreter(platform), exceptions: session.workspace.exceptions, additions });
     if ("problems" in assembled) throw new CaissonError(assembled.problems as readonly [Problem, ...Problem[]]);
-    return { payload: assembled.payload, reliance, settled };
+    const { exceptions = [] } = assembled.payload;
+    for (const { rule, fileName, reason } of exceptions) session.ctx.report({ type: "notice", message: `\`${fileName}\` breaks ${rule}, and is taken all the same: ${reason}` });
+    const reliance: Reliance = { ...asked, ...(exceptions.length === 0 ? {} : { excused: exceptions.map(({ wheel }) => wheel) }) };
+    return { payload: assembled.payload, reliance, settled: await settle(session, inputs, reliance) };
   } finally {
     session.ctx.report({ type: "finished", what });
   }

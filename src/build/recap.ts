@@ -1,4 +1,4 @@
-import type { FormatName, Package, Platform } from "../model/index.ts";
+import type { FormatName, Package, Platform, Workspace } from "../model/index.ts";
 import { withoutCredentials } from "./source/git.ts";
 import type { Session } from "./session.ts";
 
@@ -24,6 +24,8 @@ export interface Recap {
   /** Absolute. */
   readonly store: string;
   readonly offline: boolean;
+  /** Of wheels from rules. */
+  readonly exceptions: NonNullable<Workspace["exceptions"]>;
 }
 
 export interface RecapRequest {
@@ -50,5 +52,6 @@ export async function recapOf(session: Session, { packages, platforms, formats, 
     findLinks: index.findLinks.map(withoutCredentials),
     store: session.store.directory,
     offline: session.offline,
+    exceptions: session.workspace.exceptions ?? [],
   };
 }

@@ -1,4 +1,4 @@
-import type { Json, Revision } from "../model/index.ts";
+import type { Digest, Json, Revision } from "../model/index.ts";
 import type { ArtifactAction, Inputs } from "./inputs.ts";
 import { recallLock } from "./lock/lock.ts";
 import type { Content, InstalledDistribution } from "./payload/payload.ts";
@@ -12,21 +12,25 @@ export interface Reliance {
   readonly dependsOnCommit: boolean;
   /** What made the wheels in it that were made here, each once. */
   readonly makers: readonly Maker[];
+  /** Wheels in it that would have been refused but for an exception. */
+  readonly excused?: readonly Digest[];
 }
 
 /** The rest of an artifact's key, as it is now: what the same inputs depend on besides. */
-export type Settled = Pick<ArtifactAction, "commits" | "makers" | "locked"> & { readonly revision: Revision };
+export type Settled = Pick<ArtifactAction, "commits" | "makers" | "locked" | "exceptions"> & { readonly revision: Revision };
 
-export async function settle(session: Session, { members, sources, commits, action }: Inputs, { dependsOnCommit, makers }: Reliance): Promise<Settled> {
+export async function settle(session: Session, { members, sources, commits, action }: Inputs, { dependsOnCommit, makers, excused = [] }: Reliance): Promise<Settled> {
   const { ctx, store, workspace, factsOf } = session;
   const [source] = sources as readonly [Inputs["sources"][number]];
   const { ref: _, ...revision } = dependsOnCommit ? source.revision : await lastChange(ctx, workspace.directory, source.revision, members);
   const locked = await recallLock(store, action.lock);
+  const exceptions = (workspace.exceptions ?? []).filter(({ wheel }) => excused.includes(wheel));
   return {
     revision,
     ...(dependsOnCommit ? { commits: await commits() } : {}),
     ...(makers.length === 0 ? {} : { makers: (await Promise.all(makers.map(factsOf))) as unknown as Json }),
     ...(locked === undefined ? {} : { locked }),
+    ...(exceptions.length === 0 ? {} : { exceptions: exceptions as unknown as Json }),
   };
 }
 

@@ -4,6 +4,7 @@ import type { Store } from "../store/index.ts";
 import { hashFile, hashJson, ownPath, type Context } from "../system/index.ts";
 import type { ByScripts } from "./build-scripts/build-scripts.ts";
 import { readDistribution } from "./payload/distributions.ts";
+import { excusedRules } from "./payload/exceptions.ts";
 import { indexSettings, uvEnvironment, type PackageIndex } from "./fetch/index-settings.ts";
 import { askInterpreter, findInterpreter, findOnPath, minorOf, type InterpreterFacts } from "./interpreter.ts";
 import { machinePlatform } from "./machine.ts";
@@ -74,7 +75,7 @@ export async function openSession(ctx: Context, store: Store, workspace: Workspa
   const enqueueRead = createQueue(READERS);
   const read = (fileName: string, wheel: Descriptor): Promise<InstalledDistribution> => wheels(`${wheel.digest} ${fileName}`, () => enqueueRead(async () => {
     if (ctx.signal.aborted) fail({ code: "cancelled", message: "stopped on request" });
-    return await readDistribution(store, fileName, wheel, readers);
+    return await readDistribution(store, fileName, wheel, readers, excusedRules(workspace.exceptions, wheel.digest));
   }));
   const interpreters = once<InterpreterFacts | undefined>();
   const machines = once<Platform>();

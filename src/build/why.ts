@@ -51,7 +51,7 @@ export async function explainBuild(ctx: Context, store: Store, workspace: Worksp
   const packages = [pkg, ...siblingsOf(pkg, workspace.packages)];
   await using session = await openSession(ctx, store, workspace, packages, { ...request, offline: true });
   const inputs = await readInputs(session, pkg, platform);
-  const { revision: _, commits, makers: __, locked: ___, ...asked } = before;
+  const { revision: _, commits, makers: __, locked: ___, exceptions: ____, ...asked } = before;
   // What was built tells what it depended on; where that was swept away, its files alone are compared.
   const reliance = (await recallAction(store, asked)) as unknown as Reliance | undefined;
   const changes = diffActions(before, { ...inputs.action, ...(await settle(session, inputs, reliance ?? { dependsOnCommit: commits !== undefined, makers: [] })) });
@@ -76,7 +76,7 @@ export function diffActions(before: ArtifactInputs, now: ArtifactInputs): readon
 }
 
 /** Each input by what a person calls it. */
-function inputsOf({ trees, scripts, package: settings, lock, locked, platform, compiler, interpreter, commits, makers, revision, rules }: ArtifactInputs): ReadonlyMap<string, Json> {
+function inputsOf({ trees, scripts, package: settings, lock, locked, platform, compiler, interpreter, commits, makers, exceptions, revision, rules }: ArtifactInputs): ReadonlyMap<string, Json> {
   const members = trees as readonly { readonly name: string; readonly tree: string; readonly around?: Json }[];
   return new Map<string, Json>([
     ...members.map(({ name, tree }) => [`source of ${name}`, tree] as const),
@@ -88,6 +88,7 @@ function inputsOf({ trees, scripts, package: settings, lock, locked, platform, c
     ...leaves("platform", platform),
     ["compiler", compiler ?? "host"],
     ["interpreter", interpreter ?? null],
+    ["exceptions", exceptions ?? []],
     ...((makers ?? []) as unknown as readonly MakerFacts[]).flatMap(({ interpreter: minor, machine, ...facts }) => [...leaves(`tools of python${minor}`, facts), ...leaves(`compiler of python${minor}`, machine ?? {})]),
     ...((commits ?? []) as unknown as readonly Json[]).flatMap((commit, at) => leaves(`version of ${members[at]?.name ?? ""}`, commit)),
     ...leaves("revision", (revision ?? {}) as Json),

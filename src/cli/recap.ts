@@ -22,7 +22,7 @@ export function openRecap(cli: Cli): { readonly begin: (recap: Recap) => void; r
 }
 
 /** A line for each setting, indented by two as all that is said of work under way. */
-export function printRecap({ packages, source, platforms, formats, index, indexFrom, findLinks, store, offline }: Recap): readonly string[] {
+export function printRecap({ packages, source, platforms, formats, index, indexFrom, findLinks, store, offline, exceptions }: Recap): readonly string[] {
   const rows = [
     ["packages", `${packages.join(", ")} at ${source}`],
     ["formats", formats.join(", ")],
@@ -30,6 +30,7 @@ export function printRecap({ packages, source, platforms, formats, index, indexF
     ["index", offline ? "not asked (offline)" : `${index} (${indexFrom === "the default" ? indexFrom : `from ${indexFrom}`})`],
     ...findLinks.map((directory) => ["files", directory]),
     ["store", store],
+    ...exceptions.map(({ rule, wheel, reason }) => ["except", `${rule} for ${wheel.slice("sha256:".length, "sha256:".length + 12)}: ${reason}`]),
   ] as const;
   return rows.map(([name = "", value = ""]) => `  ${name.padEnd(8)}  ${value}`);
 }

@@ -1,5 +1,6 @@
 import { join, relative, resolve } from "node:path";
 import { failAll, normalizeName, type Mismatch, type Platform, type Problem, type Workspace } from "../model/index.ts";
+import { EXCUSABLE_RULES, isRule } from "../python/rules/index.ts";
 import type { Context } from "../system/index.ts";
 import { addAsked, type Asked } from "./asked.ts";
 import { findWorkspace, type Place } from "./find.ts";
@@ -45,6 +46,10 @@ async function readParts(ctx: Context, place: Place, config: Config, mistakes: M
   const packages = connect(asked === undefined ? all : addAsked(all, asked));
   const around = { workspace: directory, packages: packages.map(({ name }) => name), platformLabel: (written: string) => platforms.get(written)?.label ?? (platforms.size === 0 ? written : undefined) };
   const targets = sound("targets", config.targets).map(([name, target]) => readTarget(name, target, around, below(["targets", name], mistakes)));
+  const exceptions = wrong.has("exceptions ") ? [] : (config.exceptions ?? []).map(({ sha256, rule, reason }, at) => {
+    if (!EXCUSABLE_RULES.includes(rule)) mistakes.push({ at: ["exceptions", at, "rule"], message: isRule(rule) ? `no exception can be made from ${rule}` : `there is no rule \`${rule}\``, hint: `exceptions can be made from ${EXCUSABLE_RULES.join(", ")}` });
+    return { wheel: `sha256:${sha256}` as const, rule, reason };
+  });
   const name = config.workspace?.name ?? (drafts.length === 1 ? drafts[0]?.pkg.name : undefined) ?? nameOfDirectory(directory);
   return {
     directory,
@@ -55,6 +60,7 @@ async function readParts(ctx: Context, place: Place, config: Config, mistakes: M
     compilers: readCompilers(config, platforms, (mistake) => mistakes.push(mistake)),
     packages,
     targets,
+    ...(exceptions.length === 0 ? {} : { exceptions }),
     index: { ...(config.index?.url === undefined ? {} : { url: config.index.url }), findLinks: (config.index?.["find-links"] ?? []).map((path) => resolve(directory, path)) },
   };
 }

@@ -7,6 +7,7 @@ export interface Config {
   readonly packages?: Readonly<Record<string, PackageConfig>>;
   readonly index?: { readonly url?: string; readonly "find-links"?: readonly string[] };
   readonly targets?: Readonly<Record<string, TargetConfig>>;
+  readonly exceptions?: readonly { readonly sha256: string; readonly rule: string; readonly reason: string }[];
 }
 
 export interface PlatformConfig {
@@ -195,6 +196,11 @@ const configShape = object({
     url: documented(optional(httpUrl), "The package index.", "uv's and pip's own settings"),
     "find-links": documented(optional(list(filled("a directory"), "a list of directories")), "Directories of wheels and sdists that are looked at besides; relative to the workspace."),
   })),
+  exceptions: optional(list(object({
+    sha256: documented(text("64 hex digits, a wheel's SHA-256", (word) => /^[0-9a-f]{64}$/.test(word)), "The file that may break the rule, and no other."),
+    rule: documented(text("a rule such as \"W8\"", (word) => /^[A-Z]\d{1,2}$/.test(word)), "The rule: `W8` or `W9` (RECORD is wrong), `T9` or `T10` (its programs do not fit the platform, as far as they say)."),
+    reason: documented(text("why it may, in one line", (word) => word.trim() !== "" && !/[\0\r\n]/.test(word)), "Why it may; recorded in what is built."),
+  }, "a table with `sha256`, `rule` and `reason`"), "a list of exceptions")),
   targets: optional(record(targetTable, "a table of targets", (name) => NAME.test(name))),
 });
 

@@ -52,6 +52,7 @@ function bundleInfo(payload: Payload): Readonly<Record<string, unknown>> {
     revision: payload.revision.id,
     time: payload.revision.time,
     distributions: payload.distributions.length === 0 ? undefined : payload.distributions.map(({ name, version }) => ({ name, version })),
+    exceptions: payload.exceptions,
   };
 }
 

@@ -85,6 +85,7 @@ const payloadShape = object({
   links: list(link),
   interpreter: optional(interpreter),
   distributions: list(object({ name: packageName, version: text(), tree: digest, fileName, wheel: descriptor })),
+  exceptions: optional(list(object({ wheel: digest, fileName, rule: line, reason: line }))),
   blobs: list(descriptor),
   processes: list(process),
   start: list(object({ when: optional(record(text())), process: text() })),

@@ -33,6 +33,8 @@ export interface Distribution {
   readonly elf?: ElfFacts;
   /** Paths in the tree of each `__init__.py` that is not empty and does nothing but declare a namespace package. */
   readonly namespaces?: readonly string[];
+  /** What would have been refused, had nobody made an exception; each begins with the rule. */
+  readonly excused?: readonly string[];
   /** What is odd but tolerated, one sentence each. */
   readonly warnings: readonly string[];
 }

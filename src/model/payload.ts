@@ -41,6 +41,8 @@ export interface Payload {
   readonly interpreter?: Interpreter;
   /** Which wheel each tree came from. */
   readonly distributions: readonly { readonly name: PackageName; readonly version: string; readonly tree: Digest; readonly fileName: string; readonly wheel: Descriptor }[];
+  /** Rules that wheels of it break, and why somebody let them. */
+  readonly exceptions?: readonly { readonly wheel: Digest; readonly fileName: string; readonly rule: string; readonly reason: string }[];
   /** The blobs that the trees' files come from, each once: wheels, and the files of a `files` package. Sorted by digest. */
   readonly blobs: readonly Descriptor[];
   readonly processes: readonly Process[];

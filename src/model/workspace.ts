@@ -1,3 +1,4 @@
+import type { Digest } from "./digest.ts";
 import type { PackageName } from "./name.ts";
 import type { Package } from "./package.ts";
 import type { Platform } from "./platform.ts";
@@ -19,6 +20,16 @@ export interface Workspace {
   readonly packages: readonly Package[];
   readonly targets: readonly Target[];
   readonly index: IndexSettings;
+  /** Wheels that may break a rule; none where absent. */
+  readonly exceptions?: readonly WheelException[];
+}
+
+/** One file that may break one rule, because somebody looked at it. Another file of the same name may not. */
+export interface WheelException {
+  readonly wheel: Digest;
+  /** `W8` */
+  readonly rule: string;
+  readonly reason: string;
 }
 
 /** The compilers of the machine that builds, for its own system alone; or zig, for any glibc. */

@@ -18,6 +18,7 @@ export { planFiles, planLinks } from "./environment/links.ts";
 export { bytesSource, type ByteSource } from "./zip/source.ts";
 export type { Zip } from "./zip/zip.ts";
 export { ruleSetVersion } from "./wheel/rules.ts";
+export * from "./rules/index.ts";
 export { launcherText, scriptLauncherText } from "./wheel/launcher.ts";
 export { expandTags, parseWheelFileName } from "./wheel/name.ts";
 export { readElf, type Elf } from "./elf/elf.ts";

@@ -84,7 +84,7 @@ async function isSkipped(variable: string | undefined, ...words: readonly string
 }
 
 it("row N11: names each platform's interpreter, and directories of files", () => {
-  expect(printRecap({ packages: ["web", "api"], source: "1.0", platforms: [{ label: "centos-7", python: "3.8", interpreter: "python-3.8" }], formats: ["zip", "dir"], index: "https://example.com/simple", indexFrom: "caisson.toml", findLinks: ["/wheels"], store: "/s", offline: true })).toEqual([
+  expect(printRecap({ packages: ["web", "api"], source: "1.0", platforms: [{ label: "centos-7", python: "3.8", interpreter: "python-3.8" }], formats: ["zip", "dir"], index: "https://example.com/simple", indexFrom: "caisson.toml", findLinks: ["/wheels"], store: "/s", offline: true, exceptions: [] })).toEqual([
     "  packages  web, api at 1.0",
     "  formats   zip, dir",
     "  platform  centos-7, Python 3.8 that goes along (python-3.8)",

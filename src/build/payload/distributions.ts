@@ -6,10 +6,11 @@ import type { WheelReaders } from "./readers.ts";
 
 /**
  * What a wheel in the store is, read once for each rule set: kept as a blob, found under the wheel's digest.
+ * A wheel that is `excused` from rules is kept under another name: an exception is nobody's verdict but that of who made it.
  * @throws CaissonError `wheel-invalid` · `blob-missing` · `digest-mismatch`
  */
-export async function readDistribution(store: Store, fileName: string, wheel: Descriptor, readers: Pick<WheelReaders, "read"> = { read: readWheel }): Promise<InstalledDistribution> {
-  const name = `${digestHex(wheel.digest)}@${ruleSetVersion}`;
+export async function readDistribution(store: Store, fileName: string, wheel: Descriptor, { read }: Pick<WheelReaders, "read"> = { read: readWheel }, excused: readonly string[] = []): Promise<InstalledDistribution> {
+  const name = [`${digestHex(wheel.digest)}@${ruleSetVersion}`, ...excused.toSorted()].join("-");
   const ref = await store.readRef("distributions", name);
   const known = ref?.value as unknown as Kept | undefined;
   // The same bytes under another name are read anew: a name says for which systems a wheel is.
@@ -17,7 +18,7 @@ export async function readDistribution(store: Store, fileName: string, wheel: De
     const [facts, tree] = await Promise.all([store.readJson<Omit<Distribution, "tree">>(known.distribution.digest), store.readJson<Tree>(known.document.digest)]);
     return { distribution: { ...facts, tree }, document: known.document };
   }
-  const distribution = await readFromStore(store, fileName, wheel, readers);
+  const distribution = await readFromStore(store, fileName, wheel, read, excused);
   const { tree, ...facts } = distribution;
   const [kept, document] = await Promise.all([store.writeJson(facts, mediaTypes.distribution), store.writeJson(tree, mediaTypes.tree)]);
   await store.writeRef("distributions", name, { fileName, distribution: kept, document } satisfies Kept as unknown as Json, ref?.generation ?? 0);
@@ -32,7 +33,7 @@ interface Kept {
   readonly document: Descriptor;
 }
 
-async function readFromStore(store: Store, fileName: string, wheel: Descriptor, readers: Pick<WheelReaders, "read">): Promise<Distribution> {
+async function readFromStore(store: Store, fileName: string, wheel: Descriptor, read: WheelReaders["read"], excused: readonly string[]): Promise<Distribution> {
   await using blob = await store.open(wheel.digest);
-  return await readers.read(fileName, wheel, blob);
+  return await read(fileName, wheel, blob, excused);
 }

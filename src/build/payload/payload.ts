@@ -1,6 +1,7 @@
-import { compareBytewise, type Additions, type Descriptor, type Distribution, type Interpreter, type InterpreterTree, type Package, type Payload, type Platform, type Problem, type Revision, type Tree, type TreeRef } from "../../model/index.ts";
+import { compareBytewise, type Additions, type Descriptor, type Distribution, type Interpreter, type InterpreterTree, type Package, type Payload, type Platform, type Problem, type Revision, type Tree, type TreeRef, type Workspace } from "../../model/index.ts";
 import { launcherLinks } from "../../formats/index.ts";
 import { checkElf, checkRequirements, planFiles, planLinks } from "../../python/index.ts";
+import { excuse } from "./exceptions.ts";
 import type { Maker } from "../wheel/maker.ts";
 
 /** A distribution with the blob that its tree's document is. */
@@ -46,11 +47,13 @@ interface Besides {
   /** The one that goes along, where the host's own is none. */
   readonly interpreter?: InterpreterTree | undefined;
   readonly additions?: Additions | undefined;
+  /** What wheels of the workspace may break. */
+  readonly exceptions?: Workspace["exceptions"];
 }
 
 /** Put a payload together, or say everything that is wrong with it. */
 export function assemblePayload(pkg: Package, version: string, revision: Revision, platform: Platform, content: Content, besides: Besides = {}): { readonly payload: Payload } | { readonly problems: readonly Problem[] } {
-  const own = partsOf(pkg, platform, content, besides.interpreter);
+  const own = partsOf(pkg, platform, content, besides);
   if ("problems" in own) return own;
   const parts = withLaunchers(pkg, own, besides.launchers);
   if ("problems" in parts) return parts;
@@ -76,11 +79,11 @@ export function assemblePayload(pkg: Package, version: string, revision: Revisio
   };
 }
 
-type Parts = Pick<Payload, "trees" | "links" | "interpreter" | "distributions" | "blobs">;
+type Parts = Pick<Payload, "exceptions" | "trees" | "links" | "interpreter" | "distributions" | "blobs">;
 
-function partsOf(pkg: Package, platform: Platform, content: Content, interpreter: InterpreterTree | undefined): Parts | { readonly problems: readonly Problem[] } {
+function partsOf(pkg: Package, platform: Platform, content: Content, { interpreter, exceptions }: Besides): Parts | { readonly problems: readonly Problem[] } {
   if (content.kind === "files") return filesParts(content);
-  const python = content.kind === "python" ? pythonParts(pkg, platform, content, content.files) : content.python === undefined ? filesParts(content.files) : pythonParts(pkg, platform, content.python, content.files);
+  const python = content.kind === "python" ? pythonParts(pkg, platform, content, exceptions, content.files) : content.python === undefined ? filesParts(content.files) : pythonParts(pkg, platform, content.python, exceptions, content.files);
   return "problems" in python || python.interpreter === undefined || interpreter === undefined ? python : withInterpreter(python, interpreter);
 }
 
@@ -88,18 +91,20 @@ function filesParts({ tree, document, blobs }: Extract<Content, { kind: "files" 
   return { trees: [{ id: tree.id, document }], links: planFiles(tree), distributions: [], blobs: uniqueByDigest(blobs) };
 }
 
-function pythonParts(pkg: Package, platform: Platform, { dependencies, siblings, own }: Extract<Content, { kind: "python" }>, files?: Extract<Content, { kind: "files" }>): Parts | { readonly problems: readonly Problem[] } {
+function pythonParts(pkg: Package, platform: Platform, { dependencies, siblings, own }: Extract<Content, { kind: "python" }>, exceptions: Workspace["exceptions"], files?: Extract<Content, { kind: "files" }>): Parts | { readonly problems: readonly Problem[] } {
   // Rarest change first: what others release, what the workspace shares, what is being worked on.
   const installed = [...byName(dependencies), ...byName(siblings), ...(own === undefined ? [] : [own])];
   const distributions = installed.map(({ distribution }) => distribution);
   const planned = planLinks(distributions, platform, pkg.link, files === undefined ? undefined : { fileName: pkg.written, tree: files.tree });
-  const problems = [...distributions.flatMap((each) => checkElf(each, platform)), ...checkRequirements(distributions, platform), ...planned.problems];
+  const judged = excuse(exceptions, distributions, distributions.flatMap((each) => checkElf(each, platform)));
+  const problems = [...judged.problems, ...checkRequirements(distributions, platform), ...planned.problems];
   if (problems.length > 0) return { problems };
   return {
     trees: [...installed.map(({ distribution, document }): TreeRef => ({ id: distribution.tree.id, document })), ...(files === undefined ? [] : [{ id: files.tree.id, document: files.document }])],
     links: planned.links,
     interpreter: hostInterpreter(platform, distributions),
     distributions: distributions.map(({ name, version, tree, fileName, wheel }) => ({ name, version, tree: tree.id, fileName, wheel })),
+    ...(judged.needed.length === 0 ? {} : { exceptions: judged.needed }),
     blobs: uniqueByDigest([...distributions.map(({ wheel }) => wheel), ...(files?.blobs ?? [])]),
   };
 }

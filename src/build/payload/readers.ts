@@ -22,7 +22,7 @@ export type ReadingAnswer = { readonly distribution: Distribution } | { readonly
 /** Reads wheels: a few in this thread, and where there is much to read in one of its own, beside what fetches and packs. */
 export interface WheelReaders extends AsyncDisposable {
   /** @throws CaissonError as `readWheel` · `cancelled` */
-  read(fileName: string, wheel: Descriptor, blob: OpenBlob): Promise<Distribution>;
+  read(fileName: string, wheel: Descriptor, blob: OpenBlob, excused?: readonly string[]): Promise<Distribution>;
 }
 
 /** Bytes of wheels after which a thread pays: it takes a twentieth of a second to start, and some 80 MB. */
@@ -36,9 +36,9 @@ export function openReaders(signal: AbortSignal): WheelReaders {
   let thread: Worker | undefined;
   let seen = 0;
   return {
-    read: async (fileName, wheel, blob) => {
+    read: async (fileName, wheel, blob, excused = []) => {
       seen += wheel.size;
-      if (alone || seen < WORTH_A_THREAD) return await readWheel(fileName, wheel, blob);
+      if (alone || seen < WORTH_A_THREAD || excused.length > 0) return await readWheel(fileName, wheel, blob, excused);
       return open(await enqueue(async () => await ask((thread ??= new Worker(PROGRAM, { resourceLimits: { maxYoungGenerationSizeMb: 2 } })), { fileName, wheel, descriptor: blob.descriptor, size: blob.size }, signal)));
     },
     [Symbol.asyncDispose]: async () => {

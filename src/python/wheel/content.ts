@@ -5,7 +5,7 @@ import { mapConcurrently } from "../../system/index.ts";
 import { beginsLikeElf, readElf, type Elf } from "../elf/elf.ts";
 import { declaresNamespace } from "./namespace.ts";
 import type { RecordRow } from "./record.ts";
-import { refuse } from "./refuse.ts";
+import { refuse, type Objection } from "./refuse.ts";
 import type { WheelLayout } from "./layout.ts";
 import type { ZipMember } from "../zip/directory.ts";
 import type { Zip } from "../zip/zip.ts";
@@ -26,19 +26,19 @@ export interface Content {
  * Compare what RECORD lists with what is there, rules W8 and W9; hashes are compared while the members are read.
  * @throws CaissonError `wheel-invalid`
  */
-export function checkRecord(record: ReadonlyMap<string, RecordRow>, members: readonly ZipMember[], { distInfo }: WheelLayout): void {
+export function checkRecord(record: ReadonlyMap<string, RecordRow>, members: readonly ZipMember[], { distInfo }: WheelLayout, object: Objection = refuse): void {
   const own = `${distInfo}/RECORD`;
   const unlisted = new Set([own, `${own}.jws`, `${own}.p7s`]);
   const there = new Set(members.map((member) => member.name));
   for (const { name } of members) {
     const row = record.get(name);
-    if (!unlisted.has(name) && row === undefined) refuse("W8", `RECORD does not list \`${name}\``);
-    if (!unlisted.has(name) && row?.hash === undefined) refuse("W8", `RECORD has no hash for \`${name}\``);
+    if (!unlisted.has(name) && row === undefined) object("W8", `RECORD does not list \`${name}\``);
+    if (!unlisted.has(name) && row?.hash === undefined) object("W8", `RECORD has no hash for \`${name}\``);
   }
   for (const { path, hash } of record.values()) {
-    if (path === own && hash !== undefined) refuse("W8", "RECORD has a hash for itself");
-    if (path !== own && unlisted.has(path)) refuse("W8", `RECORD lists \`${path}\`, which is its own signature`);
-    if (!there.has(path)) refuse("W9", `RECORD lists \`${path}\`, which is not there`);
+    if (path === own && hash !== undefined) object("W8", "RECORD has a hash for itself");
+    if (path !== own && unlisted.has(path)) object("W8", `RECORD lists \`${path}\`, which is its own signature`);
+    if (!there.has(path)) object("W9", `RECORD lists \`${path}\`, which is not there`);
   }
 }
 
@@ -46,11 +46,11 @@ export function checkRecord(record: ReadonlyMap<string, RecordRow>, members: rea
  * Read every member once: its CRC, RECORD's hash, our digest and its ELF facts in one pass.
  * @throws CaissonError `wheel-invalid`
  */
-export async function readContents(zip: Zip, members: readonly ZipMember[], record: ReadonlyMap<string, RecordRow>): Promise<readonly Content[]> {
-  return await mapConcurrently(members, AT_ONCE, (member) => readContent(zip, member, record.get(member.name)));
+export async function readContents(zip: Zip, members: readonly ZipMember[], record: ReadonlyMap<string, RecordRow>, object: Objection = refuse): Promise<readonly Content[]> {
+  return await mapConcurrently(members, AT_ONCE, (member) => readContent(zip, member, record.get(member.name), object));
 }
 
-async function readContent(zip: Zip, member: ZipMember, row: RecordRow | undefined): Promise<Content> {
+async function readContent(zip: Zip, member: ZipMember, row: RecordRow | undefined, object: Objection): Promise<Content> {
   const ours = createHash("sha256");
   const theirs = row?.hash === undefined || row.hash.algorithm === "sha256" ? undefined : createHash(row.hash.algorithm);
   let start: Uint8Array | undefined;
@@ -63,9 +63,9 @@ async function readContent(zip: Zip, member: ZipMember, row: RecordRow | undefin
     at += chunk.length;
   }
   start ??= new Uint8Array();
-  if (row?.size !== undefined && row.size !== member.size) refuse("W8", `\`${member.name}\` has ${member.size} bytes, RECORD says ${row.size}`);
+  if (row?.size !== undefined && row.size !== member.size) object("W8", `\`${member.name}\` has ${member.size} bytes, RECORD says ${row.size}`);
   const sum = ours.digest();
-  if (row?.hash !== undefined && (theirs?.digest() ?? sum).toString("base64url") !== row.hash.value) refuse("W8", `the bytes of \`${member.name}\` are not those that RECORD vouches for`);
+  if (row?.hash !== undefined && (theirs?.digest() ?? sum).toString("base64url") !== row.hash.value) object("W8", `the bytes of \`${member.name}\` are not those that RECORD vouches for`);
   const elf = beginsLikeElf(start) ? ((await readElf(rangesOf(zip, member, start), member.size)) ?? (isLoadable(start) ? "broken" : undefined)) : undefined;
   return {
     member,

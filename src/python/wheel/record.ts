@@ -1,4 +1,4 @@
-import { refuse } from "./refuse.ts";
+import { refuse, type Objection } from "./refuse.ts";
 import { pathFault } from "../zip/names.ts";
 
 /** One row of RECORD: what a file must be. */
@@ -17,11 +17,11 @@ const RECORD_ALGORITHMS: readonly string[] = ["sha256", "sha384", "sha512", "sha
  * RECORD's rows by path, rules W7 and W8: CSV, paths made plain, equal rows once.
  * @throws CaissonError `wheel-invalid`
  */
-export function parseRecord(text: string): ReadonlyMap<string, RecordRow> {
+export function parseRecord(text: string, object: Objection = refuse): ReadonlyMap<string, RecordRow> {
   const rows = new Map<string, RecordRow>();
   for (const fields of parseCsv(text)) {
     if (fields.length === 1 && fields[0] === "") continue;
-    const row = readRow(fields);
+    const row = readRow(fields, object);
     const other = rows.get(row.path);
     if (other !== undefined && JSON.stringify(other) !== JSON.stringify(row)) refuse("W7", `RECORD has two different rows for \`${row.path}\``);
     rows.set(row.path, row);
@@ -29,22 +29,24 @@ export function parseRecord(text: string): ReadonlyMap<string, RecordRow> {
   return rows;
 }
 
-function readRow(fields: readonly string[]): RecordRow {
+function readRow(fields: readonly string[], object: Objection): RecordRow {
   const [written = "", hash = "", size = ""] = fields;
   if (fields.length !== 3) refuse("W7", `a row of RECORD has ${fields.length} columns, not 3: ${JSON.stringify(fields.join(","))}`);
   const path = written.replaceAll("\\", "/").replace(/^(?:\.?\/)+/, "");
   const fault = pathFault(path);
   if (fault !== undefined) refuse("W7", `the path ${JSON.stringify(written)} in RECORD ${fault}`);
   if (size !== "" && !/^[0-9]{1,15}$/.test(size)) refuse("W7", `the size of \`${path}\` in RECORD is no number`);
-  return { path, ...(hash === "" ? {} : { hash: readHash(hash, path) }), ...(size === "" ? {} : { size: Number(size) }) };
+  const read = hash === "" ? undefined : readHash(hash, path, object);
+  return { path, ...(read === undefined ? {} : { hash: read }), ...(size === "" ? {} : { size: Number(size) }) };
 }
 
-function readHash(text: string, path: string): { readonly algorithm: string; readonly value: string } {
+function readHash(text: string, path: string, object: Objection): RecordRow["hash"] {
   const at = text.indexOf("=");
   const algorithm = text.slice(0, Math.max(at, 0)).toLowerCase().replace("_", "-");
   const value = text.slice(at + 1).replace(/=+$/, "");
-  if (!RECORD_ALGORITHMS.includes(algorithm)) refuse("W8", `RECORD vouches for \`${path}\` by \`${text}\`; sha256 or better is needed`);
-  return { algorithm, value };
+  if (RECORD_ALGORITHMS.includes(algorithm)) return { algorithm, value };
+  object("W8", `RECORD vouches for \`${path}\` by \`${text}\`; sha256 or better is needed`);
+  return undefined;
 }
 
 /** Rows of a CSV text as Python's csv module reads them: fields in quotes may hold commas, line ends and doubled quotes. */

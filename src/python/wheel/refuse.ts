@@ -8,6 +8,9 @@ export function refuse(rule: string, what: string, hint?: string): never {
   return fail({ code: "wheel-invalid", message: `${rule}: ${what}`, ...(hint === undefined ? {} : { hint }) });
 }
 
+/** Says that a wheel breaks a rule: a refusal, unless an exception was made. */
+export type Objection = (rule: string, what: string) => void;
+
 /** The same refusal, saying of which file. */
 export function nameFile(error: unknown, file: string): unknown {
   if (!(error instanceof CaissonError) || error.code !== "wheel-invalid") return error;

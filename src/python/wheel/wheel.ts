@@ -3,7 +3,7 @@ import { parseEntryPoints } from "./entry-points.ts";
 import { describeElf } from "../elf/facts.ts";
 import { parseHeaders, type Headers } from "./metadata.ts";
 import { parseRecord } from "./record.ts";
-import { nameFile, refuse } from "./refuse.ts";
+import { nameFile, refuse, type Objection } from "./refuse.ts";
 import { normalizeVersion } from "../version/version.ts";
 import { checkRecord, readContents } from "./content.ts";
 import { findLayout } from "./layout.ts";
@@ -15,18 +15,21 @@ import { readMember, readZip, type Zip } from "../zip/zip.ts";
 /**
  * Read one wheel strictly, each member once: what it is, what it needs, and its files as a tree.
  * Rules W1 to W24 as far as they concern one wheel, Z1 to Z15 for its container, T9 for its ELF files. `descriptor` is believed; the caller has the bytes by their digest.
+ * What breaks an `excused` rule is told in `excused` of the distribution instead of being refused; only rules of `EXCUSABLE_RULES` can be.
  * @throws CaissonError `wheel-invalid`, the message begins with the rule's name
  * Source: packaging.python.org/specifications/binary-distribution-format
  */
-export async function readWheel(fileName: string, descriptor: Descriptor, source: ByteSource): Promise<Distribution> {
+export async function readWheel(fileName: string, descriptor: Descriptor, source: ByteSource, excused: readonly string[] = []): Promise<Distribution> {
   try {
-    return await readStrictly(fileName, descriptor, source);
+    return await readStrictly(fileName, descriptor, source, excused);
   } catch (error) {
     throw nameFile(error, fileName);
   }
 }
 
-async function readStrictly(fileName: string, wheel: Descriptor, source: ByteSource): Promise<Distribution> {
+async function readStrictly(fileName: string, wheel: Descriptor, source: ByteSource, excused: readonly string[]): Promise<Distribution> {
+  const broken: string[] = [];
+  const object: Objection = (rule, what) => (excused.includes(rule) ? void broken.push(`${rule}: ${what}`) : refuse(rule, what));
   const name = parseWheelFileName(fileName) ?? refuse("W1", `\`${fileName}\` is no wheel's file name`, "name-version-python-abi-platform.whl");
   const zip = await readZip(source);
   const members = zip.members.filter((member) => !member.directory);
@@ -34,10 +37,10 @@ async function readStrictly(fileName: string, wheel: Descriptor, source: ByteSou
   const info = async (file: string): Promise<string | undefined> => await readText(zip, `${layout.distInfo}/${file}`);
   const metadata = parseHeaders((await info("METADATA")) ?? missing("METADATA"));
   const wheelFile = parseHeaders((await info("WHEEL")) ?? missing("WHEEL"));
-  const record = parseRecord((await info("RECORD")) ?? missing("RECORD"));
+  const record = parseRecord((await info("RECORD")) ?? missing("RECORD"), object);
   const { written, version } = checkMetadata(metadata, name);
-  checkRecord(record, members, layout);
-  const contents = await readContents(zip, members, record);
+  checkRecord(record, members, layout, object);
+  const contents = await readContents(zip, members, record, object);
   const entryPoints = parseEntryPoints((await info("entry_points.txt")) ?? "");
   const { tree, elfFiles, namespaces, warnings } = layTree({ wheel: wheel.digest, name: name.name, written, layout, contents, entryPoints });
   const elf = describeElf(elfFiles, tree.entries.map((entry) => entry.path), name.platformTags);
@@ -52,6 +55,7 @@ async function readStrictly(fileName: string, wheel: Descriptor, source: ByteSou
     ...(requiresPython === undefined ? {} : { requiresPython }),
     ...(elf.facts === undefined ? {} : { elf: elf.facts }),
     ...(namespaces.length === 0 ? {} : { namespaces }),
+    ...(broken.length === 0 ? {} : { excused: broken }),
     warnings: [...checkWheelFile(wheelFile, name), ...warnings, ...elf.warnings],
   };
 }

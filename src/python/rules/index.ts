@@ -1,0 +1,2 @@
+/** Which rules there are for wheels, and from which exceptions can be made. */
+export { EXCUSABLE_RULES, isRule, ruleOf } from "./rules.ts";
