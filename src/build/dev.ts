@@ -2,7 +2,7 @@ import { mkdir, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
 import { compareBytewise, fail, type Package, type PackageName, type Workspace } from "../model/index.ts";
 import type { Store } from "../store/index.ts";
-import type { Context } from "../system/index.ts";
+import { takeOwnerWithin, type Context } from "../system/index.ts";
 import { choosePackages } from "./build.ts";
 import { readDependencies } from "./payload/content.ts";
 import { gather } from "./gather.ts";
@@ -111,6 +111,7 @@ async function sync(ctx: Context, { store, workspace, offline }: Session, direct
     await run("pip", "sync", "--allow-empty-requirements", "--python", join(directory, "bin", "python"), requirements);
     await rm(requirements);
   } finally {
+    await takeOwnerWithin(directory);
     ctx.report({ type: "finished", what });
   }
 }

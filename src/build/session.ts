@@ -1,7 +1,8 @@
 import { availableParallelism } from "node:os";
 import { fail, type Descriptor, type Digest, type InterpreterTree, type Package, type Platform, type Workspace } from "../model/index.ts";
 import type { Store } from "../store/index.ts";
-import { hashFile, hashJson, ownPath, type Context } from "../system/index.ts";
+import { hashFile, hashJson, ownPath, takeOwnerWithin, type Context } from "../system/index.ts";
+import { cacheDirectory } from "./cache.ts";
 import type { ByScripts } from "./build-scripts/build-scripts.ts";
 import { readDistribution } from "./payload/distributions.ts";
 import { excusedRules } from "./payload/exceptions.ts";
@@ -141,6 +142,7 @@ export async function openSession(ctx: Context, store: Store, workspace: Workspa
     [Symbol.asyncDispose]: async () => {
       await readers[Symbol.asyncDispose]();
       for (const source of sources) await source[Symbol.asyncDispose]();
+      await takeOwnerWithin(cacheDirectory(ctx));
     },
   };
   return session;
