@@ -7,7 +7,7 @@ import { prepareDeploy } from "../../src/deploy/deploy.ts";
 import type { HostResult } from "../../src/deploy/apply/outcome.ts";
 import { prepareRollback } from "../../src/deploy/rollback.ts";
 import type { Wanted } from "../../src/deploy/wanted.ts";
-import type { Target } from "../../src/model/index.ts";
+import type { Label, Target } from "../../src/model/index.ts";
 import { openAgent } from "../../src/transport/index.ts";
 import { lackingDisks, mountDisk } from "../support/disks.ts";
 import { makeStack, openWorkbench, type HandMade, type Workbench } from "../support/hand-made.ts";
@@ -40,8 +40,8 @@ async function deploy(made: HandMade, to: Target): Promise<HostResult | undefine
   return (await change.apply())[0];
 }
 
-async function rollback(to: Target): Promise<HostResult | undefined> {
-  await using change = await prepareRollback(bench.ctx, bench.store, to);
+async function rollback(to: Target, release?: string): Promise<HostResult | undefined> {
+  await using change = await prepareRollback(bench.ctx, bench.store, to, release as Label | undefined);
   return (await change.apply())[0];
 }
 
@@ -113,7 +113,7 @@ describe.skipIf(lackingDisks() !== undefined)("disks that fail (needs root and l
     const large = version("1.2", { files: { "bin/hello": "#!/bin/sh\necho hello 1.2\n", "etc/large": "0123456789abcdef\n".repeat(20_000) } });
     expect(await deploy(large, target(root))).toMatchObject({ outcome: "not-done", now: "1.1", problem: { code: "disk-full" } });
     expect(await rollback(target(root))).toMatchObject({ outcome: "done", from: "1.1", now: "1.0" });
-    expect(await rollback(target(root))).toMatchObject({ outcome: "done", from: "1.0", now: "1.1" });
+    expect(await rollback(target(root), "1.1")).toMatchObject({ outcome: "done", from: "1.0", now: "1.1" });
     await disk.release();
     await expectOldAndWell(root, large, "1.1");
   });

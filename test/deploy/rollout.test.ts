@@ -1,9 +1,10 @@
-import { existsSync, mkdirSync, readlinkSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readlinkSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { prepareDeploy } from "../../src/deploy/deploy.ts";
 import { mergeHistories, readHistory } from "../../src/deploy/observe/history.ts";
+import { prepareRollback } from "../../src/deploy/rollback.ts";
 import { exitStatus, type HostResult } from "../../src/deploy/apply/outcome.ts";
 import { readStatus } from "../../src/deploy/observe/status.ts";
 import type { Wanted } from "../../src/deploy/wanted.ts";
@@ -127,6 +128,23 @@ describe("a rollout over several hosts", () => {
     await using nothing = await prepareDeploy(bench.ctx, bench.store, wanted, to, { retry: true });
     expect(await nothing.apply()).toEqual([]);
     expect(outcomes(await deploy(wanted, to))).toEqual(["h1 unchanged", "h2 unchanged", "h3 unchanged"]);
+  });
+
+  it("row P12: a rollback that half of the hosts have not done is finished by the same again, and by no further one", async () => {
+    const to = fleet(["h1", "h2", "h3"], { maxParallel: 1 });
+    const flag = join(bench.directory, "ill");
+    await deploy(await makeStack(bench.store, version("1.0", { health: { argv: ["sh", "-c", `case "$CAISSON_RELEASE" in */h2/*) test ! -e '${flag}';; esac`] } })), to);
+    await deploy(await makeStack(bench.store, version("1.1")), to);
+    const rollback = async (): Promise<readonly string[]> => {
+      await using change = await prepareRollback(bench.ctx, bench.store, to);
+      return outcomes(await change.apply());
+    };
+    writeFileSync(flag, "");
+    expect(await rollback()).toEqual(["h1 done", "h2 undone", "h3 not-done"]);
+    rmSync(flag);
+    expect([await rollback(), ["h1", "h2", "h3"].map(current)]).toEqual([["h1 unchanged", "h2 done", "h3 done"], ["1.0", "1.0", "1.0"]]);
+    expect([await rollback(), ["h1", "h2", "h3"].map(current)]).toEqual([["h1 unchanged", "h2 unchanged", "h3 unchanged"], ["1.0", "1.0", "1.0"]]);
+    expect(bench.events).toContainEqual({ type: "notice", message: "what was switched to last was gone back from already; --to-release names another release" });
   });
 
   it("fault 38: is one round trip where the same stack is there, an older one is gone back to, and other content under its name is refused", async () => {

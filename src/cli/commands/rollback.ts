@@ -4,9 +4,9 @@ import { acrossOption, carryOut, eventContext, findTarget, planOption, printLine
 export const rollback: Command = {
   name: "rollback",
   summary: "make an older release active again",
-  options: [toOption, { flag: "--to-release <label>", summary: "that release; each host's previous one where absent" }, acrossOption, planOption, yesOption, { ...jsonOption, summary: "print events and the result as JSON, one per line" }],
+  options: [toOption, { flag: "--to-release <label>", summary: "that release; one release back where absent" }, acrossOption, planOption, yesOption, { ...jsonOption, summary: "print events and the result as JSON, one per line" }],
   examples: [
-    ["caisson rollback --to production", "back to what ran before"],
+    ["caisson rollback --to production", "back to what ran before; hosts that went back already stay"],
     ["caisson rollback --to production --to-release 122", "back to 122, which must still be there"],
   ],
   run: async (cli, input) => {

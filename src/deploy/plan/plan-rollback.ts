@@ -1,12 +1,13 @@
 import type { HostState, Label, PackageName, Payload, Problem, Target } from "../../model/index.ts";
 import { asTarget, checkCrossing, checkModes, checkUser } from "./hook-steps.ts";
 import { backSteps, payloadsOn, switchSteps, type ObservedHost, type Planned } from "./plan.ts";
+import { waysBack } from "./ways-back.ts";
 
 /** All that decides what a rollback does. */
 export interface RollbackRequest {
   readonly target: Target;
   readonly hosts: readonly ObservedHost[];
-  /** The release to go back to; each host's previous one where absent. */
+  /** The release to go back to; one release back where absent, see `waysBack`. */
   readonly to?: Label;
   /** What a release is made of, as far as this store knows: its health checks. */
   readonly payloadsOf: (host: ObservedHost, release: Label) => readonly Payload[];
@@ -19,13 +20,15 @@ export interface RollbackRequest {
 /** Decide how each host goes back to a release that is still there. One host that cannot spoils the whole plan. */
 export function planRollback(request: RollbackRequest): Planned {
   const { target } = request;
-  const problems = request.hosts.flatMap((observed) => [...checkThere(observed, request.to), ...checkUser(target, observed.host, observed.state.facts), ...checkModes(observed.host, observed.state)]);
-  if (request.acrossHooks !== true) problems.push(...checkCrossing(request.hosts, ({ state }) => request.to ?? state.previous, undefined));
+  const { to: wayOf, problems: apart } = waysBack(request.hosts, request.to);
+  const problems = request.hosts.flatMap((observed) => [...checkThere(observed, wayOf(observed), request.to), ...checkUser(target, observed.host, observed.state.facts), ...checkModes(observed.host, observed.state)]);
+  if (request.acrossHooks !== true) problems.push(...checkCrossing(request.hosts, wayOf, undefined));
+  if (problems.length === 0) problems.push(...apart);
   if (problems.length > 0) return { problems };
-  const [first] = request.hosts.flatMap(({ state }) => state.releases.filter(({ label }) => label === (request.to ?? state.previous)));
+  const [first] = request.hosts.flatMap((observed) => observed.state.releases.filter(({ label }) => label === wayOf(observed)));
   const hosts = request.hosts.map((observed) => {
     const { host, state } = observed;
-    const to = request.to ?? state.previous;
+    const to = wayOf(observed);
     const plan = { host, saw: { generation: state.generation, current: state.current }, from: state.current, to, sendBytes: 0, keptBytes: 0, restarts: [], hooks: 0, removes: [] };
     if (to === null || to === state.current) return { ...plan, steps: [] };
     const payloads = payloadsOn(target, host, request.payloadsOf(observed, to));
@@ -39,12 +42,11 @@ function nameOf(state: HostState, label: Label): PackageName {
   return state.releases.find((release) => release.label === label)?.name ?? ("" as PackageName);
 }
 
-function checkThere({ host, state }: ObservedHost, to: Label | undefined): readonly Problem[] {
+function checkThere({ host, state }: ObservedHost, wanted: Label | null, to: Label | undefined): readonly Problem[] {
   if (state.busy !== undefined) return [{ code: "host-busy", message: `${host.name}: ${state.busy}`, hint: "wait until that has ended, then run the same command again" }];
-  const wanted = to ?? state.previous;
   const byHand = wanted !== null && wanted === state.previous && !state.releases.some(({ label }) => label === wanted);
   if (byHand) return [{ code: "ref-unknown", message: `\`${wanted}\`, the release before on ${host.name}, was made by hand, and nobody knows what is in it`, hint: `build and deploy it; or let it run as it is: ln -sfn ${wanted} versions/current there, and start its processes` }];
-  if (to === undefined) return state.previous === null ? [{ code: "ref-unknown", message: `${host.name} has no previous release`, hint: `releases there: ${listReleases(state)}` }] : [];
+  if (to === undefined) return wanted === null ? [{ code: "ref-unknown", message: `${host.name} has no previous release`, hint: `releases there: ${listReleases(state)}` }] : [];
   if (state.releases.some(({ label }) => label === to)) return [];
   return [{ code: "ref-unknown", message: `${host.name} has no release \`${to}\``, hint: `releases there: ${listReleases(state)}` }];
 }
