@@ -83,7 +83,7 @@ function plainPath(workspace: string, path: string): string {
 /** Check where a package's source is, and read the project there. One that comes from another repository is not read before it is built. */
 async function readSource(ctx: Context, workspace: string, key: string, config: PackageConfig, report: Report): Promise<Pick<Project, "file" | "name" | "requires" | "offers" | "sources"> | undefined> {
   const path = pathOf(config) ?? ".";
-  if (config.script !== undefined) for (const foreign of ["path", "extras", "groups"] as const) if (config[foreign] !== undefined) report({ at: [foreign], message: `\`${foreign}\` means nothing for a script` });
+  if (config.script !== undefined) for (const foreign of ["path", "extras", "groups", "pre-build", "post-build"] as const) if (config[foreign] !== undefined) report({ at: [foreign], message: `\`${foreign}\` means nothing for a script` });
   if (config.git !== undefined) {
     if (leaves(join("/", "repository"), path)) report({ at: ["path"], message: `\`${path}\` is outside the repository` });
     return undefined;
