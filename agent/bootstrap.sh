@@ -16,6 +16,9 @@ for python in python3 python3.14 python3.13 python3.12 python3.11 python3.10 pyt
 done;
 test -r /etc/os-release && . /etc/os-release;
 arch=$(uname -m 2>/dev/null);
-unfit="$marker unfit ${arch:-unknown} $ID $ID_LIKE";
+libc=$(getconf GNU_LIBC_VERSION 2>/dev/null);
+musl=$(echo /lib/ld-musl-*);
+test -n "$libc" || libc=$("$musl" 2>&1 | sed -n "s/^Version /musl /p");
+unfit="$marker unfit ${arch:-unknown} $ID $ID_LIKE; $VERSION_ID; $libc";
 echo "$unfit";
 read -r more && eval "$more"

@@ -4,5 +4,5 @@ export type { Log, LogLine, LogRequest, Running, RunningProcess } from "./runnin
 export type { Answer } from "./conversation.ts";
 export type { Channel, Transport } from "./channel.ts";
 export type { ExamineRequest, HostExamination, PlatformExamination } from "./examination.ts";
-export type { BringInterpreter } from "./ssh.ts";
+export type { BareHost, BringInterpreter } from "./ssh.ts";
 export { describeWay, openWays, type Ways } from "./ways.ts";

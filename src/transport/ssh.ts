@@ -16,7 +16,17 @@ const SLOWEST = 50_000;
 export type Way = () => Promise<readonly string[]>;
 
 /** An interpreter for a host of some architecture (`uname -m`) that has none. */
-export type BringInterpreter = (arch: string) => Promise<BroughtInterpreter | undefined>;
+export type BringInterpreter = (arch: string, host: BareHost) => Promise<BroughtInterpreter | undefined>;
+
+/** A host without a Python, as its shell tells it. */
+export interface BareHost {
+  /** os-release ID and VERSION_ID. */
+  readonly os: { readonly id: string; readonly release: string };
+  /** `glibc 2.17`; empty where it cannot be told. */
+  readonly libc: string;
+  /** os-release ID and ID_LIKE. */
+  readonly system: string;
+}
 
 /** A tar archive with an interpreter in it. */
 export interface BroughtInterpreter {
@@ -71,11 +81,11 @@ async function begin(line: Line, marker: string, traveller: Traveller, bring: Br
       output = following;
       if (word === "begun") return { output };
       if (word === "nothing") return { why: silent ? "silent" : "ended", system: "", noise };
-      const [arch = "", ...system] = rest.split(" ");
+      const { arch, host } = readBareHost(rest);
       if (word === "want") line.input.write(await traveller.program());
       else {
-        const brought = offered ? undefined : await bring?.(arch);
-        if (brought === undefined) return { why: "unfit", system: system.join(" "), noise };
+        const brought = offered ? undefined : await bring?.(arch, host);
+        if (brought === undefined) return { why: "unfit", system: host.system, noise };
         offered = true;
         clearTimeout(timer);
         timer = setTimeout(giveUp, (PATIENCE + brought.size / SLOWEST) * 1000);
@@ -85,6 +95,12 @@ async function begin(line: Line, marker: string, traveller: Traveller, bring: Br
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** What stands behind `unfit`: ARCH ID ID_LIKE; VERSION_ID; LIBC. */
+function readBareHost(rest: string): { readonly arch: string; readonly host: BareHost } {
+  const [[arch = "", id = "", ...like] = [], [release = ""] = [], libc = []] = rest.split(";").map((part) => part.trim().split(" "));
+  return { arch, host: { os: { id, release }, libc: libc.join(" "), system: [id, ...like].join(" ") } };
 }
 
 /** A line that says what to do with what comes, and the archive; what goes wrong on the way shows as what the host says next. */

@@ -96,13 +96,18 @@ describe.skipIf(lacking() !== undefined)("caisson platform probe USER@HOST (need
 });
 
 describe.skipIf(lacking("namespace") !== undefined)(`caisson platform probe of another system (${lacking("namespace") ?? ""})`, () => {
-  it("knows a real Debian by its name, and says clearly that one without python3 cannot be asked", async () => {
+  it("knows a real Debian by its name, and what one without python3 is by its shell", async () => {
     await using hosts = await startHosts({ kind: "namespace", count: 2, hosts: { h2: { python: false } } });
     const env = { PATH: `${hosts.files.bin}:${home.env["PATH"] ?? ""}` };
     const [id, release] = (await hosts.get("h1").enter(["sh", "-c", ". /etc/os-release; echo $ID $VERSION_ID"])).trim().split(" ");
-    expect(probe("deploy@h1", env).os).toEqual({ id, release });
+    const found = probe("deploy@h1", env);
+    expect(found.os).toEqual({ id, release });
     expect(sh("caisson platform probe deploy@h1", env).stderr).toMatch(/^h1 is debian-1[1-3]: .*; known by that name, without a file\n$/);
-    expect(sh("caisson platform probe deploy@h2", env)).toMatchObject({ status: 1, stdout: "", stderr: "error: `h2` has no Python 3.6 or newer\nhint: there: apt-get install python3\n" });
+    expect(sh("caisson platform probe deploy@h2", env)).toMatchObject({ status: 1, stdout: "", stderr: expect.stringMatching(/^error: `h2` has no Python 3\.6 or newer; it is debian 1[1-3], glibc 2\.[34][0-9], x86_64\nhint: name the Python that its releases will bring: caisson platform probe deploy@h2 --python 3\.11\n$/) as string });
+    const minor = found.marker_environment["python_version"] ?? "";
+    const brought = sh(`caisson platform probe deploy@h2 --python ${minor}`, env);
+    expect(brought.stderr).toMatch(/^h2 is debian-1[1-3]: glibc 2\.[34][0-9], no Python, and to have CPython 3\.[0-9]+, x86_64; known by that name, without a file\n$/);
+    expect(JSON.parse(brought.stdout)).toMatchObject({ os: found.os, compatible_tags: found.compatible_tags, marker_environment: { python_full_version: `${minor}.0` } });
   });
 });
 

@@ -6,7 +6,7 @@ export const platformProbe: Command = {
   summary: "ask a machine what it is, as a complete-platform document (JSON)",
   arguments: [{ name: "USER@HOST", summary: "the machine, over ssh; this one where absent" }],
   options: [
-    { flag: "--python <minor>", summary: "the interpreter that is asked, 3.12; the python3 there where absent" },
+    { flag: "--python <minor>", summary: "the interpreter that is asked, 3.12; the python3 there where absent; on a machine without any, the one that releases will bring" },
     { ...jsonOption, summary: "print the document in one line" },
   ],
   examples: [
@@ -18,7 +18,7 @@ export const platformProbe: Command = {
     const [host, python] = [input.arguments[0], input.value("python")];
     if (python !== undefined && !/^3\.[0-9]{1,2}$/.test(python)) library.fail({ code: "usage", message: `\`${python}\` is no minor version of Python 3`, hint: "--python 3.12" });
     const probed = await library.probePlatform(context, { ...(host === undefined ? {} : { host }), ...(python === undefined ? {} : { python }) });
-    const document = { ...library.completePlatform(probed.platform), path: probed.path };
+    const document = { ...library.completePlatform(probed.platform), ...(probed.path === undefined ? {} : { path: probed.path }) };
     if (cli.json) cli.emit(document);
     else cli.print(JSON.stringify(document, null, 2));
     cli.note(meaning(cli, probed));
@@ -27,9 +27,9 @@ export const platformProbe: Command = {
 };
 
 /** What the machine is called here, and whether the document is needed. */
-function meaning({ library }: Cli, { host, platform }: Probed): string {
+function meaning({ library }: Cli, { host, path, platform }: Probed): string {
   const { label, arch, libc, python } = platform;
-  const is = `${host} is ${label}: ${libc.family} ${libc.version}, CPython ${python.full ?? python.version}, ${arch}`;
+  const is = `${host} is ${label}: ${libc.family} ${libc.version}, ${path === undefined ? "no Python, and to have " : ""}CPython ${python.full ?? python.version}, ${arch}`;
   const preset = library.platformPreset(label);
   return preset !== undefined && isSame(preset, platform) ? `${is}; known by that name, without a file` : `${is}; for builds: [platforms.${label}] file = "FILE"`;
 }

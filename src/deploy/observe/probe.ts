@@ -1,7 +1,7 @@
-import { fail, parseHostWord, type HostAddress, type Platform } from "../../model/index.ts";
+import { CaissonError, fail, parseHostWord, type HostAddress, type Platform } from "../../model/index.ts";
 import { platformFromFacts } from "../../python/index.ts";
 import type { Context } from "../../system/index.ts";
-import { openAgent, openWays, type PlatformExamination } from "../../transport/index.ts";
+import { openAgent, openWays, type BareHost, type PlatformExamination } from "../../transport/index.ts";
 import { whoAsks } from "./contact.ts";
 
 export interface ProbeRequest {
@@ -15,8 +15,8 @@ export interface ProbeRequest {
 export interface Probed {
   /** What people call it; `local` for this machine. */
   readonly host: string;
-  /** The interpreter that was asked, as it calls itself. */
-  readonly path: string;
+  /** The interpreter that was asked, as it calls itself; undefined where the machine has none, and its shell was asked what it is. */
+  readonly path?: string;
   /** What the kernel is called is left out of its markers: it is not known before a release runs, and hosts of one kind differ in it. */
   readonly platform: Platform;
 }
@@ -25,15 +25,38 @@ export interface Probed {
 const NO_ROOT = "/.caisson-probe";
 
 /**
- * What wheels are chosen by on a machine: its libc, architecture and Python, asked over one connection.
+ * What wheels are chosen by on a machine: its libc, architecture and Python, asked over one connection. Where it has no Python, one must be named that releases will bring.
  * @throws CaissonError `name-invalid` · `platform-unknown` where nothing is built for such a machine · `interpreter-unfit` where it has no such Python · as `openAgent`
  */
 export async function probePlatform(ctx: Context, request: ProbeRequest): Promise<Probed> {
   const host = addressOf(request.host);
-  await using ways = await openWays(ctx, [host]);
-  await using agent = await openAgent(ctx, host, { by: whoAsks(ctx), transport: ways.to(host) });
-  const found = await agent.platform(request.python);
-  return { host: host.name, path: found.path, platform: platformOf(host.name, found) };
+  let bare: { readonly arch: string; readonly host: BareHost } | undefined;
+  await using ways = await openWays(ctx, [host], (arch, found) => {
+    bare = { arch, host: found };
+    return Promise.resolve(undefined);
+  });
+  try {
+    await using agent = await openAgent(ctx, host, { by: whoAsks(ctx), transport: ways.to(host) });
+    const found = await agent.platform(request.python);
+    return { host: host.name, path: found.path, platform: platformOf(host.name, found) };
+  } catch (error) {
+    if (bare === undefined || !(error instanceof CaissonError)) throw error;
+    return { host: host.name, platform: bareOf(host.name, bare.arch, bare.host, request) };
+  }
+}
+
+/** A machine without a Python, with the one that releases will bring. */
+function bareOf(name: string, word: string, { os, libc }: BareHost, { host = name, python }: ProbeRequest): Platform {
+  const [, family, version = ""] = /^(glibc|musl) ([0-9]+\.[0-9]+)/.exec(libc) ?? [];
+  const arch = knownArch(name, word);
+  if (family !== "glibc" && family !== "musl") return fail({ code: "host-unfit", message: `\`${name}\` has no Python 3.6 or newer, and does not say which C library it has`, hint: "caisson platform list; a platform that it is can be named without asking" });
+  if (python === undefined) return fail({ code: "host-unfit", message: `\`${name}\` has no Python 3.6 or newer; it is ${os.id} ${os.release}, ${family} ${version}, ${arch}`, hint: `name the Python that its releases will bring: caisson platform probe ${host} --python 3.11` });
+  return platformFromFacts({ os, arch, libc: { family, version }, python }, "declared");
+}
+
+function knownArch(host: string, arch: string): Platform["arch"] {
+  if (arch === "x86_64" || arch === "aarch64") return arch;
+  return fail({ code: "platform-unknown", message: `\`${host}\` is ${arch}, and only x86_64 and aarch64 are known here`, hint: "caisson platform list" });
 }
 
 function addressOf(word: string | undefined): HostAddress {
@@ -43,9 +66,9 @@ function addressOf(word: string | undefined): HostAddress {
 }
 
 /** The machine's own words win over what we would make of them. */
-function platformOf(host: string, { os, arch, libc, path, soabi, wide, refused, markers: said }: PlatformExamination): Platform {
+function platformOf(host: string, { os, arch: word, libc, path, soabi, wide, refused, markers: said }: PlatformExamination): Platform {
   const refuse = (what: string): never => fail({ code: "platform-unknown", message: `\`${path}\` on \`${host}\` is ${what}, and nothing is built for that`, hint: "name another interpreter there: --python 3.11" });
-  if (arch !== "x86_64" && arch !== "aarch64") return fail({ code: "platform-unknown", message: `\`${host}\` is ${arch}, and only x86_64 and aarch64 are known here`, hint: "caisson platform list" });
+  const arch = knownArch(host, word);
   if (said["implementation_name"] !== "cpython") refuse(`a ${said["platform_python_implementation"] ?? "Python of an unknown kind"}`);
   if (!wide) refuse("a 32-bit program");
   if (/^cpython-3[0-9]+t/.test(soabi ?? "")) refuse("a CPython without the interpreter lock");
