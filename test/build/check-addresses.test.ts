@@ -4,6 +4,7 @@ import { Readable } from "node:stream";
 import { pathToFileURL } from "node:url";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { checkAddresses } from "../../src/build/lock/check-addresses.ts";
+import { indexClient } from "../../src/build/fetch/http.ts";
 import { readIndexPage } from "../../src/build/fetch/index-page.ts";
 import type { PackageIndex } from "../../src/build/fetch/index-settings.ts";
 import { CaissonError, type PackageName } from "../../src/model/index.ts";
@@ -64,4 +65,9 @@ it.each([
 ])("an index that answers with rubbish (%s, %j) is named as one, and is no bug of ours", async (mediaType, text) => {
   const get = () => Promise.resolve({ status: 200, url: "http://index.example/simple/x/", mediaType, body: Readable.from([Buffer.from(text)]) });
   await expect(readIndexPage(get, "http://user:secret@index.example/simple", "x")).rejects.toMatchObject({ code: "index-unreachable", message: "`http://index.example/simple/x/` answered with something other than the page of a package index" });
+});
+
+it("an index that is named by no address is called so", async () => {
+  const get = indexClient(ground.context, { url: "banana", extra: [], findLinks: [], insecureHosts: [], disabled: false, from: "a test" });
+  await expect(readIndexPage(get, "banana", "x")).rejects.toMatchObject({ code: "index-unreachable", message: "`banana/x/` is no address of an index" });
 });

@@ -35,6 +35,7 @@ export function indexClient(ctx: Context, index: PackageIndex): Get {
   let fetcher: Promise<typeof fetch> | undefined;
   return async (url, accept = "*/*") => {
     if (url.startsWith("file:")) return await getFile(url);
+    if (!URL.canParse(url)) return fail({ code: "index-unreachable", message: `\`${withoutCredentials(url)}\` is no address of an index`, hint: "write it whole, with https://; [index] url names it, or uv's or pip's own setting" });
     const login = loginOf(url) ?? [index.url, ...index.extra].filter((known) => originOf(known) === originOf(url)).map(loginOf).find((found) => found !== undefined) ?? findLogin(await readNetrc(), new URL(url).hostname);
     const headers = { accept, "accept-encoding": "identity", ...(login === undefined ? {} : { authorization: `Basic ${Buffer.from(`${login.login}:${login.password}`).toString("base64")}` }) };
     const send = await (fetcher ??= chooseFetch(ctx, index));
