@@ -1,6 +1,7 @@
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { makeHome, type Home } from "../support/machine.ts";
 
@@ -56,5 +57,22 @@ describe.skipIf(!existsSync(DEBIAN) || !existsSync("/usr/lib/python3.11/lib-dynl
     expect(readdirSync(join(home.directory, "tmp")).filter((name) => name.startsWith("caisson-python"))).toEqual([]);
     // Every module of its standard library is compiled: nobody may write there later.
     expect(sh("find ../site/.trees -name '*.py' -path '*/root/lib/python3.11/json/*' | wc -l; find ../site/.trees -name '*.pyc' -path '*/root/lib/python3.11/json/__pycache__/*' | wc -l").stdout).toBe("5\n5\n");
+  });
+
+  it("row P6: install.sh that is stopped leaves nothing, its own interpreter neither, or has done all and says so", async () => {
+    const bin = join(home.directory, "no python");
+    const [temporary, target] = [join(home.directory, "tmp"), join(home.directory, "stopped", "site")];
+    const stop = async (isThere: () => boolean, signal: NodeJS.Signals): Promise<void> => {
+      const child = spawn(join(work, "bundle/install.sh"), [target], { cwd: work, env: { ...home.env, PATH: bin }, stdio: "ignore" });
+      const ended = new Promise<number | null>((resolve) => child.once("exit", (code) => resolve(code)));
+      while (child.exitCode === null && !isThere()) await sleep(5);
+      child.kill(signal);
+      const status = await ended;
+      expect({ status, there: existsSync(target), above: existsSync(join(home.directory, "stopped")) }).toEqual(status === 0 ? { status, there: true, above: true } : { status: 1, there: false, above: false });
+      expect(readdirSync(temporary).filter((name) => name.startsWith("caisson-python"))).toEqual([]);
+    };
+    await stop(() => readdirSync(temporary).some((name) => name.startsWith("caisson-python")), "SIGTERM");
+    rmSync(join(home.directory, "stopped"), { recursive: true, force: true });
+    await stop(() => existsSync(join(home.directory, "stopped")), "SIGHUP");
   });
 });
