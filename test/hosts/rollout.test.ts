@@ -1,4 +1,4 @@
-import { readlinkSync } from "node:fs";
+import { existsSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -12,7 +12,7 @@ import { mapConcurrently, type Context } from "../../src/system/index.ts";
 import { planFrameCut, type FrameCutPlan } from "../support/frame-cut.ts";
 import { makeStack, openWorkbench, type HandMade, type Workbench } from "../support/hand-made.ts";
 import { lacking, startHosts, type Hosts } from "../support/hosts.ts";
-import { judgeInterrupted, onCopy, type Interruptible } from "../support/interrupt-every-step.ts";
+import { judgeInterrupted, onCopy, untilUnlocked, type Interruptible } from "../support/interrupt-every-step.ts";
 import { openLine, type LineDirection } from "../support/line.ts";
 import { spread } from "../support/sweep-calls.ts";
 
@@ -93,6 +93,39 @@ describe.skipIf(lacking() !== undefined)("a rollout over ssh (needs sshd)", { ti
     expect(await applied).toMatchObject([{ outcome: "undone", now: "1.0", problem: { code: "unknown-state" } }]);
     expect(await readStatus(ctx, bench.store, to)).toMatchObject([{ current: { label: "1.0", state: "active" }, undid: { label: "1.1", detail: "controller lost" } }]);
     expect(outcomes(await deploy(ctx, await makeStack(bench.store, version("1.2")), to))).toEqual(["h1 done"]);
+  });
+});
+
+describe.skipIf(lacking() !== undefined)("hooks that run once for all hosts (need sshd)", () => {
+  it("row P13, fault 42: run on one of several hosts over ssh, before any is switched, not again, and bar the switch where their host is lost meanwhile", async () => {
+    await using hosts = await startHosts({ count: 3 });
+    await using line = await openLine(hosts, "h1");
+    const to = fleet(hosts, { maxFailed: 2 });
+    const ctx = reaching(hosts);
+    const links = hosts.all.map((host) => join(host.root("app"), "versions/current"));
+    const [ran, begun, go] = ["ran", "begun", "go"].map((name) => join(bench.directory, name)) as [string, string, string];
+    const said = (): readonly string[] => readFileSync(ran, "utf8").trim().split("\n");
+    const hooked = (number: string, script: string): HandMade => version(number, { files: { "bin/note": `#!/bin/sh\n${script}\necho "\${CAISSON_RELEASE##*/}" $(readlink ${links.map((link) => `'${link}'`).join(" ")}) "$(dirname "$CAISSON_STATE")" >> '${ran}'\n` }, hooks: [{ at: "before-activate", argv: ["note"], once: "stack", reversible: true, timeout: 120 }] });
+    const first = hosts.get("h1").root("app");
+    await deploy(ctx, await makeStack(bench.store, version("1.0")), to);
+    const wanted = await makeStack(bench.store, hooked("1.1", ""));
+    expect(outcomes(await deploy(ctx, wanted, to))).toEqual(["h1 done", "h2 done", "h3 done"]);
+    expect(outcomes(await deploy(ctx, wanted, to))).toEqual(["h1 unchanged", "h2 unchanged", "h3 unchanged"]);
+    expect(said()).toEqual([`1.1 1.0 1.0 1.0 ${first}`]);
+
+    const slow = await makeStack(bench.store, hooked("1.2", `touch '${begun}'; while ! test -e '${go}'; do sleep 0.1; done`));
+    const applied = deploy(ctx, slow, to);
+    while (!existsSync(begun)) await sleep(20);
+    await line.cut();
+    const results = await applied;
+    // What h1 did last cannot be known, and the others wait for what all depend on.
+    expect([outcomes(results), results.map(({ problem }) => problem?.code)]).toEqual([["h1 not-done", "h2 not-done", "h3 not-done"], ["unknown-state", "cancelled", "cancelled"]]);
+    expect(results[1]?.problem?.message).toBe("not begun: hook `hello before-activate: note` failed on h1");
+    expect(links.map((link) => readlinkSync(link))).toEqual(["1.1", "1.1", "1.1"]);
+    await untilUnlocked(bench, first);
+    writeFileSync(go, "");
+    expect(outcomes(await deploy(ctx, slow, to))).toEqual(["h1 done", "h2 done", "h3 done"]);
+    expect(said()).toEqual([`1.1 1.0 1.0 1.0 ${first}`, `1.2 1.1 1.1 1.1 ${first}`]);
   });
 });
 
