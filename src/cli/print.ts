@@ -64,7 +64,7 @@ function wayOut({ syscall, code, path }: SystemError): string {
   if (syscall === "uv_cwd") return "go to a directory that exists";
   if (code === "EACCES" || code === "EPERM") return `look at its owner and mode: ls -ld ${path ?? "it"}`;
   if (code === "ELOOP") return `its links lead in a circle: ls -l ${path ?? "it"}`;
-  if (code === "ENOSPC") return "make room on that disk";
+  if (code === "ENOSPC") return "make room where it writes: temporary files lie in TMPDIR or /tmp, the rest in the store";
   return "look at what is there; where nothing is wrong with it, this is our mistake, and worth a report";
 }
 

@@ -77,7 +77,7 @@ describe("a place that cannot be used", () => {
 
   it.skipIf(!existsSync("/dev/full"))("loses a result, and the status says so (needs /dev/full)", () => {
     const full = openSync("/dev/full", "w");
-    expect(type(["config", "show"], {}, full)).toBe("! error: cannot write: no space left on device\n! hint: make room on that disk\n[1]");
+    expect(type(["config", "show"], {}, full)).toBe("! error: cannot write: no space left on device\n! hint: make room where it writes: temporary files lie in TMPDIR or /tmp, the rest in the store\n[1]");
     closeSync(full);
   });
 
