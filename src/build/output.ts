@@ -2,7 +2,7 @@ import { lstat, readFile, rename } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { CaissonError, digestHex, type Artifact, type Digest, type FormatName, type Tree, type TreeEntry } from "../model/index.ts";
 import type { Store } from "../store/index.ts";
-import { explainFileError, makeDirectory, removeTree, temporaryBeside, walk, writeDurably, type Context } from "../system/index.ts";
+import { explainFileError, makeDirectory, ownedDirectory, walk, writeDurably, type Context } from "../system/index.ts";
 import { isFile } from "./known-file.ts";
 
 /**
@@ -43,21 +43,23 @@ async function placeDirectory(ctx: Context, store: Store, { content, fileName }:
 type Files = ReadonlyMap<string, Extract<TreeEntry, { readonly kind: "file" }>>;
 
 async function makeDirectoryOf(store: Store, files: Files, path: string): Promise<void> {
-  const made = temporaryBeside(path);
-  const old = temporaryBeside(path);
+  // What a build that was killed left here goes with the next one.
+  await using room = await ownedDirectory(".making", dirname(path));
+  const [made, old] = [join(room.path, "new"), join(room.path, "old")];
   try {
     for (const [name, { digest, mode }] of files) {
       const file = join(made, name);
       await makeDirectory(dirname(file));
       await store.copyTo(digest, file, mode);
     }
-    await rename(path, old).catch(() => undefined);
-    await rename(made, path);
+    const stood = await rename(path, old).then(() => true, () => false);
+    await rename(made, path).catch(async (error: unknown) => {
+      if (stood) await rename(old, path);
+      throw error;
+    });
   } catch (error) {
     // The place that people know, and not the one beside it.
     throw error instanceof CaissonError && error.cause !== undefined ? explainFileError(error.cause, path) : error;
-  } finally {
-    await Promise.all([removeTree(made), removeTree(old)]);
   }
 }
 

@@ -34,4 +34,5 @@ it("builds one that is nothing but requirements as those alone", () => {
   writeFileSync(join(folder, "requirements.txt"), "markupsafe\n");
   expect(sh("caisson build --format dir && rm dist/*.sha256 && mv dist/* bundle")).toMatchObject({ status: 0 });
   expect(JSON.parse(readFileSync(join(folder, "bundle/data/payload.json"), "utf8"))).toMatchObject({ trees: [expect.anything()], distributions: [{ name: "markupsafe" }] });
+  expect(sh("caisson build --format wheelhouse && ls dist/*-wheelhouse").stdout).toMatch(/^dist\/guest-book-\S+-wheelhouse\nmarkupsafe-\S+\.whl\nrequirements\.txt\n$/);
 });

@@ -1,6 +1,6 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { cpSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readFileSync, readdirSync, readlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { realUv } from "../build/real-uv.ts";
@@ -83,9 +83,12 @@ describe("a wheelhouse", () => {
     expect(sh("diff -r dist/Web_App-1.0-wheelhouse elsewhere/Web_App-1.0-wheelhouse")).toMatchObject({ status: 0, stdout: "" });
     expect(sh("find dist/Web_App-1.0-wheelhouse ! -perm 644 -type f").stdout).toBe("");
 
+    // What was being made here when somebody was killed goes, too; what somebody is making stays.
+    const space = /\d+/.exec(readlinkSync("/proc/self/ns/pid"))?.[0] ?? "";
+    sh(`mkdir dist/.making-${space}-999999999-abcdef dist/.making-${space}-${process.pid}-abcdef`);
     sh("touch dist/Web_App-1.0-wheelhouse/stray.whl && mkdir dist/Web_App-1.0-wheelhouse/empty && rm dist/Web_App-1.0-wheelhouse/odd_paint*");
     expect(sh("caisson build web-app --format wheelhouse && ls dist/Web_App-1.0-wheelhouse").stdout).toBe("dist/Web_App-1.0-wheelhouse\nodd_chart-2.0-py3-none-any.whl\nodd_colour-1.5-py3-none-any.whl\nodd_paint-2.9-py3-none-any.whl\nrequirements.txt\nweb_app-1.0-py3-none-any.whl\n");
-    expect(sh("ls -A dist").stdout).toBe("Web_App-1.0-wheelhouse\nWeb_App-1.0-wheelhouse.sha256\n");
+    expect(sh("ls -A dist").stdout).toBe(`.making-${space}-${process.pid}-abcdef\nWeb_App-1.0-wheelhouse\nWeb_App-1.0-wheelhouse.sha256\n`);
     expect(sh("caisson why web-app").stdout).toMatch(/^Web_App-1\.0-wheelhouse {2}nothing to build/);
   });
 

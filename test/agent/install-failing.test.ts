@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, expect, it } from "vitest";
 import { lackingDisks, mountDisk } from "../support/disks.ts";
@@ -12,11 +12,11 @@ afterAll(remove);
 
 /** Bundles to which something has happened, and what install.sh says of it. */
 const broken: readonly (readonly [string, (bundle: string) => void, RegExp])[] = [
-  ["a payload cut short", (bundle) => execFileSync("truncate", ["-s", "100", join(bundle, "data/payload.json")]), /^Error: `data\/payload\.json` is damaged$/m],
+  ["a payload cut short", (bundle) => truncateSync(join(bundle, "data/payload.json"), 100), /^Error: `data\/payload\.json` is damaged$/m],
   ["no payload", (bundle) => rmSync(join(bundle, "data/payload.json")), /^Error: `data\/payload\.json` is not there$/m],
   ["a tree's document altered", (bundle) => execFileSync("sh", ["-c", 'for file in data/trees/*; do sed -i s/hello/jello/ "$file"; done'], { cwd: bundle }), /^Error: Installing hello-1\.0 failed: the document of tree `sha256:\w+` describes another tree$/m],
-  ["a tree's document cut short", (bundle) => execFileSync("sh", ["-c", "truncate -s 100 data/trees/*"], { cwd: bundle }), /^Error: Installing hello-1\.0 failed: the document of tree `sha256:\w+` is damaged$/m],
-  ["a wheel cut short", (bundle) => execFileSync("truncate", ["-s", "60", join(bundle, "data/wheels/hello-1.0-py3-none-any.whl")]), /^Error: Installing hello-1\.0 failed: a wheel is not a zip file$/m],
+  ["a tree's document cut short", (bundle) => readdirSync(join(bundle, "data/trees")).forEach((name) => truncateSync(join(bundle, "data/trees", name), 100)), /^Error: Installing hello-1\.0 failed: the document of tree `sha256:\w+` is damaged$/m],
+  ["a wheel cut short", (bundle) => truncateSync(join(bundle, "data/wheels/hello-1.0-py3-none-any.whl"), 60), /^Error: Installing hello-1\.0 failed: a wheel is not a zip file$/m],
   ["a directory in a wheel's place", (bundle) => execFileSync("sh", ["-c", 'rm data/wheels/*; mkdir data/wheels/hello-1.0-py3-none-any.whl'], { cwd: bundle }), /^Error: Installing hello-1\.0 failed: the blob `sha256:\w+` is not here$/m],
   ["no agent", (bundle) => rmSync(join(bundle, "data/agent.py")), /can't open file/],
 ];
