@@ -61,7 +61,7 @@ export function acceptApplication(home: Home, { name, requirements, command }: A
 }
 
 /** A requirement on the sdist of `name==version`, which is fetched once. */
-function sdist(pinned: string): string {
+export function sdist(pinned: string): string {
   const [name = ""] = pinned.split("==");
   const directory = join(cache, "sdists", pinned);
   if (!existsSync(directory)) {
