@@ -81,6 +81,7 @@ export async function openSession(ctx: Context, store: Store, workspace: Workspa
   const interpreters = once<InterpreterFacts | undefined>();
   const machines = once<Platform>();
   const trees = once<InterpreterTree | undefined>();
+  const bringTree = (platform: Platform): Promise<InterpreterTree | undefined> => trees(platform.label, async () => (await import("./interpreter-tree/choose.ts")).chooseInterpreter(ctx, store, workspace, platform));
   const machine = (): Promise<Platform> => machines("", () => machinePlatform(ctx));
   const facts = once<Omit<MakerFacts, "backend">>();
   const locking = once<void>();
@@ -88,7 +89,7 @@ export async function openSession(ctx: Context, store: Store, workspace: Workspa
   const recallLockOf = async (requires: readonly string[], interpreter: string): Promise<Descriptor | undefined> => await recallBuildLock(store, await buildLock(requires, interpreter));
   const factsOf = async (maker: Maker): Promise<MakerFacts> => {
     const { interpreter, compiled, requires, target = "" } = maker;
-    const known = await facts(JSON.stringify([interpreter, compiled, target]), () => makerFacts(ctx, workshop, maker));
+    const known = await facts(JSON.stringify([interpreter, compiled, target, maker.tree ?? "", maker.headers ?? ""]), () => makerFacts(ctx, workshop, maker));
     return requires === undefined ? known : { ...known, backend: (await recallLockOf(requires, interpreter))?.digest ?? "unlocked" };
   };
   const index = lazily(() => indexSettings(ctx, workspace.index));
@@ -105,6 +106,11 @@ export async function openSession(ctx: Context, store: Store, workspace: Workspa
     interpreter: (minor?: string) => interpreters(minor ?? "", () => (minor === undefined ? askDefault(ctx) : findInterpreter(ctx, minor))),
     machine,
     isCompiledByZig: (platform: Platform) => isCompiledByZig(workspace, platform),
+    tree: (platform: Platform) => bringTree(platform),
+    laidTree: (tree: InterpreterTree) => interpreters(tree.tree.id, async () => {
+      const program = await (await import("./interpreter-tree/lay.ts")).layInterpreter(ctx, store, tree, await machine());
+      return program === undefined ? undefined : await askInterpreter(ctx, program);
+    }),
     zig: lazily(async () => await findZig(ctx, store, await index(), offline)),
     enqueue: createQueue(availableParallelism()),
     making: once<Made>(),
@@ -124,7 +130,7 @@ export async function openSession(ctx: Context, store: Store, workspace: Workspa
     factsOf,
     ownDigest: lazily(hashOwnFiles),
     read,
-    interpreter: (platform) => trees(platform.label, async () => (await import("./interpreter-tree/choose.ts")).chooseInterpreter(ctx, store, workspace, platform)),
+    interpreter: bringTree,
     source: ({ name }) => byName.get(name) as Source,
     wheel: (source, platform) =>
       wheels(JSON.stringify([source.key, source.name, platform.label]), async () => {

@@ -16,6 +16,8 @@ export interface InterpreterTree {
   readonly tree: TreeRef;
   /** A tar archive that the tree's files come from, so that a host without any Python can unpack it by `tar`. */
   readonly blob: Descriptor;
+  /** A tar archive of what extensions for it are compiled with, `Python.h` at the top; absent where it came without. */
+  readonly headers?: Descriptor;
   /** Of its tree: `root/bin/python3.11`. */
   readonly executable: string;
   /** Libraries that it loads from the host, besides those of libc. */

@@ -1,7 +1,11 @@
 import { execFileSync } from "node:child_process";
-import { chmodSync, mkdirSync } from "node:fs";
+import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
+import { askInterpreter } from "../../src/build/interpreter.ts";
+import { importInterpreter } from "../../src/build/interpreter-tree/import.ts";
+import { layInterpreter } from "../../src/build/interpreter-tree/lay.ts";
+import { machinePlatform } from "../../src/build/machine.ts";
 import { indexSettings } from "../../src/build/fetch/index-settings.ts";
 import { readDistribution } from "../../src/build/payload/distributions.ts";
 import { targetHeaders } from "../../src/build/zig/headers.ts";
@@ -127,8 +131,26 @@ describe("headers of a Python", () => {
     workshop.write({ "bin/python3.11": `#!/bin/sh\necho '{"include": "${workshop.directory}/nothing", "multiarch": "", "suffix": ""}'\n` });
     const executable = join(workshop.directory, "bin/python3.11");
     chmodSync(executable, 0o755);
-    const facts = { executable, version: "3.11.2", implementation: "cpython", arch: "x86_64", libc: old.libc } as Parameters<typeof targetHeaders>[1];
-    expect(await targetHeaders(workshop.context, facts, old, workshop.directory)).toBeUndefined();
+    const facts = { executable, version: "3.11.2", implementation: "cpython", arch: "x86_64", libc: old.libc } as Parameters<typeof targetHeaders>[2];
+    expect(await targetHeaders(workshop.context, workshop.store, facts, old, undefined, workshop.directory)).toBeUndefined();
+  });
+
+  it.skipIf(!existsSync("/usr/bin/python3.11") || !existsSync("/usr/lib/python3.11/lib-dynload"))("come along with an interpreter tree, which itself runs a build where the machine has none of its minor (needs Debian's python3.11)", async () => {
+    const workshop = await workshopWith({ "notes.txt": "none\n" });
+    const { context, store } = workshop;
+    workshop.write({ "python/include/python3.11/Python.h": "/* its own */\n", "python/include/python3.11/pyconfig.h": "#define HAVE_CRYPT_H 1\n", "python/include/python3.11/cpython/object.h": "/* below */\n" });
+    mkdirSync(join(workshop.directory, "python/bin"));
+    cpSync("/usr/bin/python3.11", join(workshop.directory, "python/bin/python3.11"));
+    cpSync("/usr/lib/python3.11", join(workshop.directory, "python/lib/python3.11"), { recursive: true, verbatimSymlinks: true });
+    rmSync(join(workshop.directory, "python/lib/python3.11/sitecustomize.py"), { force: true });
+    const { interpreter } = await importInterpreter(context, store, "python");
+    const program = (await layInterpreter({ ...context, env: { ...context.env, XDG_CACHE_HOME: join(workshop.directory, "cache") } }, store, interpreter, await machinePlatform(context))) ?? "";
+    expect(program.startsWith(join(workshop.directory, "cache"))).toBe(true);
+    const facts = (await askInterpreter(context, program))!;
+    expect([facts.version, facts.implementation]).toEqual([interpreter.version, "cpython"]);
+    const headers = await targetHeaders(context, store, facts, platformPreset("debian-12")!, interpreter.headers, workshop.directory);
+    expect(["Python.h", "pyconfig.h", "cpython/object.h"].map((name) => readFileSync(join(headers?.directory ?? "", name), "utf8"))).toEqual(["/* its own */\n", "/* #undef HAVE_CRYPT_H */\n", "/* below */\n"]);
+    expect(await layInterpreter(context, store, { ...interpreter, arch: interpreter.arch === "aarch64" ? "x86_64" : "aarch64" }, await machinePlatform(context))).toBeUndefined();
   });
 
   it("are Debian's for the architecture, and say for another one what is true there", async () => {
@@ -143,9 +165,9 @@ describe("headers of a Python", () => {
     });
     const executable = join(workshop.directory, "bin/python3.11");
     chmodSync(executable, 0o755);
-    const facts = { executable, version: "3.11.2", implementation: "cpython", arch: "x86_64", libc: old.libc } as Parameters<typeof targetHeaders>[1];
+    const facts = { executable, version: "3.11.2", implementation: "cpython", arch: "x86_64", libc: old.libc } as Parameters<typeof targetHeaders>[2];
     const read = async (platform: typeof old, scratch: string): Promise<readonly [string, Readonly<Record<string, string>> | undefined]> => {
-      const headers = await targetHeaders(workshop.context, facts, platform, join(workshop.directory, scratch));
+      const headers = await targetHeaders(workshop.context, workshop.store, facts, platform, undefined, join(workshop.directory, scratch));
       return [execFileSync("cat", [join(headers?.directory ?? "", "pyconfig.h")], { encoding: "utf8" }), headers?.env];
     };
     mkdirSync(join(workshop.directory, "arm"));

@@ -30,7 +30,7 @@ const EPOCH = 315_532_800;
 
 /**
  * Take a relocatable build of CPython into the store: an archive that `tar` knows, or a directory, in which `bin/python3.X` lies at the top or below.
- * It is started in two places, and refused where it does not keep to them. Tests, headers, static libraries and what pip installed are left behind.
+ * It is started in two places, and refused where it does not keep to them. Tests, static libraries and what pip installed are left behind; headers are kept beside it, and go to no host.
  * @throws CaissonError `interpreter-unfit` · `usage` where there is no interpreter in it · `tool-missing` without tar
  */
 export async function importInterpreter(ctx: Context, store: Store, given: string, name?: string): Promise<ImportedInterpreter> {
@@ -50,6 +50,7 @@ export async function importInterpreter(ctx: Context, store: Store, given: strin
     await rename(first, second);
     await probeInterpreter(ctx, second, found.program);
     const { blob, tree } = await writeTree(store, second, kept);
+    const headers = await writeHeaders(store, found.directory, found.program);
     const libc = await lowestLibc(second, kept);
     const minor = probed.version.split(".").slice(0, 2).join(".");
     const interpreter: InterpreterTree = {
@@ -59,6 +60,7 @@ export async function importInterpreter(ctx: Context, store: Store, given: strin
       libc,
       tree: { id: tree.id, document: await store.writeJson(tree, mediaTypes.tree) },
       blob,
+      ...(headers === undefined ? {} : { headers }),
       executable: `root/${found.program}`,
     };
     return { interpreter, state: await keepInterpreter(store, interpreter), missing };
@@ -134,6 +136,17 @@ async function writeTree(store: Store, directory: string, kept: readonly Kept[])
   }
   const sorted = entries.toSorted((a, b) => compareBytewise(a.path, b.path));
   return { blob, tree: { schema: "caisson.tree/1", id: treeId(sorted), entries: sorted } };
+}
+
+/** As `include/python3.11` has them, or `include/python3.7m`; a system's own Python has them elsewhere, or not at all. */
+async function writeHeaders(store: Store, directory: string, program: string): Promise<InterpreterTree["blob"] | undefined> {
+  const names = await readdir(join(directory, "include")).catch((): readonly string[] => []);
+  const name = names.find((each) => each.replace(/m$/, "") === posix.basename(program));
+  const top = join(directory, "include", name ?? "");
+  if (name === undefined || (await stat(join(top, "Python.h")).catch(() => undefined)) === undefined) return undefined;
+  const files: Kept[] = [];
+  for await (const { kind, path, mode, size } of walk(top)) if (kind === "file") files.push({ path, kind, mode, size });
+  return await store.write(writeTar(members(top, files.toSorted((a, b) => compareBytewise(a.path, b.path))), EPOCH), undefined, mediaTypes.tar);
 }
 
 async function* members(directory: string, files: readonly Kept[]): AsyncIterable<{ readonly path: string; readonly kind: "file"; readonly mode: 0o644 | 0o755; readonly size: number; open(): AsyncIterable<Uint8Array> }> {

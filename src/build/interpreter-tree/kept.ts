@@ -24,7 +24,8 @@ export async function listInterpreters(store: Store): Promise<readonly Interpret
 /** Keep it under its name; says whether that is news. @throws CaissonError `ref-moved` where somebody else changes the name at the same time */
 export async function keepInterpreter(store: Store, interpreter: InterpreterTree): Promise<"added" | "replaced" | "unchanged"> {
   const before = await store.readRef("interpreters", interpreter.name);
-  if ((before?.value as InterpreterTree | undefined)?.tree.id === interpreter.tree.id) return "unchanged";
+  const known = before?.value as InterpreterTree | undefined;
+  if (known?.tree.id === interpreter.tree.id && known.headers?.digest === interpreter.headers?.digest) return "unchanged";
   if ((await store.writeRef("interpreters", interpreter.name, interpreter as unknown as Json, before?.generation ?? 0)) === "moved") fail({ code: "ref-moved", message: `\`${interpreter.name}\` was changed by somebody else at the same time`, hint: "run the same command again" });
   return before === undefined ? "added" : "replaced";
 }

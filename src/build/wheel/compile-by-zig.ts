@@ -14,18 +14,22 @@ import { makerOf, type BuiltWheel, type Job, type MadeWheel, type WheelSource } 
  * The wheel of a source, its C and C++ compiled for a platform by zig, under the tags that its symbols prove.
  * @throws CaissonError `build-failed` · `wheel-unfit` where the symbols do not prove it · `tool-missing` without the platform's Python or its headers, or without zig
  */
-export async function compileByZig(job: Job, platform: Platform, interpreter: InterpreterFacts | undefined): Promise<MadeWheel> {
+export async function compileByZig(job: Job, platform: Platform, exact: InterpreterFacts | undefined): Promise<MadeWheel> {
   const { ctx, store, workshop, source } = job;
   const { python, arch } = platform;
-  if (interpreter === undefined) return fail({ code: "tool-missing", message: `there is no Python ${python.version} to compile \`${source.written}\` for ${platform.label} with`, hint: `put python${python.version} on PATH, with its headers` });
-  const maker: Maker = { ...makerOf(job, minorOf(interpreter), true), target: zigTarget(platform) };
+  const tree = await workshop.tree(platform);
+  const interpreter = exact ?? (tree === undefined ? undefined : await workshop.laidTree(tree));
+  if (interpreter === undefined) return fail({ code: "tool-missing", message: `there is no Python ${python.version} to compile \`${source.written}\` for ${platform.label} with`, hint: `put python${python.version} on PATH, with its headers, or bring one: caisson interpreter add FILE` });
+  await workshop.lockBuild(job.requires, interpreter);
+  const headers = tree?.headers;
+  const maker: Maker = { ...makerOf(job, minorOf(interpreter), true), target: zigTarget(platform), ...(exact !== undefined || tree === undefined ? {} : { tree: tree.tree.id }), ...(headers === undefined ? {} : { headers: headers.digest }) };
   const action = await job.action(maker);
   const known = (await recallAction(store, action)) as BuiltWheel | undefined;
   if (known !== undefined && (await store.has(known.wheel.digest))) return { ...known, maker };
   const choose: ChooseCompilers = async (scratch, path) => {
-    const headers = await targetHeaders(ctx, interpreter, platform, scratch);
-    if (headers === undefined) return fail({ code: "tool-missing", message: `Python ${python.version} at \`${interpreter.executable}\` has no headers to compile \`${source.written}\` with`, hint: `Debian: apt install python${python.version}-dev; Rocky: dnf install python${python.version}-devel` });
-    return { ...(await zigCompilers(scratch, path, await workshop.zig(), zigTarget(platform), headers)), name: (wheel) => nameByProof(wheel, source, arch) };
+    const found = await targetHeaders(ctx, store, interpreter, platform, headers, scratch);
+    if (found === undefined) return fail({ code: "tool-missing", message: `Python ${python.version} at \`${interpreter.executable}\` has no headers to compile \`${source.written}\` with`, hint: `Debian: apt install python${python.version}-dev; Rocky: dnf install python${python.version}-devel` });
+    return { ...(await zigCompilers(scratch, path, await workshop.zig(), zigTarget(platform), found)), name: (wheel) => nameByProof(wheel, source, arch) };
   };
   const key = actionKey(action);
   const { wheel } = await workshop.making(key, () => workshop.enqueue(() => makeWheel(ctx, store, workshop, source, interpreter, key, choose)));

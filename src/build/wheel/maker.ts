@@ -14,6 +14,10 @@ export interface Maker {
   readonly requires?: readonly string[];
   /** What it was compiled for by zig, `x86_64-linux-gnu.2.17`; absent where this machine compiled it. */
   readonly target?: string;
+  /** The interpreter tree that ran the back end, where that was none of this machine's. */
+  readonly tree?: Digest;
+  /** Those of an interpreter tree; absent where they are of the interpreter that ran. */
+  readonly headers?: Digest;
 }
 
 /** A maker as it is here and now: what of it can get into a wheel, as fields of a key. */
@@ -26,9 +30,9 @@ export interface MakerFacts {
 }
 
 /** A wheel that is nothing but Python is the same from every interpreter of a minor; one that is compiled depends on the compiler, its flags and the libc. */
-export async function makerFacts(ctx: Context, workshop: Pick<Workshop, "uvVersion" | "interpreter" | "machine">, { interpreter, compiled, target }: Maker): Promise<Omit<MakerFacts, "backend">> {
+export async function makerFacts(ctx: Context, workshop: Pick<Workshop, "uvVersion" | "interpreter" | "machine">, { interpreter, compiled, target, tree, headers }: Maker): Promise<Omit<MakerFacts, "backend">> {
   const tool = `uv ${await workshop.uvVersion()}`;
-  if (target !== undefined) return { interpreter, tool, machine: { compiler: zigName, target } };
+  if (target !== undefined) return { interpreter, tool, machine: { compiler: zigName, target, python: tree ?? (await workshop.interpreter(interpreter))?.compiles ?? "", ...(headers === undefined ? {} : { headers }) } };
   return { interpreter, tool, ...(compiled ? { machine: await machineFacts(ctx, workshop, await workshop.interpreter(interpreter)) } : {}) };
 }
 

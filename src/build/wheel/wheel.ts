@@ -1,4 +1,4 @@
-import { fail, type Descriptor, type EpochSeconds, type Json, type PackageName, type Platform } from "../../model/index.ts";
+import { fail, type Descriptor, type EpochSeconds, type InterpreterTree, type Json, type PackageName, type Platform } from "../../model/index.ts";
 import { ruleSetVersion } from "../../python/index.ts";
 import type { Store } from "../../store/index.ts";
 import type { Context } from "../../system/index.ts";
@@ -49,6 +49,9 @@ export interface Workshop {
   /** Whether somebody wants zig to compile for a platform. */
   readonly isCompiledByZig: (platform: Platform) => boolean;
   readonly zig: () => Promise<Zig>;
+  /** The interpreter tree that releases for a platform bring along, and the same laid out to build with, where it runs here. */
+  readonly tree: (platform: Platform) => Promise<InterpreterTree | undefined>;
+  readonly laidTree: (tree: InterpreterTree) => Promise<InterpreterFacts | undefined>;
   /** What has the same key is made once. */
   readonly making: (key: string, work: () => Promise<Made>) => Promise<Made>;
   readonly offline: boolean;

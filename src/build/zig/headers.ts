@@ -1,7 +1,9 @@
 import { cp, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Platform } from "../../model/index.ts";
-import type { Context } from "../../system/index.ts";
+import type { Descriptor, Platform } from "../../model/index.ts";
+import type { Store } from "../../store/index.ts";
+import { makeDirectory, type Context } from "../../system/index.ts";
+import { unpackFromStore } from "../interpreter-tree/lay.ts";
 import type { InterpreterFacts } from "../interpreter.ts";
 
 /** What an extension for a platform's Python is compiled with. */
@@ -13,17 +15,20 @@ export interface TargetHeaders {
 }
 
 /**
- * Copy an interpreter's headers, as they are for a platform, below `scratch`; undefined where it has none, as a system's Python without its development package.
+ * The headers of the platform's own interpreter tree, else those of the interpreter that runs here, below `scratch` and as they are for the platform; undefined where there are none, as of a system's Python without its development package.
  * Of two architectures of Linux with 64 bits the headers differ in three words.
  */
-export async function targetHeaders(ctx: Context, interpreter: InterpreterFacts, { arch, python }: Platform, scratch: string): Promise<TargetHeaders | undefined> {
+export async function targetHeaders(ctx: Context, store: Store, interpreter: InterpreterFacts, { arch, python }: Platform, own: Descriptor | undefined, scratch: string): Promise<TargetHeaders | undefined> {
   const said = await askPlaces(ctx, interpreter);
-  if (said === undefined || !(await isFile(join(said.include, "Python.h")))) return undefined;
+  if (said === undefined) return undefined;
   const directory = join(scratch, "include", `python${python.version}`);
-  await cp(said.include, directory, { recursive: true, dereference: true });
+  await makeDirectory(directory);
+  if (own !== undefined) await unpackFromStore(ctx, store, own.digest, directory, scratch);
+  else if (await isFile(join(said.include, "Python.h"))) await cp(said.include, directory, { recursive: true, dereference: true });
+  else return undefined;
   const config = await readConfig(said, directory);
   const foreign = arch !== interpreter.arch;
-  await writeFile(join(directory, "pyconfig.h"), config.replaceAll(foreign ? OF_ONE_ARCHITECTURE : OF_NO_LIBC, "/* #undef $1 */"));
+  await writeFile(join(directory, "pyconfig.h"), config.replaceAll(foreign && own === undefined ? OF_ONE_ARCHITECTURE : OF_NO_LIBC, "/* #undef $1 */"));
   return { directory, env: foreign ? await foreignNames(said, interpreter.arch, arch, scratch) : {} };
 }
 
