@@ -240,6 +240,17 @@ test("a wheel whose libraries look outside it is hard-linked, with the wheels th
   expect(["torch", "nvidia", "nvidia/cublas", "nvidia/nvrtc", "numpy"].map((path) => linkAt(links, `${SITE}/${path}`))).toEqual(["hardlink site/torch", "directory", "hardlink site/nvidia/cublas", "hardlink site/nvidia/nvrtc", "symlink site/numpy"]);
 });
 
+test("wheels that fill one directory together, and look for each other's libraries there, are hard-linked", () => {
+  const elf = { musl: false, machines: ["x86_64" as const], needed: [], escapes: false };
+  const pin = distribution("pin", { "site/cmeel.prefix/lib/libpin.so": "p", "site/cmeel.prefix/lib/python/pin.so": "q" }, { elf: { ...elf, needed: ["libboost.so.1", "libc.so.6"] } });
+  const boost = distribution("boost", { "site/cmeel.prefix/lib/libboost.so.1": "b" }, { elf: { ...elf, needed: ["libicu.so"] } });
+  const icu = distribution("icu", { "site/cmeel.prefix/lib/libicu.so": "i" }, { elf });
+  const other = distribution("other", { "site/other/libpng.so": "o" }, { elf: { ...elf, needed: ["libjpeg.so"] } });
+  const jpeg = distribution("jpeg", { "site/jpeg/libjpeg.so": "j" }, { elf });
+  const { links } = planLinks([pin, boost, icu, other, jpeg], platform, "auto");
+  expect(["cmeel.prefix/lib", "cmeel.prefix/lib/libpin.so", "cmeel.prefix/lib/python", "cmeel.prefix/lib/libboost.so.1", "cmeel.prefix/lib/libicu.so", "other", "jpeg"].map((path) => linkAt(links, `${SITE}/${path}`))).toEqual(["directory", "hardlink site/cmeel.prefix/lib/libpin.so", "hardlink site/cmeel.prefix/lib/python", "hardlink site/cmeel.prefix/lib/libboost.so.1", "hardlink site/cmeel.prefix/lib/libicu.so", "symlink site/other", "symlink site/jpeg"]);
+});
+
 test("in mode copy nothing is a link: what is written to one release is written to no other", () => {
   const { links } = planLinks([distribution("a", { "site/a/__init__.py": "", "site/shared/a.py": "" }), distribution("b", { "site/shared/b.py": "", "data/etc/b": "" })], platform, "copy");
   expect(new Set(links.map(({ how }) => how))).toEqual(new Set(["directory", "copy", "render"]));

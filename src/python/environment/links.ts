@@ -195,18 +195,25 @@ function clash(plan: Plan, path: string, origins: readonly Origin[], message: (p
   plan.clashes.set(key, known === undefined ? { message, path, more: 0 } : { ...known, more: known.more + 1 });
 }
 
-/** The wheels whose ELF files look for libraries beside their wheel, and the wheels that have those libraries. */
+/** The wheels whose ELF files look for libraries beside their wheel, or among files of several wheels in one directory, and the wheels that have those libraries. */
 function findHardLinked(distributions: readonly Distribution[]): ReadonlySet<Distribution> {
-  const found = new Set(distributions.filter(({ elf }) => elf?.escapes === true));
-  if (found.size === 0) return found;
   const withLibraries = distributions.filter(({ elf }) => elf !== undefined);
-  const owners = new Map(withLibraries.flatMap((each) => each.tree.entries.map(({ path }) => [path.slice(path.lastIndexOf("/") + 1), each] as const)));
+  const owners = new Map(withLibraries.flatMap((owner) => owner.tree.entries.map(({ path }) => [path.slice(path.lastIndexOf("/") + 1), { owner, directory: path.slice(0, path.lastIndexOf("/")) }] as const)));
+  const found = new Set(withLibraries.filter((each) => each.elf?.escapes === true || looksInCommonPlaces(each, owners)));
   // A set that grows while it is walked: what is reached reaches further.
   for (const { elf } of found) {
     for (const library of elf?.needed ?? []) {
-      const owner = owners.get(library);
-      if (owner !== undefined) found.add(owner);
+      const known = owners.get(library);
+      if (known !== undefined) found.add(known.owner);
     }
   }
   return found;
+}
+
+/** A RUNPATH that stays in its wheel may still mean a neighbour's library: several wheels fill one directory, as those of cmeel do. */
+function looksInCommonPlaces(each: Distribution, owners: ReadonlyMap<string, { readonly owner: Distribution; readonly directory: string }>): boolean {
+  return (each.elf?.needed ?? []).some((library) => {
+    const known = owners.get(library);
+    return known !== undefined && known.owner !== each && each.tree.entries.some(({ path }) => path.startsWith(`${known.directory}/`));
+  });
 }
