@@ -32,5 +32,8 @@ export const readWheel: typeof Wheel.readWheel = async (...words) => (await impo
 export const normalizeWheel: typeof Normalize.normalizeWheel = async (...words) => (await import("./wheel/normalize.ts")).normalizeWheel(...words);
 export const retagWheel: typeof Retag.retagWheel = async (...words) => (await import("./wheel/retag.ts")).retagWheel(...words);
 export type { NamedWheel } from "./wheel/retag.ts";
+export const streamNormalWheel: typeof Normalize.streamNormalWheel = async function* (...words) {
+  yield* (await import("./wheel/normalize.ts")).streamNormalWheel(...words);
+};
 export const readZip: typeof ZipFile.readZip = async (...words) => (await import("./zip/zip.ts")).readZip(...words);
 export const readMember: typeof ZipFile.readMember = async (...words) => (await import("./zip/zip.ts")).readMember(...words);

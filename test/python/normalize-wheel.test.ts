@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { bytesSource, normalizeWheel, readMember, readWheel, readZip } from "../../src/python/index.ts";
+import { bytesSource, normalizeWheel, readMember, readWheel, readZip, streamNormalWheel } from "../../src/python/index.ts";
 import { sha256, temporaryDirectory } from "../../src/system/index.ts";
 import { makeWheel, readMade, type MadeWheel } from "./made-wheel.ts";
 
@@ -35,6 +35,41 @@ describe("a wheel made normal", () => {
     const again = await readWheel("demo-1.0-py3-none-any.whl", { digest: sha256(bytes), size: bytes.length, mediaType: "" }, bytesSource(bytes));
     expect(again.tree.id).toBe((await readMade({ files, members })).tree.id);
     expect(Buffer.from(await normalizeWheel("demo-1.0-py3-none-any.whl", bytesSource(bytes))).equals(bytes)).toBe(true);
+  });
+
+  /** What is put aside stays in memory here. */
+  async function streamed(wheel: MadeWheel): Promise<Uint8Array> {
+    const { fileName, bytes } = makeWheel(wheel);
+    const chunks: Uint8Array[] = [];
+    const gather = async (all: AsyncIterable<Uint8Array>): Promise<() => AsyncIterable<Uint8Array>> => {
+      const kept: Uint8Array[] = [];
+      for await (const chunk of all) kept.push(chunk);
+      return async function* () {
+        yield* kept;
+      };
+    };
+    for await (const chunk of streamNormalWheel(fileName, bytesSource(bytes), gather)) chunks.push(chunk);
+    return Buffer.concat(chunks);
+  }
+
+  it("is the same bytes where it is written in pieces, for it does not fit into memory", async () => {
+    const odd = { ...files, "demo/noise.bin": Buffer.from(Array.from({ length: 300 }, (_, at) => sha256(String(at))).join("").slice(0, 10_000), "utf8") };
+    expect(Buffer.from(await streamed({ files: odd, members })).equals(await normal({ files: odd, members }))).toBe(true);
+  });
+
+  it("may have files of any size where it is written in pieces: each comes out as it went in, and in one way", async () => {
+    await using scratch = await temporaryDirectory("caisson-normal");
+    const large = Buffer.alloc(9 << 20, "caisson ");
+    const pattern = Buffer.alloc(9 << 20);
+    for (let at = 0, word = 1; at < pattern.length; at += 4) pattern.writeUInt32LE((word = (Math.imul(word, 1_664_525) + 1_013_904_223) >>> 0), at);
+    const bytes = await streamed({ files: { "demo/large.txt": large, "demo/noise.bin": pattern } });
+    expect(Buffer.from(await streamed({ files: { "demo/noise.bin": pattern, "demo/large.txt": large } })).equals(bytes)).toBe(true);
+    const zip = await readZip(bytesSource(bytes));
+    expect(zip.members.filter(({ size }) => size === large.length).map(({ name, method }) => [name, method])).toEqual([["demo/large.txt", 8], ["demo/noise.bin", 0]]);
+    await readWheel("demo-1.0-py3-none-any.whl", { digest: sha256(bytes), size: bytes.length, mediaType: "" }, bytesSource(bytes));
+    const path = join(scratch.path, "demo.whl");
+    writeFileSync(path, bytes);
+    expect(execFileSync("python3", ["-I", "-c", "import sys, zipfile\nprint(zipfile.ZipFile(sys.argv[1]).testzip())", path], { encoding: "utf8" })).toBe("None\n");
   });
 
   it("is read by Python's zipfile, with the first day and plain modes", async () => {

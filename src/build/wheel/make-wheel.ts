@@ -1,9 +1,9 @@
-import { readFile, readdir } from "node:fs/promises";
+import { open, readFile, readdir, writeFile, type FileHandle } from "node:fs/promises";
 import { basename, delimiter, dirname, join } from "node:path";
-import { CaissonError, fail, mediaTypes, normalizeName, type Digest, type EpochSeconds } from "../../model/index.ts";
-import { bytesSource, normalizeVersion, normalizeWheel, parseWheelFileName } from "../../python/index.ts";
+import { CaissonError, fail, mediaTypes, normalizeName, type Bytes, type Descriptor, type Digest, type EpochSeconds } from "../../model/index.ts";
+import { bytesSource, normalizeVersion, normalizeWheel, parseWheelFileName, readZip, streamNormalWheel } from "../../python/index.ts";
 import type { Store } from "../../store/index.ts";
-import { makeDirectory, ownedDirectory, writeDurably, type Context } from "../../system/index.ts";
+import { makeDirectory, ownedDirectory, readBriefly, writeDurably, type Context } from "../../system/index.ts";
 import { makeBuildEnvironment } from "./build-environment.ts";
 import { pathWith, type ChooseCompilers, type Compilers } from "./compilers.ts";
 import { cureFor, isUnresolved } from "./cures.ts";
@@ -35,12 +35,44 @@ export async function makeWheel(ctx: Context, store: Store, workshop: Workshop, 
     if (path === undefined) return refused ? { refused } : await buildFailed(ctx, source, log, key);
     const fileName = basename(path);
     checkName(fileName, source);
-    const normal = { fileName, bytes: await normalizeWheel(fileName, bytesSource(await readFile(path))) };
-    const named = (await surroundings.compilers.name?.(normal)) ?? normal;
+    const { name } = surroundings.compilers;
+    if (name === undefined) return { wheel: { fileName, wheel: await keepNormal(store, fileName, path, scratch.path) }, refused };
+    const named = await name({ fileName, bytes: await normalizeWheel(fileName, bytesSource(await readFile(path))) });
     return { wheel: { fileName: named.fileName, wheel: await store.write(named.bytes, undefined, mediaTypes.wheel) }, refused };
   } finally {
     ctx.report({ type: "finished", what });
   }
+}
+
+/** Bytes of files in a wheel that is read into memory whole. */
+const SMALL = 32 << 20;
+
+/** A wheel in its normal form, in the store. */
+async function keepNormal(store: Store, fileName: string, path: string, scratch: string): Promise<Descriptor> {
+  await using file = await open(path);
+  const { size } = await file.stat();
+  const source = { size, read: async (offset: number, length: number) => await readAt(file, offset, length) };
+  // One that is no zip is refused where its name is known.
+  const unpacked = await readZip(source).then(({ members }) => members.reduce((sum, member) => sum + member.size, 0), () => 0);
+  if (unpacked <= SMALL) return await store.write(await normalizeWheel(fileName, source), undefined, mediaTypes.wheel);
+  let count = 0;
+  const aside = async (bytes: Bytes): Promise<() => Bytes> => {
+    const place = join(scratch, `aside-${++count}`);
+    await writeFile(place, bytes);
+    return () => readBriefly(place);
+  };
+  return await store.write(streamNormalWheel(fileName, source, aside), undefined, mediaTypes.wheel);
+}
+
+async function readAt(file: FileHandle, offset: number, length: number): Promise<Uint8Array> {
+  const bytes = Buffer.allocUnsafe(length);
+  let done = 0;
+  while (done < length) {
+    const { bytesRead } = await file.read(bytes, done, length - done, offset + done);
+    if (bytesRead === 0) break;
+    done += bytesRead;
+  }
+  return bytes.subarray(0, done);
 }
 
 interface Built {

@@ -173,4 +173,4 @@ const DT_RUNPATH = 29;
 const DT_VERNEED = 0x6fff_fffe;
 const DT_VERNEEDNUM = 0x6fff_ffff;
 /** Bytes; the string table of the largest library we met has 40 MB. */
-const LARGEST_TABLE = 256 << 20;
+const LARGEST_TABLE = 64 << 20;

@@ -1,16 +1,18 @@
-import { compareBytewise, mediaTypes } from "../../model/index.ts";
+import { compareBytewise, mediaTypes, type Bytes } from "../../model/index.ts";
 import { sha256 } from "../../system/index.ts";
 import { createHash } from "node:crypto";
-import { printRecord } from "./record.ts";
+import { printRecord, type RecordRow } from "./record.ts";
 import { readWheel } from "./wheel.ts";
 import { isBytecode } from "./layout.ts";
+import type { ZipMember } from "../zip/directory.ts";
+import { streamZip, type Aside, type StreamedFile } from "../zip/stream-writer.ts";
 import { writeZip, type ZipFile } from "../zip/writer.ts";
 import { bytesSource, type ByteSource } from "../zip/source.ts";
 import { readMember, readZip } from "../zip/zip.ts";
 
 /**
  * The same wheel as one byte sequence, whatever back end, umask, clock or file order made it: members sorted, times 1980-01-01, modes 0644 or 0755, RECORD rewritten, bytecode and directories left out.
- * For wheels that were just built here: the whole wheel is held in memory.
+ * For small wheels that were just built here: the whole wheel is held in memory.
  * @throws CaissonError `wheel-invalid` where the given wheel breaks a rule
  */
 export async function normalizeWheel(fileName: string, source: ByteSource): Promise<Uint8Array> {
@@ -21,13 +23,48 @@ export async function normalizeWheel(fileName: string, source: ByteSource): Prom
   const files: ZipFile[] = [];
   let record = "";
   for (const member of zip.members) {
-    if (/^[^/]+\.dist-info\/RECORD$/.test(member.name)) record = member.name;
+    if (OWN_RECORD.test(member.name)) record = member.name;
     if (member.directory || isBytecode(member.name) || IS_RECORD.test(member.name)) continue;
-    files.push({ name: member.name, bytes: await readMember(zip, member), mode: (member.mode & 0o111) === 0 ? 0o644 : 0o755 });
+    files.push({ name: member.name, bytes: await readMember(zip, member), mode: modeOf(member) });
   }
   files.push({ name: record, bytes: Buffer.from(recordOf(files, record), "utf8"), mode: 0o644 });
   return writeZip(files.toSorted((a, b) => compareBytewise(a.name, b.name)));
 }
+
+/**
+ * As `normalizeWheel`, for what does not fit into memory: one of its files is in hand at a time, and of large ones pieces. `aside` keeps what a header must know the length of.
+ * @throws CaissonError `wheel-invalid` where the given wheel breaks a rule
+ */
+export async function* streamNormalWheel(fileName: string, source: ByteSource, aside: Aside): Bytes {
+  await readWheel(fileName, { digest: sha256(""), size: source.size, mediaType: mediaTypes.wheel }, source);
+  const zip = await readZip(source);
+  const record = zip.members.find((member) => OWN_RECORD.test(member.name))?.name ?? "";
+  const files = zip.members.filter((member) => !member.directory && !isBytecode(member.name) && !IS_RECORD.test(member.name)).map((member): StreamedFile => ({ name: member.name, size: member.size, mode: modeOf(member), open: () => zip.open(member) }));
+  const rows: RecordRow[] = [];
+  for (const file of files) rows.push({ path: file.name, hash: { algorithm: "sha256", value: await hashOf(file.open()) }, size: file.size });
+  const text = Buffer.from(printRecord([...rows, { path: record }].toSorted((a, b) => compareBytewise(a.path, b.path))), "utf8");
+  const own: StreamedFile = {
+    name: record,
+    size: text.length,
+    mode: 0o644,
+    open: async function* () {
+      yield text;
+    },
+  };
+  yield* streamZip([...files, own].toSorted((a, b) => compareBytewise(a.name, b.name)), aside);
+}
+
+async function hashOf(bytes: Bytes): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const chunk of bytes) hash.update(chunk);
+  return hash.digest("base64url");
+}
+
+function modeOf({ mode }: ZipMember): 0o644 | 0o755 {
+  return (mode & 0o111) === 0 ? 0o644 : 0o755;
+}
+
+const OWN_RECORD = /^[^/]+\.dist-info\/RECORD$/;
 
 /** RECORD, and the signatures of the one that is replaced. */
 const IS_RECORD = /^[^/]+\.dist-info\/RECORD(?:\.jws|\.p7s)?$/;

@@ -21,20 +21,45 @@ export function writeZip(files: readonly ZipFile[]): Uint8Array {
     const method = deflated.length < file.bytes.length ? 8 : 0;
     const data = method === 8 ? deflated : file.bytes;
     const name = Buffer.from(file.name, "utf8");
-    const shared = sharedHeader(name, method, crc32(file.bytes), data.length, file.bytes.length);
-    parts.push(Buffer.from("PK\u0003\u0004", "latin1"), shared, name, data);
-    directory.push(Buffer.from("PK\u0001\u0002\u0014\u0003", "latin1"), shared, directoryTail(file.mode, offset), name);
-    offset += 4 + shared.length + name.length + data.length;
+    const { local, central } = headers({ name, mode: file.mode, method, crc: crc32(file.bytes), packed: data.length, size: file.bytes.length }, offset);
+    parts.push(...local, data);
+    directory.push(...central);
+    offset += local.reduce((sum, part) => sum + part.length, data.length);
   }
+  return Buffer.concat([...parts, ...directory, endRecord(directory, offset)]);
+}
+
+/** What stands behind the directory, which begins at `offset`. */
+export function endRecord(directory: readonly Uint8Array[], offset: number): Uint8Array {
   const size = directory.reduce((sum, part) => sum + part.length, 0);
-  if (offset + size > 0xffff_fffe || files.length > 0xfffe) throw new RangeError("too much for a zip without zip64");
+  const count = directory.length / PARTS_OF_ENTRY;
+  if (offset + size > 0xffff_fffe || count > 0xfffe) throw new RangeError("too much for a zip without zip64");
   const end = Buffer.alloc(22);
   end.write("PK\u0005\u0006", "latin1");
-  end.writeUInt16LE(files.length, 8);
-  end.writeUInt16LE(files.length, 10);
+  end.writeUInt16LE(count, 8);
+  end.writeUInt16LE(count, 10);
   end.writeUInt32LE(size, 12);
   end.writeUInt32LE(offset, 16);
-  return Buffer.concat([...parts, ...directory, end]);
+  return end;
+}
+
+const PARTS_OF_ENTRY = 4;
+
+/** A member as its headers tell of it. */
+export interface MemberFacts {
+  readonly name: Buffer;
+  readonly mode: 0o644 | 0o755;
+  /** 0 stored, 8 deflated. */
+  readonly method: 0 | 8;
+  readonly crc: number;
+  readonly packed: number;
+  readonly size: number;
+}
+
+/** What stands before a member's data, and its entry of the directory: the local header is at `offset`. */
+export function headers({ name, mode, method, crc, packed, size }: MemberFacts, offset: number): { readonly local: readonly Uint8Array[]; readonly central: readonly Uint8Array[] } {
+  const shared = sharedHeader(name, method, crc, packed, size);
+  return { local: [Buffer.from("PK\u0003\u0004", "latin1"), shared, name], central: [Buffer.from("PK\u0001\u0002\u0014\u0003", "latin1"), shared, directoryTail(mode, offset), name] };
 }
 
 /** What a local header and a directory entry have in common: from the version needed to the length of the extra field. */
