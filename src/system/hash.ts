@@ -56,14 +56,3 @@ export async function* readBriefly(path: string): Bytes {
 
 const PIECE = 1 << 19;
 const SMALL = 1 << 10;
-
-/** Digest and length of a stream. */
-export async function hashStream(bytes: Bytes): Promise<{ readonly digest: Digest; readonly size: number }> {
-  const hash = createHash("sha256");
-  let size = 0;
-  for await (const chunk of bytes) {
-    hash.update(chunk);
-    size += chunk.length;
-  }
-  return { digest: `sha256:${hash.digest("hex")}`, size };
-}

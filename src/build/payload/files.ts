@@ -1,9 +1,8 @@
-import { createReadStream } from "node:fs";
 import { readlink } from "node:fs/promises";
 import { dirname, join, posix } from "node:path";
 import { compareBytewise, fail, mediaTypes, type Descriptor, type Package, type Tree, type TreeEntry } from "../../model/index.ts";
 import type { Store } from "../../store/index.ts";
-import { mapConcurrently, treeId, walk, type WalkEntry } from "../../system/index.ts";
+import { mapConcurrently, readBriefly, treeId, walk, type WalkEntry } from "../../system/index.ts";
 import type { Content } from "./payload.ts";
 
 /**
@@ -20,7 +19,7 @@ export async function readFilesPackage(store: Store, pkg: Package, directory: st
     const path = posix.join("root", pkg.prefix, entry.path);
     if (entry.kind === "link") return { kind: "link", path, target: await readInnerLink(pkg, directory, entry.path) };
     if (entry.kind !== "file") return fail({ code: "build-failed", message: `\`${entry.path}\` of \`${pkg.written}\` is neither a file nor a link` });
-    const blob = await store.write(createReadStream(join(directory, entry.path)), { size: entry.size }, mediaTypes.bytes);
+    const blob = await store.write(readBriefly(join(directory, entry.path)), { size: entry.size }, mediaTypes.bytes);
     blobs.push(blob);
     return { kind: "file", path, mode: (entry.mode & 0o111) === 0 ? 0o644 : 0o755, digest: blob.digest, size: blob.size, source: { from: "blob", blob: blob.digest } };
   });

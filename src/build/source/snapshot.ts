@@ -1,8 +1,8 @@
-import { createReadStream, existsSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { constants, copyFile, lstat, readlink, symlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { compareBytewise } from "../../model/index.ts";
-import { errorCode, hashJson, hashStream, makeDirectory, mapConcurrently, refuseUnreadableName, walk, type Context } from "../../system/index.ts";
+import { errorCode, hashFile, hashJson, makeDirectory, mapConcurrently, refuseUnreadableName, walk, type Context } from "../../system/index.ts";
 import { git } from "./git.ts";
 
 /** A file or link on disk that belongs to a source; its path is relative, with forward slashes. */
@@ -79,7 +79,7 @@ export type DiskLine = readonly [string, "file" | "program" | "link", string];
 export async function describeDisk(directory: string, files: readonly DiskFile[]): Promise<readonly DiskLine[]> {
   const lines = await mapConcurrently(files, 16, async (file): Promise<readonly DiskLine[]> => {
     if ("target" in file) return [[file.path, "link", file.target]];
-    const hashed = await unlessGone(hashStream(createReadStream(join(directory, file.path))));
+    const hashed = await unlessGone(hashFile(join(directory, file.path)));
     return hashed === undefined ? [] : [[file.path, file.executable ? "program" : "file", hashed.digest]];
   });
   return lines.flat();
