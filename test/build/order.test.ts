@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { choosePackages } from "../../src/build/build.ts";
 import { orderPackages, siblingsOf } from "../../src/build/order.ts";
 import type { Package, PackageName } from "../../src/model/index.ts";
 
@@ -20,6 +21,12 @@ function order(packages: readonly Package[]): readonly string[] {
   const result = orderPackages(packages);
   return "order" in result ? result.order.map(({ written }) => written) : [`cycle ${result.cycle.join(" ")}`];
 }
+
+it("chooses what is written down where nothing is named, and what is implied only by its name", () => {
+  const workspace = { directory: "/", name: "shop" as PackageName, platforms: [], interpreters: {}, packages: [pkg("web", "lib"), { ...pkg("lib"), implied: true as const }], targets: [], index: { findLinks: [] } };
+  const chosen = (...names: readonly string[]): readonly string[] => choosePackages(workspace, names.length === 0 ? undefined : (names as readonly PackageName[])).map(({ name }) => name);
+  expect([chosen(), chosen("lib"), chosen("lib", "web")]).toEqual([["web"], ["lib"], ["lib", "web"]]);
+});
 
 describe("orderPackages", () => {
   it("row W8: puts Util first and Demo last of the nine packages", () => {
