@@ -1,9 +1,6 @@
-import { spawnSync } from "node:child_process";
-import { appendFileSync, cpSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { expect, it } from "vitest";
 import { lacking, startHosts } from "../support/hosts.ts";
-import { makeHome, project } from "../support/machine.ts";
+import { MARK, openShop, READ_PAGE } from "./shop.ts";
 
 const target = `
 [targets.production]
@@ -19,47 +16,33 @@ const missing = lacking("namespace");
 
 it.skipIf(missing !== undefined)("rows P9 to P13: examples/shop on three hosts over ssh: first release, change, failing health, rollback, prune (needs root and network namespaces)", { timeout: 400_000 }, async () => {
   await using hosts = await startHosts({ kind: "namespace", count: 3 });
-  const home = makeHome();
-  try {
-    const shop = join(home.directory, "shop");
-    cpSync(join(project, "examples/shop"), shop, { recursive: true });
-    appendFileSync(join(shop, "caisson.toml"), target);
-    const env = { ...home.env, PATH: `${join(home.directory, ".bin")}:${hosts.files.bin}:${home.env["PATH"] ?? ""}` };
-    const caisson = (...words: readonly string[]) => {
-      const { status, stdout, stderr } = spawnSync("caisson", words, { cwd: shop, env, encoding: "utf8" });
-      return { status, lines: stdout.split("\n").slice(0, -1), stderr };
-    };
-    const build = (label: string): void => {
-      expect(spawnSync("sh", ["-ec", "test -d .git || git init -q -b main; git add . && git commit -qm shop"], { cwd: shop, env, encoding: "utf8" })).toMatchObject({ status: 0 });
-      const built = caisson("build", "--to-stack", label, "--create");
-      expect(built.status, built.stderr).toBe(0);
-    };
-    const all = ["h1", "h2", "h3"];
-    const served = async (): Promise<readonly boolean[]> => await Promise.all(all.map(async (name) => (await hosts.get(name).enter(["python3", "-c", "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8000/', timeout=5).read().decode())"])).includes("the second one")));
+  using shop = openShop(hosts, target);
+  const caisson = (...words: readonly string[]) => {
+    const { stdout, ...said } = shop.caisson(...words);
+    return { ...said, lines: stdout.split("\n").slice(0, -1) };
+  };
+  const all = ["h1", "h2", "h3"];
+  const served = async (): Promise<readonly boolean[]> => await Promise.all(all.map(async (name) => (await hosts.get(name).enter(READ_PAGE)).includes(MARK)));
 
-    build("1");
-    const first = caisson("deploy", "1", "--to", "production", "--yes");
-    expect(first, first.stderr).toMatchObject({ status: 0, lines: all.map((name) => `${name}  shop@1  active  (was: none)`) });
-    expect(await served()).toEqual([false, false, false]);
-    expect(caisson("deploy", "1", "--to", "production", "--yes")).toMatchObject({ status: 0, lines: all.map((name) => `${name}  shop@1  unchanged`) });
+  shop.build("1");
+  const first = caisson("deploy", "1", "--to", "production", "--yes");
+  expect(first, first.stderr).toMatchObject({ status: 0, lines: all.map((name) => `${name}  shop@1  active  (was: none)`) });
+  expect(await served()).toEqual([false, false, false]);
+  expect(caisson("deploy", "1", "--to", "production", "--yes")).toMatchObject({ status: 0, lines: all.map((name) => `${name}  shop@1  unchanged`) });
 
-    const page = join(shop, "web/src/shop_web/templates/index.html");
-    writeFileSync(page, readFileSync(page, "utf8").replace(/<h1>.*<\/h1>|<title>.*<\/title>/, "$&<p>the second one</p>"));
-    build("2");
-    expect(caisson("deploy", "2", "--to", "production", "--yes")).toMatchObject({ status: 0, lines: all.map((name) => `${name}  shop@2  active  (was: 1)`) });
-    expect(await served()).toEqual([true, true, true]);
+  shop.change();
+  shop.build("2");
+  expect(caisson("deploy", "2", "--to", "production", "--yes")).toMatchObject({ status: 0, lines: all.map((name) => `${name}  shop@2  active  (was: 1)`) });
+  expect(await served()).toEqual([true, true, true]);
 
-    appendFileSync(join(shop, "web/src/shop_web/__init__.py"), "\nimport foo\n");
-    build("3");
-    const failed = caisson("deploy", "3", "--to", "production", "--yes");
-    expect(failed, failed.stderr).toMatchObject({ status: 3, lines: [expect.stringMatching(/^h1 {2}shop@3 {2}undone +\(now: 2/) as string, "h2  shop@3  not-done  (now: 2)", "h3  shop@3  not-done  (now: 2)"] });
-    expect(await served()).toEqual([true, true, true]);
+  shop.spoil();
+  shop.build("3");
+  const failed = caisson("deploy", "3", "--to", "production", "--yes");
+  expect(failed, failed.stderr).toMatchObject({ status: 3, lines: [expect.stringMatching(/^h1 {2}shop@3 {2}undone +\(now: 2/) as string, "h2  shop@3  not-done  (now: 2)", "h3  shop@3  not-done  (now: 2)"] });
+  expect(await served()).toEqual([true, true, true]);
 
-    expect(caisson("rollback", "--to", "production", "--yes")).toMatchObject({ status: 0, lines: all.map((name) => `${name}  shop@1  active  (was: 2)`) });
-    expect(await served()).toEqual([false, false, false]);
-    expect(caisson("prune", "--keep", "0", "--to", "production", "--yes")).toMatchObject({ status: 0, lines: all.map((name) => expect.stringMatching(new RegExp(`^${name} {2}removed .*\\(current 1, previous 2 kept\\)$`)) as string) });
-    expect(caisson("verify", "--to", "production")).toMatchObject({ status: 0 });
-  } finally {
-    home.remove();
-  }
+  expect(caisson("rollback", "--to", "production", "--yes")).toMatchObject({ status: 0, lines: all.map((name) => `${name}  shop@1  active  (was: 2)`) });
+  expect(await served()).toEqual([false, false, false]);
+  expect(caisson("prune", "--keep", "0", "--to", "production", "--yes")).toMatchObject({ status: 0, lines: all.map((name) => expect.stringMatching(new RegExp(`^${name} {2}removed .*\\(current 1, previous 2 kept\\)$`)) as string) });
+  expect(caisson("verify", "--to", "production")).toMatchObject({ status: 0 });
 });

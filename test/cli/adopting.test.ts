@@ -1,16 +1,15 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readlinkSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { makeHome, type Home } from "../support/machine.ts";
+import type { Home } from "../support/machine.ts";
+import { makeHello, type Hello } from "./hello.ts";
 
 let home: Home;
 let work: string;
+let build: Hello["build"];
 beforeEach(() => {
-  home = makeHome();
-  work = join(home.directory, "work");
-  mkdirSync(join(work, "config"), { recursive: true });
-  writeFileSync(join(work, "caisson.toml"), '[workspace]\nname = "hello"\n[packages.hello]\nkind = "files"\npath = "config"\nprefix = "etc"\nhealth = { command = "grep -q good etc/state" }\n');
+  ({ home, work, build } = makeHello());
 });
 afterEach(() => home.remove());
 
@@ -18,12 +17,6 @@ function run(...words: readonly string[]): { readonly status: number | null; rea
   const [program = "", ...rest] = words;
   const { status, stdout, stderr } = spawnSync(program, rest, { cwd: work, env: home.env, encoding: "utf8" });
   return { status, stdout, stderr: stderr.split("\n").filter((line) => !line.startsWith("  ")).join("\n") };
-}
-
-function build(version: string, state = "good"): string {
-  writeFileSync(join(work, "config/VERSION"), `${version}\n`);
-  writeFileSync(join(work, "config/state"), `${state} ${version}\n`);
-  return run("caisson", "build").stdout.trim();
 }
 
 /** A release put there by hand, from a bundle, as somebody without Caisson would. */

@@ -1,28 +1,17 @@
 import { spawn, spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { makeHome, type Home } from "../support/machine.ts";
+import type { Home } from "../support/machine.ts";
+import { makeHello, type Hello } from "./hello.ts";
 
 const main = join(import.meta.dirname, "../../dist/bin/caisson.js");
 let home: Home;
 let work: string;
+let build: Hello["build"];
 beforeEach(() => {
-  home = makeHome();
-  work = join(home.directory, "work");
-  mkdirSync(join(work, "config"), { recursive: true });
-  writeFileSync(join(work, "caisson.toml"), `[workspace]
-name = "hello"
-[packages.hello]
-kind = "files"
-path = "config"
-prefix = "etc"
-health = { command = "grep -q good etc/state" }
-[targets.production]
-hosts = ["local:h1", "local:h2"]
-rollout = { healthy_deadline = "4s" }
-`);
+  ({ home, work, build } = makeHello('[targets.production]\nhosts = ["local:h1", "local:h2"]\nrollout = { healthy_deadline = "4s" }\n'));
 });
 afterEach(() => home.remove());
 
@@ -40,12 +29,6 @@ function caisson(...words: readonly string[]): Said {
 /** Progress, which begins with two spaces, is left out: it depends on how fast a machine is. */
 function linesOf(text: string): readonly string[] {
   return text.split("\n").filter((line) => line !== "" && !/^ {2}\S/.test(line));
-}
-
-function build(version: string, state = "good"): void {
-  writeFileSync(join(work, "config/VERSION"), `${version}\n`);
-  writeFileSync(join(work, "config/state"), `${state} ${version}\n`);
-  expect(caisson("build")).toMatchObject({ status: 0 });
 }
 
 describe("caisson deploy", () => {

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { printEventsSchema } from "../../src/cli/events-schema.ts";
 import { findFaults } from "../support/json-schema.ts";
-import { makeHome, project, type Home } from "../support/machine.ts";
+import { project, type Home } from "../support/machine.ts";
+import { makeHello, type Hello } from "./hello.ts";
 
 const schema: unknown = JSON.parse(printEventsSchema());
 
@@ -12,19 +13,11 @@ type Line = Readonly<Record<string, unknown>>;
 
 let home: Home;
 let work: string;
+let build: Hello["build"];
 beforeEach(() => {
-  home = makeHome();
-  work = join(home.directory, "work");
-  mkdirSync(join(work, "config"), { recursive: true });
-  writeFileSync(join(work, "caisson.toml"), '[workspace]\nname = "hello"\n[packages.hello]\nkind = "files"\npath = "config"\nprefix = "etc"\nhealth = { command = "grep -q good etc/state" }\n[targets.production]\nhosts = ["local:h1", "local:h2", "local:h3"]\nrollout = { healthy_deadline = "1s", max_failed = 1 }\n');
+  ({ home, work, build } = makeHello('[targets.production]\nhosts = ["local:h1", "local:h2", "local:h3"]\nrollout = { healthy_deadline = "4s", max_failed = 1 }\n'));
 });
 afterEach(() => home.remove());
-
-function build(version: string, state: string): void {
-  writeFileSync(join(work, "config/VERSION"), `${version}\n`);
-  writeFileSync(join(work, "config/state"), `${state} ${version}\n`);
-  expect(spawnSync("caisson", ["build"], { cwd: work, env: home.env }).status).toBe(0);
-}
 
 /** Run a command, and hold every line of its output against the schema. */
 function eventsOf(...words: readonly string[]): readonly Line[] {
