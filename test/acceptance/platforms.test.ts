@@ -6,6 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { askGlibcNeeds, glibcLists } from "../support/glibc-symbols.ts";
 import { lacking, startHosts } from "../support/hosts.ts";
 import { findPythons, has, makeHome, type Home } from "../support/machine.ts";
+import { readWheelFile } from "../support/real-wheels.ts";
+import { compareDotted, platformPreset, platformPresets } from "../../src/python/index.ts";
 import { recordRow } from "../python/made-wheel.ts";
 
 const lists = glibcLists();
@@ -47,8 +49,8 @@ describe.skipIf(lists === undefined)("one machine builds for centos-7 and debian
   }
 
   /** The wheels of a bundle that were compiled. */
-  function wheels(label: string): readonly string[] {
-    return readdirSync(join(work, `dist/greeter-1.0-${label}/data/wheels`)).filter((name) => !name.endsWith("-any.whl"));
+  function wheels(label: string, output = "dist"): readonly string[] {
+    return readdirSync(join(work, `${output}/greeter-1.0-${label}/data/wheels`)).filter((name) => !name.endsWith("-any.whl"));
   }
 
   function refused(distribution: string, platform: string): string {
@@ -67,6 +69,21 @@ describe.skipIf(lists === undefined)("one machine builds for centos-7 and debian
     const needs = askGlibcNeeds(lists ?? "", wheels("centos-7").map((name) => join(work, "dist/greeter-1.0-centos-7/data/wheels", name)));
     expect(Object.values(needs).map(({ unknown, policy, glibc }) => [unknown, policy, Number(glibc.split(".")[1]) <= 17])).toEqual([[[], "manylinux_2_17", true], [[], "manylinux_2_17", true]]);
   }, 120_000);
+
+  it(`row N1: builds for ${process.env["SWEEP"] === "all" ? "every platform that has a name" : "other libcs, architectures and Pythons"}, whose wheels ask for nothing that these have not`, async () => {
+    const labels = process.env["SWEEP"] === "all" ? platformPresets().map(({ label }) => label) : ["debian-9-arm64", "rocky-8", "alpine-322"];
+    expect(sh(`caisson build --format dir --output all --platform ${labels.join(",")}`)).toMatchObject({ status: 0 });
+    for (const label of labels) {
+      const { libc, arch, tags } = platformPreset(label) ?? {};
+      const there = wheels(label, "all");
+      expect(there.length).toBe(2);
+      const facts = await Promise.all(there.map(async (name) => (await readWheelFile(join(work, `all/greeter-1.0-${label}/data/wheels`), name)).elf));
+      expect([label, facts.map((elf) => [elf?.musl, elf?.machines])]).toEqual([label, facts.map(() => [libc?.family === "musl", [arch]])]);
+      const needs = libc?.family === "musl" ? {} : askGlibcNeeds(lists ?? "", there.map((name) => join(work, `all/greeter-1.0-${label}/data/wheels`, name)));
+      expect([label, Object.values(needs).flatMap(({ unknown, glibc }) => (compareDotted(glibc, libc?.version ?? "") > 0 ? [...unknown, glibc] : unknown))]).toEqual([label, []]);
+      expect(there.every((name) => tags?.some((tag) => tag.split("-")[0] === name.split("-")[2]))).toBe(true);
+    }
+  }, 600_000);
 
   it("row N1: what was built for centos-7 runs on what is newer, with its own minor of Python, and on no other", () => {
     const pythons = findPythons();
