@@ -1,12 +1,24 @@
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { choosePlatforms } from "../../src/cli/platforms.ts";
 import * as library from "../../src/index.ts";
+import { parseCompletePlatform } from "../../src/python/index.ts";
 import { lacking, startHosts } from "../support/hosts.ts";
 import { makeHome, type Home } from "../support/machine.ts";
-import { askPackaging, hasPackaging } from "../support/python-oracle.ts";
+import { askPackaging, hasPackaging, oraclePython } from "../support/python-oracle.ts";
+
+const PEX = ["pex==2.105.2"];
+const hasPex = canHavePex();
+
+function canHavePex(): boolean {
+  try {
+    return existsSync(oraclePython("pex", PEX));
+  } catch {
+    return false;
+  }
+}
 
 let home: Home;
 let work: string;
@@ -62,6 +74,14 @@ describe("caisson platform probe", () => {
     expect(found.marker_environment).toEqual({ ...truth.markers, platform_release: "", platform_version: "" });
     const read = askPackaging("from packaging.markers import Marker\nanswers = [Marker('python_version >= \"3.6\" and sys_platform == \"linux\"').evaluate(questions)]", found.marker_environment);
     expect(read).toEqual([true]);
+  });
+
+  it.skipIf(!hasPex)("is what pex says of the same interpreter, and reads back what pex wrote (needs pex)", () => {
+    const { status, stdout } = spawnSync(oraclePython("pex", PEX), ["-m", "pex.cli", "interpreter", "inspect", "--markers", "--tags"], { encoding: "utf8", env: home.env });
+    const theirs = JSON.parse(stdout) as Document;
+    const ours = probe();
+    expect([status, ours.compatible_tags.toSorted()]).toEqual([0, theirs.compatible_tags.toSorted()]);
+    expect(parseCompletePlatform("pex.json", stdout, ours.os)).toMatchObject({ tags: theirs.compatible_tags, markers: theirs.marker_environment, os: ours.os });
   });
 
   it("is read back as a platform of a workspace, whose bundles bear its name", () => {
