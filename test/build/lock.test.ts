@@ -158,6 +158,10 @@ describe.skipIf(uv === undefined)("resolving (needs uv)", () => {
     expect(versions(await lockPackage(context, store, await request(["web"])))).toEqual(["beta 1.0", "gamma 1.0"]);
     ground.write({ "web/more/extra.txt": "-r base.txt\n" });
     await expect(lockPackage(context, store, await request(["web"]))).rejects.toMatchObject({ message: "`more/base.txt` of `web` includes itself", problems: [{ code: "config-invalid", file: "web/more/extra.txt", line: 1 }] });
+    ground.write({ "web/requirements.txt": "alpha\n-c limits/all.txt\n", "web/limits/all.txt": "beta<2  # and nobody asks for gamma\ngamma==1.0\n" });
+    expect(versions(await lockPackage(context, store, await request(["web"])))).toEqual(["alpha 1.0", "beta 1.0"]);
+    ground.write({ "web/limits/all.txt": "beta<3\n" });
+    expect(versions(await lockPackage(context, store, await request(["web"])))).toEqual(["alpha 2.0", "beta 2.0"]);
     ground.write({ "web/requirements.txt": "alpha\n\n-r lost.txt\n" });
     await expect(lockPackage(context, store, await request(["web"]))).rejects.toMatchObject({ message: "`requirements.txt` of `web` includes `lost.txt`, which is not there", problems: [{ file: "web/requirements.txt", line: 3 }] });
     ground.write({ "web/requirements.txt": "alpha \\\n  <2\nbeta is good\n" });

@@ -164,13 +164,14 @@ function pinnedNeeds(pins: Pins | undefined, asked: ForeignNeeds): Asked {
   return { ...asked, needs: pins.needs, pinned: sha256(pins.text) };
 }
 
-async function inputsKey(ctx: Context, request: LockRequest, index: PackageIndex, { needs, computed, pinned, prefer }: Asked): Promise<string> {
+async function inputsKey(ctx: Context, request: LockRequest, index: PackageIndex, { needs, computed, constraints, pinned, prefer }: Asked): Promise<string> {
   const { platform } = request;
   // A workspace that was moved as a whole asks for the same.
   const inWorkspace = (link: string): string => (link.startsWith(`${request.workspace.directory}/`) ? relative(request.workspace.directory, link) : link);
   const inputs = {
     schema: "caisson.lock/1",
     needs: [...new Set(needs.map(({ text }) => text))],
+    ...(constraints === undefined ? {} : { constraints }),
     ...(pinned === undefined ? {} : { pinned }),
     ...(prefer === undefined ? {} : { prefer: sha256(prefer) }),
     computed: computed.map(({ package: { name }, tree, extras }) => ({ name, tree, extras })),
@@ -220,7 +221,7 @@ async function resolveAnew(ctx: Context, store: Store, request: LockRequest, ind
   const resolved: Lock =
     needs.needs.length === 0
       ? { file: "pylock.toml", lockVersion: "1.0", createdBy: "caisson", environments: [], extras: [], dependencyGroups: [], defaultGroups: [], packages: [], warnings: [] }
-      : await (await import("./resolve.ts")).resolve(ctx, { written: pkg.written, needs: needs.needs, members: await memberNames(request), platform, index, settings: workspace.index, offline, ...how });
+      : await (await import("./resolve.ts")).resolve(ctx, { written: pkg.written, needs: needs.needs, constraints: needs.constraints ?? [], members: await memberNames(request), platform, index, settings: workspace.index, offline, ...how });
   const lock = pins === undefined ? resolved : keepPinned(resolved, pins);
   const text = printLock(lock);
   if (lock.packages.length > 0) ctx.report({ type: "notice", message: `chose ${lock.packages.length} ${lock.packages.length === 1 ? "distribution" : "distributions"} for \`${pkg.written}\` on ${platform.label}${pkg.kind === "turret" ? "" : "; `caisson lock` writes them down"}` });

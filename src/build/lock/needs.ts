@@ -12,6 +12,8 @@ export interface Needs {
   readonly computed: boolean;
   /** What is written down: all of it, or where it is computed what its dependency groups ask for. */
   readonly requirements: readonly Need[];
+  /** Which versions of what anybody asks for are meant, as written: `-c` of a requirements.txt. */
+  readonly constraints?: readonly string[];
   readonly requiresPython?: string;
   /** Where that stands. */
   readonly place?: Pick<Problem, "file" | "line" | "key">;
@@ -36,7 +38,9 @@ export async function readNeeds(pkg: Package, source: Source, extras: readonly P
   if (project === undefined) {
     if (setupPy !== undefined || setupCfg !== undefined || toml["build-system"] !== undefined) return { computed: true, requirements: grouped };
     const lines = await readRequirementLines(pkg, source, (file) => fileOf(pkg, file), "requirements.txt", requirements ?? "");
-    return { computed: false, requirements: [...lines.flatMap(({ text, file, line }) => parseAll(pkg, file, [text], line)), ...grouped] };
+    const read = lines.map(({ text, file, line, constraint }) => ({ constraint, needs: parseAll(pkg, file, [text], line) }));
+    const constraints = read.flatMap(({ constraint, needs }) => (constraint === true ? needs.map(({ text }) => text) : []));
+    return { computed: false, requirements: [...read.flatMap(({ constraint, needs }) => (constraint === true ? [] : needs)), ...grouped], ...(constraints.length === 0 ? {} : { constraints }) };
   }
   const { dynamic = [], dependencies = [], "optional-dependencies": optional = {}, "requires-python": python } = project;
   const requiresPython = python === undefined || !isSpecifier(python) ? {} : { requiresPython: python };

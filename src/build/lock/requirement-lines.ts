@@ -9,6 +9,8 @@ export interface RequirementLine {
   readonly file: string;
   /** Of its first part, from 1. */
   readonly line: number;
+  /** It asks for nothing, and says which versions of what others ask for are meant. */
+  readonly constraint?: true;
 }
 
 /** The lines of one file that say something. */
@@ -25,7 +27,7 @@ export function logicalLines(file: string, text: string): readonly RequirementLi
 }
 
 /**
- * The requirements of a file, with those of the files that it includes. Hashes are the lock's business; an index is the workspace's.
+ * The requirements of a file, with those of the files that it includes, and the constraints. Hashes are the lock's business; an index is the workspace's.
  * `place` makes of a file's name what a user would type.
  * @throws CaissonError `config-invalid` for an option, or a file that is not there
  */
@@ -33,7 +35,7 @@ export async function readRequirementLines(pkg: Package, source: Source, place: 
   const read = logicalLines(file, content).map(async (written): Promise<readonly RequirementLine[]> => {
     const text = written.text.replaceAll(/\s--hash[= ]\S+/g, "").trim();
     const problem = { code: "config-invalid", file: place(file), line: written.line } as const;
-    const included = /^(?:-r\s*|--requirement[\s=]\s*)(\S+)$/.exec(text)?.[1];
+    const [, word = "", included] = /^(-r|--requirement|-c|--constraint)(?:\s+|=\s*|(?<=^-[rc]))(\S+)$/.exec(text) ?? [];
     const option = /^-[^\s=]+/.exec(text)?.[0];
     if (option === "--require-hashes") return [];
     if (option === undefined) return [{ ...written, text }];
@@ -42,7 +44,8 @@ export async function readRequirementLines(pkg: Package, source: Source, place: 
     if ([...above, file].includes(next)) fail({ ...problem, message: `\`${next}\` of \`${pkg.written}\` includes itself`, hint: "take that line away" });
     const nextContent = next.startsWith("..") ? undefined : await source.readText(next);
     if (nextContent === undefined) return fail({ ...problem, message: `\`${file}\` of \`${pkg.written}\` includes \`${next}\`, which is not there`, hint: "paths are relative to the file that they stand in, and stay in the package's directory" });
-    return await readRequirementLines(pkg, source, place, next, nextContent, [...above, file]);
+    const lines = await readRequirementLines(pkg, source, place, next, nextContent, [...above, file]);
+    return /c/.test(word.slice(0, 3)) ? lines.map((line) => ({ ...line, constraint: true })) : lines;
   });
   return (await Promise.all(read)).flat();
 }

@@ -36,6 +36,8 @@ export interface ForeignNeeds {
   readonly needs: readonly ForeignNeed[];
   /** Packages whose requirements only their back ends know, with the extras asked of them; their needs are not in `needs` unless `ask`ed for. */
   readonly computed: readonly { readonly package: Package; readonly tree: string; readonly extras: readonly PackageName[] }[];
+  /** Which versions are meant, whoever asks. */
+  readonly constraints?: readonly string[];
 }
 
 /**
@@ -48,6 +50,7 @@ export async function gatherNeeds(request: LockRequest, ask: boolean): Promise<F
   const visited = new Map<PackageName, Set<PackageName>>();
   const needs = new Map<string, ForeignNeed>();
   const computed = new Map<PackageName, ForeignNeeds["computed"][number]>();
+  const constraints = new Set<string>();
   const queue: { readonly pkg: Package; readonly extras: readonly PackageName[] }[] = [{ pkg: request.package, extras: request.package.extras.map(normalizeName) }];
   for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
     const { pkg, extras } = next;
@@ -58,6 +61,7 @@ export async function gatherNeeds(request: LockRequest, ask: boolean): Promise<F
     const source = request.source(pkg) ?? fail({ code: "package-unknown", message: `\`${request.package.written}\` asks for \`${pkg.written}\` at this revision, and not on disk`, hint: "check out that revision and build there" });
     const read = await readNeeds(pkg, source, all, pkg === request.package ? pkg.groups : []);
     checkPython(pkg, read, request.platform);
+    for (const constraint of read.constraints ?? []) constraints.add(constraint);
     if (read.computed) computed.set(pkg.name, { package: pkg, tree: source.treeKey, extras: all });
     const asked = read.computed && ask ? parseRequires(pkg, await request.requires(pkg)) : [];
     const sources = await readSources(pkg, source);
@@ -72,7 +76,7 @@ export async function gatherNeeds(request: LockRequest, ask: boolean): Promise<F
       }
     }
   }
-  return { needs: [...needs.values()].toSorted((a, b) => compareBytewise(a.text, b.text) || compareBytewise(a.by, b.by)), computed: [...computed.values()].toSorted((a, b) => compareBytewise(a.package.name, b.package.name)) };
+  return { needs: [...needs.values()].toSorted((a, b) => compareBytewise(a.text, b.text) || compareBytewise(a.by, b.by)), computed: [...computed.values()].toSorted((a, b) => compareBytewise(a.package.name, b.package.name)), ...(constraints.size === 0 ? {} : { constraints: [...constraints].toSorted(compareBytewise) }) };
 }
 
 /**

@@ -18,6 +18,8 @@ export interface Question {
   /** The package that it is for, as messages call it. */
   readonly written: string;
   readonly needs: readonly ForeignNeed[];
+  /** Which versions are meant of what anybody asks for. */
+  readonly constraints?: readonly string[];
   /** Names that no index may answer for. */
   readonly members: readonly PackageName[];
   readonly platform: Platform;
@@ -72,12 +74,12 @@ interface Answer {
 /** Asks uv with the packages that must come as wheels. */
 type Compile = (onlyBinary: readonly string[], refresh?: boolean) => Promise<Answer>;
 
-async function prepare(ctx: Context, { needs, members, platform, index, offline, prefer }: Question, uv: readonly string[], scratch: string): Promise<Compile> {
-  const [requirements, excludes, home] = ["requirements.in", "excludes.txt", "home"].map((name) => join(scratch, name)) as [string, string, string];
+async function prepare(ctx: Context, { needs, constraints = [], members, platform, index, offline, prefer }: Question, uv: readonly string[], scratch: string): Promise<Compile> {
+  const [requirements, constraining, excludes, home] = ["requirements.in", "constraints.txt", "excludes.txt", "home"].map((name) => join(scratch, name)) as [string, string, string, string];
   const output = join(scratch, "pylock.toml");
-  await Promise.all([writeFile(requirements, needs.map(({ text }) => `${text}\n`).join("")), writeFile(excludes, members.map((name) => `${name}\n`).join("")), mkdir(home)]);
+  await Promise.all([writeFile(requirements, needs.map(({ text }) => `${text}\n`).join("")), writeFile(constraining, constraints.map((text) => `${text}\n`).join("")), writeFile(excludes, members.map((name) => `${name}\n`).join("")), mkdir(home)]);
   const where = ["--python-platform", uvPlatform(platform), "--python-version", platform.python.full ?? platform.python.version, "--no-python-downloads"];
-  const argv = [...uv, requirements, "--excludes", excludes, ...where, ...(offline ? ["--offline"] : []), "--format", "pylock.toml", "--output-file", output, "--no-header", "--no-annotate", "--quiet", "--color", "never"];
+  const argv = [...uv, requirements, ...(constraints.length === 0 ? [] : ["--constraints", constraining]), "--excludes", excludes, ...where, ...(offline ? ["--offline"] : []), "--format", "pylock.toml", "--output-file", output, "--no-header", "--no-annotate", "--quiet", "--color", "never"];
   const env = { ...uvEnvironment(ctx, index), ...gitSurroundings(ctx), PATH: ctx.env["PATH"] ?? "/usr/bin:/bin", HOME: home, LC_ALL: "C.UTF-8" };
   return async (onlyBinary, refresh = false) => {
     // What uv finds in its way are the versions that it keeps.
