@@ -1,9 +1,11 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
+import { refusingCompilers } from "../../src/build/wheel/compilers.ts";
 import type { CaissonError } from "../../src/model/index.ts";
 import { platformPreset } from "../../src/python/index.ts";
+import { has } from "../support/machine.ts";
 import { flit, makeWorkshop, type TestWorkshop } from "./workshop.ts";
 
 const open: TestWorkshop[] = [];
@@ -55,11 +57,19 @@ describe("what must be compiled for another system", () => {
     expect(workshop.programs.filter((program) => program.endsWith("uv build"))).toEqual([]);
   });
 
-  it("is also what does without a compiler only where there is none", async () => {
+  it.skipIf(!has("cc"))("is also what does without a compiler only where there is none (needs cc)", async () => {
     const optional = 'try:\n    setup(ext_modules=[Extension("_maybe", ["right.c"])])\nexcept (Exception, SystemExit):\n    setup()';
     const right = "#include <Python.h>\nstatic struct PyModuleDef m = {PyModuleDef_HEAD_INIT, \"_maybe\"};\nPyMODINIT_FUNC PyInit__maybe(void) { return PyModule_Create(&m); }\n";
     const workshop = await workshopWith({ ...native("maybe", optional), "right.c": right });
     await expect(workshop.build({ platforms: [elsewhere] })).rejects.toMatchObject({ message: refusal("maybe") });
+  });
+
+  it.skipIf(!has("cc"))("is not what cargo compiles: such a wheel says itself which glibc it needs (needs cc)", async () => {
+    const workshop = await workshopWith({ "notes.txt": "none\n" });
+    const { directories: [directory = ""], haveRefused } = await refusingCompilers(workshop.directory, "/usr/local/bin:/usr/bin:/bin");
+    const ask = (env: Readonly<Record<string, string>>): number | null => spawnSync(join(directory, "cc"), ["--version"], { env }).status;
+    expect([ask({ CARGO_MANIFEST_DIR: "/x" }), await haveRefused()]).toEqual([0, false]);
+    expect([ask({}), await haveRefused()]).toEqual([1, true]);
   });
 
   it("is not what merely asks which compiler there is", async () => {
