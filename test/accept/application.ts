@@ -46,7 +46,7 @@ export function acceptApplication(home: Home, { name, requirements, command }: A
   writeFileSync(join(source, "requirements.txt"), requirements.map((line) => `${line.startsWith("source:") ? sdist(line.slice("source:".length)) : line}\n`).join(""));
   writeFileSync(join(source, "VERSION"), "1.0\n");
   shell(home, source, "caisson build --format dir");
-  const bundle = join(source, "dist", readdirSync(join(source, "dist")).find((entry) => entry.startsWith(`${name}-`)) ?? "");
+  const bundle = join(source, "dist", readdirSync(join(source, "dist")).find((entry) => entry.startsWith(`${name}-`) && !entry.endsWith(".sha256")) ?? "");
   const plain = mkdtempSync(join(tmpdir(), "caisson-accept-"));
   try {
     const ours = installation(join(home.directory, "installed", name), (root) => shell(home, bundle, `./install.sh '${root}'`));

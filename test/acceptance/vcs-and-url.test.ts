@@ -28,7 +28,7 @@ it("row P8: what a project asks for by a repository's commit and by an address g
     writeFileSync(join(work, "pyproject.toml"), project("app", "2.0", `dependencies = ["libone @ git+${pathToFileURL(library).href}@v0.7", "demo @ ${pathToFileURL(join(elsewhere, fileName)).href}"]\n[project.scripts]\napp = "app:main"\n`));
     writeFileSync(join(work, "app.py"), '"""App."""\nimport demo\nimport libone\nfrom importlib.metadata import version\n\n\ndef main():\n    print(version("app"), libone.value, demo.main())\n');
     expect(sh("git init -q -b main && git add . && git commit -qm app && caisson build --format dir")).toMatchObject({ status: 0 });
-    const bundle = join(work, "dist", readdirSync(join(work, "dist"))[0] ?? "");
+    const bundle = join(work, "dist", readdirSync(join(work, "dist")).find((name) => !name.endsWith(".sha256")) ?? "");
     expect(readdirSync(join(bundle, "data/wheels")).toSorted()).toEqual(["app-2.0-py3-none-any.whl", fileName, "libone-0.7-py3-none-any.whl"]);
 
     for (const gone of [library, elsewhere]) rmSync(gone, { recursive: true });
