@@ -39,7 +39,17 @@ export function openReaders(signal: AbortSignal): WheelReaders {
     read: async (fileName, wheel, blob, excused = []) => {
       seen += wheel.size;
       if (alone || seen < WORTH_A_THREAD || excused.length > 0) return await readWheel(fileName, wheel, blob, excused);
-      return open(await enqueue(async () => await ask((thread ??= new Worker(PROGRAM, { resourceLimits: { maxYoungGenerationSizeMb: 2 } })), { fileName, wheel, descriptor: blob.descriptor, size: blob.size }, signal)));
+      return open(await enqueue(async () => {
+        thread ??= new Worker(PROGRAM, { resourceLimits: { maxYoungGenerationSizeMb: 2 } });
+        try {
+          return await ask(thread, { fileName, wheel, descriptor: blob.descriptor, size: blob.size }, signal);
+        } catch (error) {
+          // One that has ended answers nobody.
+          await thread.terminate();
+          thread = undefined;
+          throw error;
+        }
+      }));
     },
     [Symbol.asyncDispose]: async () => {
       await thread?.terminate();
