@@ -1,7 +1,9 @@
 import { join } from "node:path";
 import { expect, it } from "vitest";
+import { isCompiledByZig } from "../../src/build/zig/zig.ts";
 import { readWorkspace } from "../../src/config/index.ts";
 import { CaissonError, type Workspace } from "../../src/model/index.ts";
+import { platformPreset } from "../../src/python/index.ts";
 import { writeFiles } from "./write-files.ts";
 
 const pyproject = (name: string, dependencies: readonly string[] = []): string => `[project]\nname = "${name}"\nversion = "1.0"\ndependencies = ${JSON.stringify(dependencies)}\n`;
@@ -241,4 +243,13 @@ it("row P14: build scripts are programs in a Python package's own directory", as
   expect((await read(greetWith('pre-build = "./scripts//pre.sh"\npost-build = "post"'))).packages[0]).toMatchObject({ preBuild: "scripts/pre.sh", postBuild: "post" });
   expect(await problemsOf(greetWith('pre-build = "../pre.sh"'))).toEqual(["caisson.toml:2 `../pre.sh` is outside the package's directory; a path in that directory: its bytes belong to the package's source"]);
   expect(await problemsOf(greetWith('kind = "files"\npost-build = "post"'))).toEqual(["caisson.toml:3 `post-build` means nothing for a package of kind files"]);
+});
+
+it("reads what compiles for a platform: its own word, else the workspace's, and zig for glibc alone", async () => {
+  const text = (more: string): string => `[workspace]\nplatforms = ["debian-12", "centos-7", "alpine-320"]\ncompiler = "zig"\n[platforms.debian-12]\ncompiler = "host"\n${more}[packages.web]\npath = "."\n`;
+  const workspace = await read({ "caisson.toml": text(""), "pyproject.toml": pyproject("web") });
+  expect(workspace.compilers).toEqual({ usual: "zig", of: { "debian-12": "host" } });
+  expect(["debian-12", "centos-7", "alpine-320", "rocky-9-arm64"].map((label) => isCompiledByZig(workspace, platformPreset(label)!))).toEqual([false, true, false, true]);
+  expect(await problemsOf({ "caisson.toml": text('[platforms.alpine-320]\ncompiler = "zig"\n'), "pyproject.toml": pyproject("web") })).toEqual([expect.stringMatching(/^caisson\.toml:7 zig compiles for glibc here, and `alpine-320` has musl; /)]);
+  expect(await problemsOf({ "caisson.toml": text("").replace('"host"', '"gcc"'), "pyproject.toml": pyproject("web") })).toEqual([expect.stringContaining("caisson.toml:5 ")]);
 });
