@@ -32,7 +32,7 @@ describe("sdists of the public index, compiled by zig for glibc 2.17", () => {
     writeFileSync(join(work, "caisson.toml"), `[workspace]\nplatforms = ["${label}"]\ncompiler = "zig"\n\n[packages.needs-${name}]\npath = "."\n\n[platforms.${label}]\ninterpreter = "host"\n`);
     const built = spawnSync("caisson", ["build", "--format", "dir"], { cwd: work, env: home.env, encoding: "utf8" });
     expect({ status: built.status, stderr: built.stderr }).toMatchObject({ status: 0 });
-    const wheels = join(work, "dist", readdirSync(join(work, "dist"))[0] ?? "", "data/wheels");
+    const wheels = join(work, "dist", readdirSync(join(work, "dist")).find((entry) => !entry.endsWith(".sha256")) ?? "", "data/wheels");
     const [wheel = ""] = readdirSync(wheels).filter((file) => file.startsWith(name));
     expect(wheel).toMatch(/-manylinux_2_17_(?:x86_64|aarch64)\.manylinux2014_(?:x86_64|aarch64)\.whl$/);
     execFileSync("python3", ["-m", "zipfile", "-e", join(wheels, wheel), join(work, "unpacked")]);

@@ -7,7 +7,7 @@ import { makeWheel } from "../python/made-wheel.ts";
 import { makeHome } from "../support/machine.ts";
 
 function project(name: string, version: string, more = ""): string {
-  return `[build-system]\nrequires = ["flit_core>=3.9,<4"]\nbuild-backend = "flit_core.buildapi"\n\n[project]\nname = "${name}"\nversion = "${version}"\ndescription = "A project"\n${more}`;
+  return `[build-system]\nrequires = ["flit_core>=3.9,<4"]\nbuild-backend = "flit_core.buildapi"\n\n[project]\nname = "${name}"\nversion = "${version}"\ndescription = "A project"\nrequires-python = ">=3.6"\n${more}`;
 }
 
 it("row P8: what a project asks for by a repository's commit and by an address goes along as wheels, and is fetched from nowhere at the install; the project itself is there in exactly its version", () => {
