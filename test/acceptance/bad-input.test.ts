@@ -162,6 +162,57 @@ describe("a place that may not be deployed to", () => {
   });
 });
 
+describe("a source that cannot be built", () => {
+  const files = { "caisson.toml": '[packages.conf]\nkind = "files"\npath = "conf"\n', "conf/VERSION": "1.0\n" };
+
+  it("is a file whose name is not UTF-8, on disk and in a commit", () => {
+    const { run, work, env } = workspace(files);
+    writeFileSync(Buffer.concat([Buffer.from(`${work}/conf/a`), Buffer.from([0xff])]), "x");
+    expectRefused(run("build"), 1, /the name of a file is not UTF-8: `a\uFFFD`/);
+    spawnSync("sh", ["-c", "git init -q && git add . && git commit -qm one"], { cwd: work, env });
+    expectRefused(run("build"), 1, /the name of a file is not UTF-8/);
+    expectNothingMade(work);
+  });
+
+  it("is a directory without files", () => {
+    const { run, work } = workspace({ "caisson.toml": files["caisson.toml"] });
+    mkdirSync(join(work, "conf"));
+    expectRefused(run("build"), 1, /there are no files in the directory of `conf`/, /hint: /);
+    expectNothingMade(work);
+  });
+
+  it("is a pyproject.toml or caisson.toml that links lead to in a circle", () => {
+    for (const name of ["pyproject.toml", "caisson.toml"]) {
+      const { run, work } = workspace({});
+      symlinkSync("other", join(work, name));
+      symlinkSync(name, join(work, "other"));
+      expectRefused(run("build"), 1, new RegExp(`cannot read \`${name}\``), /hint: its links lead in a circle/);
+    }
+  });
+
+  it("is one whose links lead in circles only where nobody follows them: then it is built", () => {
+    const { run, work } = workspace(files);
+    symlinkSync("b", join(work, "conf/a"));
+    symlinkSync("a", join(work, "conf/b"));
+    symlinkSync(".", join(work, "conf/here"));
+    expect(run("build")).toMatchObject({ status: 0 });
+  });
+
+  it("is a lock with several mistakes, each told with its line, and what makes it anew", () => {
+    const { run, work } = workspace({ ...application, "pylock.toml": 'lock-version = "1.0"\ncreated-by = "x"\n\n[[packages]]\nname = "Demo"\nversion = "one"\nwheels = []\n' });
+    expectRefused(run("build"), 1, /^error: pylock\.toml:5: .*Demo|demo/m, /^error: pylock\.toml:6: /m, /^hint: write it anew: caisson lock app --platform /m);
+    expectNothingMade(work);
+  });
+});
+
+it("builds a directory that is in no repository where there is no git", () => {
+  const { runWith, work } = workspace({ "caisson.toml": '[packages.conf]\nkind = "files"\npath = "conf"\n', "conf/VERSION": "1.0\n" });
+  const empty = join(work, "../empty");
+  mkdirSync(empty);
+  for (const program of ["sh", "env"]) symlinkSync(`/bin/${program}`, join(empty, program));
+  expect(runWith({ PATH: [join(work, "../.bin"), empty].join(delimiter) }, "build", "--platform", "debian-12")).toMatchObject({ status: 0, stdout: "dist/conf-1.0-debian-12.tar.gz\n" });
+});
+
 it("says so when there is no git and no python3 to ask", () => {
   const { runWith, work } = workspace(application);
   const bin = join(work, "../.bin");
