@@ -33,7 +33,7 @@ export async function showConfig(ctx: Context, directory: string): Promise<reado
     return { key: printKeyPath(["packages", pkg.written, "path"]), value: path, origin: path === "." ? (project?.file ?? "default") : `${path}/${project?.file ?? ""}` };
   }));
   const name = isWritten("workspace.name") ? [] : [{ key: "workspace.name", value: workspace.name, origin: own.length === 1 ? "default: the package's name" : "default: the directory's name" }];
-  const environment = Object.entries(ctx.env).filter(([key]) => key.startsWith("CAISSON_")).map(([key, value]): Setting => ({ key, value, origin: "environment" }));
+  const environment = Object.entries(ctx.env).filter(([key, value]) => key.startsWith("CAISSON_") || (["SYSBASE", "WHEEL_DIR"].includes(key) && value !== "")).map(([key, value]): Setting => ({ key, value, origin: "environment" }));
   return [...name, ...written.filter(({ key }) => key !== "workspace.name" || name.length === 0), ...found, ...environment];
 }
 

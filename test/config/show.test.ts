@@ -35,13 +35,14 @@ it("names file and line of what is written, and shows the defaults of the rest",
 });
 
 it("names the file that a package was found by where nothing is written, and what the environment says", async () => {
-  expect(await show({ "pyproject.toml": pyproject }, { CAISSON_PLATFORM: "centos-7", HOME: "/root" })).toEqual([
+  expect(await show({ "pyproject.toml": pyproject }, { CAISSON_PLATFORM: "centos-7", HOME: "/root", SYSBASE: "debian-9", WHEEL_DIR: "" })).toEqual([
     'workspace.name = "shop" (default: the package\'s name)',
     "workspace.platforms = null (default: this machine's own)",
     'workspace.compiler = "host" (default)',
     "index.url = null (default: uv's and pip's own settings)",
     'packages.shop.path = "." (pyproject.toml)',
     'CAISSON_PLATFORM = "centos-7" (environment)',
+    'SYSBASE = "debian-9" (environment)',
   ]);
 });
 
