@@ -60,7 +60,7 @@ it("shows the same defaults that are taken", async () => {
 it("prints a reference with every table", () => {
   const page = printConfigReference();
   expect([...page.matchAll(/^## (.*)$/gm)].map((found) => found[1])).toEqual([
-    "[workspace]", "[platforms.NAME]", "[packages.NAME]", "[packages.NAME.processes.NAME]", "[packages.NAME.start[]]", "[packages.NAME.health]", "[packages.NAME.hooks[]]", "[index]", "[targets.NAME]", "[targets.NAME.roles.NAME]", "[targets.NAME.rollout]",
+    "[workspace]", "[platforms.NAME]", "[packages.NAME]", "[packages.NAME.processes.NAME]", "[packages.NAME.start[]]", "[packages.NAME.health]", "[packages.NAME.hooks[]]", "[index]", "[exceptions[]]", "[targets.NAME]", "[targets.NAME.roles.NAME]", "[targets.NAME.rollout]",
   ]);
   expect(page).toContain("| `keep` | Releases that `prune` keeps besides the current and the previous one. | a whole number, 0 or more | `5` |");
 });
