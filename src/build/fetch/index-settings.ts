@@ -72,10 +72,14 @@ async function readUvSettings(ctx: Context): Promise<ToolSettings> {
   };
 }
 
-/** uv calls an index `name=URL`, and then takes its user and password from variables of that name. */
-function unnamed({ env }: Context, index: string): string {
+/** uv calls an index `name=URL`. */
+function unnamed(ctx: Context, index: string): string {
   const [, name, url] = /^([A-Za-z0-9_.-]+)=(.+)$/s.exec(index) ?? [];
-  if (name === undefined || url === undefined) return index;
+  return name === undefined || url === undefined ? index : withLogin(ctx, name, url);
+}
+
+/** The address of an index with a name, whose user and password uv takes from variables of that name. */
+export function withLogin({ env }: Context, name: string, url: string): string {
   const variable = `UV_INDEX_${name.toUpperCase().replaceAll(/[^A-Z0-9]/g, "_")}`;
   const user = env[`${variable}_USERNAME`];
   if (user === undefined || !URL.canParse(url)) return url;

@@ -165,6 +165,7 @@ function pinnedNeeds(pins: Pins | undefined, asked: ForeignNeeds): Asked {
 }
 
 async function inputsKey(ctx: Context, request: LockRequest, index: PackageIndex, { needs, computed, constraints, pinned, prefer }: Asked): Promise<string> {
+  const own = ownIndexes(request, needs);
   const { platform } = request;
   // A workspace that was moved as a whole asks for the same.
   const inWorkspace = (link: string): string => (link.startsWith(`${request.workspace.directory}/`) ? relative(request.workspace.directory, link) : link);
@@ -172,6 +173,7 @@ async function inputsKey(ctx: Context, request: LockRequest, index: PackageIndex
     schema: "caisson.lock/1",
     needs: [...new Set(needs.map(({ text }) => text))],
     ...(constraints === undefined ? {} : { constraints }),
+    ...(own.length === 0 ? {} : { indexes: own }),
     ...(pinned === undefined ? {} : { pinned }),
     ...(prefer === undefined ? {} : { prefer: sha256(prefer) }),
     computed: computed.map(({ package: { name }, tree, extras }) => ({ name, tree, extras })),
@@ -217,7 +219,7 @@ async function remember(store: Store, key: string, text: string): Promise<void> 
 
 async function resolveAnew(ctx: Context, store: Store, request: LockRequest, index: PackageIndex, needs: Asked, { pins, ...how }: { readonly refresh: boolean; readonly prefer?: string; readonly pins?: Pins | undefined }): Promise<LockAnswer> {
   const { package: pkg, platform, workspace, offline } = request;
-  refuseElsewhere(request, needs);
+  refuseElsewhere(pkg, needs);
   const resolved: Lock =
     needs.needs.length === 0
       ? { file: "pylock.toml", lockVersion: "1.0", createdBy: "caisson", environments: [], extras: [], dependencyGroups: [], defaultGroups: [], packages: [], warnings: [] }
@@ -230,11 +232,15 @@ async function resolveAnew(ctx: Context, store: Store, request: LockRequest, ind
   return { lock, text, digest: sha256(text), origin: "resolved", directory: () => Promise.resolve("/") };
 }
 
-/** What uv alone knows how to find is locked by uv: we would find something else of that name. An index that the workspace names is said to have all. */
-function refuseElsewhere({ package: pkg, workspace }: LockRequest, { needs }: ForeignNeeds): void {
-  failAll(needs.flatMap(({ name, by, file, index }) => {
-    if (file === undefined && (index === undefined || workspace.index.url !== undefined)) return [];
-    const from = file === undefined ? `the index \`${index ?? ""}\`` : `the file \`${file}\``;
-    return [{ code: "lock-missing" as const, file: fileOf(pkg, pkg.script ?? "pyproject.toml"), key: `tool.uv.sources.${name}`, message: `\`${by}\` takes \`${name}\` from ${from}, which only a lock by uv names`, hint: `uv lock${pkg.script === undefined ? "" : ` --script ${fileOf(pkg, pkg.script)}`}` }];
+/** What uv alone knows how to find is locked by uv: we would find something else of that name. */
+function refuseElsewhere(pkg: Package, { needs }: ForeignNeeds): void {
+  failAll(needs.flatMap(({ name, by, file }) => {
+    if (file === undefined) return [];
+    return [{ code: "lock-missing" as const, file: fileOf(pkg, pkg.script ?? "pyproject.toml"), key: `tool.uv.sources.${name}`, message: `\`${by}\` takes \`${name}\` from the file \`${file}\`, which only a lock by uv names`, hint: `uv lock${pkg.script === undefined ? "" : ` --script ${fileOf(pkg, pkg.script)}`}` }];
   }));
+}
+
+/** Requirements that are asked of an index of their own. An index that the workspace names is said to have all. */
+function ownIndexes({ workspace }: LockRequest, needs: readonly ForeignNeed[]): readonly (readonly [PackageName, string])[] {
+  return workspace.index.url === undefined ? needs.flatMap(({ name, index }) => (index === undefined ? [] : [[name, withoutCredentials(index.url)] as const])) : [];
 }

@@ -25,9 +25,10 @@ export interface ForeignNeed {
   readonly name: PackageName;
   readonly specifier: string;
   readonly by: string;
-  /** A file of the checkout that it is taken from, by what uv is told; and an index for it alone. */
+  /** A file of the checkout that it is taken from, by what uv is told. */
   readonly file?: string;
-  readonly index?: string;
+  /** The index that is asked for it, by its name and address. */
+  readonly index?: { readonly name: string; readonly url: string };
 }
 
 /** What a package and those of the workspace that it needs ask for together, from elsewhere. */

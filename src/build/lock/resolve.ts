@@ -7,7 +7,8 @@ import { withoutCredentials } from "../source/git.ts";
 import { askInterpreter, findInterpreter, findOnPath } from "../interpreter.ts";
 import { indexClient } from "../fetch/http.ts";
 import { readIndexPage } from "../fetch/index-page.ts";
-import { uvEnvironment, type PackageIndex } from "../fetch/index-settings.ts";
+import { uvEnvironment, withLogin, type PackageIndex } from "../fetch/index-settings.ts";
+import { printQuestion } from "./question-file.ts";
 import type { ForeignNeed } from "./requirements.ts";
 import { checkAddresses } from "./check-addresses.ts";
 import { findUv } from "../uv/tools.ts";
@@ -74,10 +75,14 @@ interface Answer {
 /** Asks uv with the packages that must come as wheels. */
 type Compile = (onlyBinary: readonly string[], refresh?: boolean) => Promise<Answer>;
 
-async function prepare(ctx: Context, { needs, constraints = [], members, platform, index, offline, prefer }: Question, uv: readonly string[], scratch: string): Promise<Compile> {
-  const [requirements, constraining, excludes, home] = ["requirements.in", "constraints.txt", "excludes.txt", "home"].map((name) => join(scratch, name)) as [string, string, string, string];
+async function prepare(ctx: Context, { needs, constraints = [], members, platform, index, settings, offline, prefer }: Question, uv: readonly string[], scratch: string): Promise<Compile> {
+  // An index that the workspace names is said to have all.
+  const question = printQuestion(settings.url === undefined ? needs : needs.map(({ text, name, specifier, by }) => ({ text, name, specifier, by })), (own) => withLogin(ctx, own.name, own.url));
+  const [requirements, constraining, excludes, home] = [question.name, "constraints.txt", "excludes.txt", "home"].map((name) => join(scratch, name)) as [string, string, string, string];
   const output = join(scratch, "pylock.toml");
-  await Promise.all([writeFile(requirements, needs.map(({ text }) => `${text}\n`).join("")), writeFile(constraining, constraints.map((text) => `${text}\n`).join("")), writeFile(excludes, members.map((name) => `${name}\n`).join("")), mkdir(home)]);
+  await Promise.all([writeFile(requirements, question.text), writeFile(constraining, constraints.map((text) => `${text}
+`).join("")), writeFile(excludes, members.map((name) => `${name}
+`).join("")), mkdir(home)]);
   const where = ["--python-platform", uvPlatform(platform), "--python-version", platform.python.full ?? platform.python.version, "--no-python-downloads"];
   const argv = [...uv, requirements, ...(constraints.length === 0 ? [] : ["--constraints", constraining]), "--excludes", excludes, ...where, ...(offline ? ["--offline"] : []), "--format", "pylock.toml", "--output-file", output, "--no-header", "--no-annotate", "--quiet", "--color", "never"];
   const env = { ...uvEnvironment(ctx, index), ...gitSurroundings(ctx), PATH: ctx.env["PATH"] ?? "/usr/bin:/bin", HOME: home, LC_ALL: "C.UTF-8" };
@@ -152,14 +157,18 @@ async function explain(ctx: Context, question: Question, { status, stderr }: Ans
 async function findUnknown(ctx: Context, { written, needs, index, settings, members }: Question, stderr: string): Promise<readonly Problem[]> {
   if (index.disabled) return [];
   const get = indexClient(ctx, index);
+  const addressesOf = (name: string): readonly string[] => {
+    const own = settings.url === undefined ? needs.find((need) => need.name === name)?.index : undefined;
+    return own === undefined ? [...index.extra, index.url] : [withLogin(ctx, own.name, own.url)];
+  };
   // uv names them; whether they really are unknown is the index's to say.
   const named = [...stderr.matchAll(/\b([a-z0-9][a-z0-9-]*) was not found/g)].map(([, name = ""]) => name);
   const suspects = [...new Set([...named, ...(named.length === 0 ? needs.slice(0, 1).map(({ name }) => name) : [])])].filter((name) => !members.includes(name as PackageName)).slice(0, 10);
-  const pages = await Promise.all(suspects.map(async (name) => ({ name, known: (await Promise.all([...index.extra, index.url].map((address) => readIndexPage(get, address, name)))).some((page) => page !== undefined) })));
+  const pages = await Promise.all(suspects.map(async (name) => ({ name, known: (await Promise.all(addressesOf(name).map((address) => readIndexPage(get, address, name)))).some((page) => page !== undefined) })));
   return pages
     .filter(({ name, known }) => !known && named.includes(name))
     .map(({ name }) => {
       const by = needs.find((need) => need.name === name)?.by ?? written;
-      return { code: "requirements-broken", message: `\`${by}\` needs \`${name}\`, which the index \`${withoutCredentials(index.url)}\` does not have`, hint: settings.url !== undefined ? `caisson index add ${name}` : "check its spelling, or name another index under [index] in caisson.toml" };
+      return { code: "requirements-broken", message: `\`${by}\` needs \`${name}\`, which the index \`${withoutCredentials(addressesOf(name).at(-1) ?? "")}\` does not have`, hint: settings.url !== undefined ? `caisson index add ${name}` : "check its spelling, or name another index under [index] in caisson.toml" };
     });
 }

@@ -1,19 +1,23 @@
 import { fail, type Package, type PackageName, type Platform } from "../../model/index.ts";
-import { chooseUvSource, readScriptHeader, readUvSources, uvSourceUrl, type UvSource } from "../../python/index.ts";
+import { chooseUvSource, readScriptHeader, readUvIndexes, readUvSources, uvSourceUrl, type UvSource } from "../../python/index.ts";
 import { parse } from "smol-toml";
 import type { Source } from "../source/source.ts";
 import { fileOf, type Need } from "./needs.ts";
 
-/** Where uv takes requirements from in place of an index, by name. */
-export type UvSources = ReadonlyMap<PackageName, readonly UvSource[]>;
+/** Where uv takes requirements from in place of the usual index. */
+export interface UvSources {
+  readonly of: ReadonlyMap<PackageName, readonly UvSource[]>;
+  /** Addresses of indexes by their names. */
+  readonly indexes: ReadonlyMap<string, string>;
+}
 
 /** What a package says of it at its revision, and for a member of a uv workspace what the root says besides. */
 export async function readSources(pkg: Package, source: Source): Promise<UvSources> {
-  if (pkg.kind !== "python") return new Map();
+  if (pkg.kind !== "python") return { of: new Map(), indexes: new Map() };
   const text = await source.readText(pkg.script ?? "pyproject.toml");
-  const own = readUvSources(pkg.script === undefined ? parseToml(text) : readScriptHeader(fileOf(pkg, pkg.script), text ?? "").table);
-  if (pkg.sourcesFrom === undefined) return own;
-  return new Map([...readUvSources(parseToml(await source.readText(pkg.sourcesFrom))), ...own]);
+  const own = pkg.script === undefined ? parseToml(text) : readScriptHeader(fileOf(pkg, pkg.script), text ?? "").table;
+  const root = pkg.sourcesFrom === undefined ? {} : parseToml(await source.readText(pkg.sourcesFrom));
+  return { of: new Map([...readUvSources(root), ...readUvSources(own)]), indexes: new Map([...readUvIndexes(root), ...readUvIndexes(own)]) };
 }
 
 /** What is wrong with the file has been told by then. */
@@ -31,8 +35,8 @@ export interface Redirected {
   readonly text: string;
   /** A file of the checkout, which only a lock of uv's own can name by its hash. */
   readonly file?: string;
-  /** An index that uv would ask for this one alone. */
-  readonly index?: string;
+  /** The index that is asked for this one, by its name and address. */
+  readonly index?: { readonly name: string; readonly url: string };
 }
 
 /**
@@ -40,7 +44,7 @@ export interface Redirected {
  * @throws CaissonError `config-invalid` where it is said to lie in the workspace, and does not
  */
 export function redirect(pkg: Package, { text, requirement }: Need, sources: UvSources, platform: Platform, members: readonly PackageName[], extras: readonly string[]): Redirected {
-  const source = chooseUvSource(sources.get(requirement.name) ?? [], platform.markers, extras, pkg.groups ?? []);
+  const source = chooseUvSource(sources.of.get(requirement.name) ?? [], platform.markers, extras, pkg.groups ?? []);
   if (source === undefined || requirement.url !== undefined) return { text };
   const file = fileOf(pkg, pkg.script ?? "pyproject.toml");
   const problem = { code: "config-invalid", file, key: `tool.uv.sources.${requirement.name}` } as const;
@@ -49,7 +53,11 @@ export function redirect(pkg: Package, { text, requirement }: Need, sources: UvS
     if (/\.(?:whl|zip|tar\.\w+|tgz)$/.test(source.path)) return { text, file: source.path };
     fail({ ...problem, message: `\`${pkg.written}\` takes \`${requirement.name}\` from \`${source.path}\`, where this workspace has no package of that name`, hint: "a caisson.toml above both of them makes one workspace of them; what is in another repository is a package by `git`" });
   }
-  if (source.from === "index") return { text, index: source.index };
+  if (source.from === "index") {
+    const url = sources.indexes.get(source.index);
+    if (url === undefined || !/^(?:https?|file):/.test(url)) fail({ ...problem, message: `\`${pkg.written}\` takes \`${requirement.name}\` from the index \`${source.index}\`, ${url === undefined ? "and no [[tool.uv.index]] has that name" : `whose address is none: \`${url}\``}`, hint: `[[tool.uv.index]] with name = "${source.index}" and url = "https://..."` });
+    return { text, index: { name: source.index, url } };
+  }
   const choice = requirement.extras.length === 0 ? "" : `[${requirement.extras.join(",")}]`;
   return { text: `${requirement.written}${choice} @ ${uvSourceUrl(source) ?? ""}` };
 }

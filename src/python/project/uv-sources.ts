@@ -27,6 +27,12 @@ export function readUvSources(toml: unknown): ReadonlyMap<PackageName, readonly 
   return new Map(Object.entries(sources).map(([name, written]) => [normalizeName(name), (Array.isArray(written) ? (written as readonly unknown[]) : [written]).flatMap(readSource)]));
 }
 
+/** The addresses of the `[[tool.uv.index]]` tables that have a name, by it. */
+export function readUvIndexes(toml: unknown): ReadonlyMap<string, string> {
+  const tables = tableOf(tableOf(tableOf(toml)["tool"])["uv"])["index"];
+  return new Map((Array.isArray(tables) ? (tables as readonly unknown[]) : []).map(tableOf).flatMap(({ name, url }) => (typeof name === "string" && typeof url === "string" ? [[name, url] as const] : [])));
+}
+
 /** The one of a requirement's sources that holds in an environment, with some extras and groups. */
 export function chooseUvSource(sources: readonly UvSource[], markers: Readonly<Record<string, string>>, extras: readonly string[], groups: readonly string[]): UvSource | undefined {
   return sources.find(({ marker, extra, group }) => isAmong(extras, extra) && isAmong(groups, group) && (marker === undefined || evaluateMarker(parseMarker(marker), markers)));
