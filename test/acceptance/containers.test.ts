@@ -9,10 +9,8 @@ import { defaultPythonMinor, has } from "../support/machine.ts";
 /** Programs that people unpack with, each with a format: `$1` is the archive. */
 const unpackers: readonly (readonly [format: string, program: string, script: string])[] = [
   ["tar.gz", "tar", 'tar -xzf "$1"'],
-  ["tar.gz", "busybox", 'busybox tar -xzf "$1"'],
   ["tar.bz2", "bzip2", 'bzip2 -dc "$1" | tar -xf -'],
-  ["tar", "tar", 'tar -xpf "$1"'],
-  ["tar", "python3", 'python3 -m tarfile -e "$1"'],
+  ["tar", "busybox", 'busybox tar -xf "$1"'],
   ["zip", "unzip", 'unzip -q "$1"'],
   ["dir", "cp", 'cp -R "$1" .'],
 ];
@@ -47,7 +45,9 @@ describe("the five containers of one bundle", () => {
     expect([...got.keys()]).toEqual([...wanted.keys()]);
     for (const [path, file] of wanted) expect({ path, mode: got.get(path)?.mode, same: got.get(path)?.bytes.equals(file.bytes) }).toEqual({ path, mode: file.mode, same: true });
     const target = join(workshop.directory, `made from ${format} by ${program}`, "env");
-    const { status, stdout, stderr } = spawnSync(join(top, "install.sh"), ["--python", `python${defaultPythonMinor()}`, target], { encoding: "utf8" });
+    // Where that can be had, with no network at all, not even a loopback.
+    const alone = process.getuid?.() === 0 && has("unshare") ? ["unshare", "--net"] : ["env"];
+    const { status, stdout, stderr } = spawnSync(alone[0] ?? "", [...alone.slice(1), join(top, "install.sh"), "--python", `python${defaultPythonMinor()}`, target], { encoding: "utf8" });
     expect({ status, stdout, stderr }).toEqual({ status: 0, stdout: "Setting up virtualenv\nInstalling hello-1.0\nVerifying install\nRunning install lines\nDone.\n", stderr: "" });
     expect(execFileSync(join(target, "bin/hello"), { encoding: "utf8" })).toBe("hello\n");
     expect(execFileSync("cat", [join(target, "said")], { encoding: "utf8" })).toBe("tool\n");
