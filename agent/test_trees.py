@@ -65,6 +65,20 @@ class Compiler(Directory):
         shutil.rmtree(os.path.join(self.directory, "here"))
 
 
+class Removal(Directory):
+    def test_a_directory_goes_though_somebody_who_is_dying_puts_one_more_file_there(self):
+        top = os.path.join(self.directory, "top")
+        os.makedirs(os.path.join(top, "below"))
+        remove, left = os.rmdir, ["a", "b"]
+        def late(path):
+            if left:
+                open(os.path.join(path, left.pop()), "w").close()
+            remove(path)
+        with mock.patch.object(os, "rmdir", late):
+            agent.remove_tree(top)
+        self.assertEqual((os.path.lexists(top), left), (False, []))
+
+
 class Links(Directory):
     def test_a_copy_is_made_where_no_link_can_be(self):
         source, target = os.path.join(self.directory, "a"), os.path.join(self.directory, "b")

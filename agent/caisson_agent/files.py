@@ -1,4 +1,5 @@
 """Files and directories: durable, exclusive, and removed whole."""
+import errno
 import hashlib
 import json
 import os
@@ -89,10 +90,17 @@ def remove_tree(path):
     if not stat.S_ISDIR(os.lstat(path).st_mode):
         os.unlink(path)
         return
-    os.chmod(path, 0o700)
-    for name in os.listdir(path):
-        remove_tree(os.path.join(path, name))
-    os.rmdir(path)
+    for tries in range(100, 0, -1):
+        os.chmod(path, 0o700)
+        for name in os.listdir(path):
+            remove_tree(os.path.join(path, name))
+        try:
+            os.rmdir(path)
+            return
+        except OSError as error:
+            # A program that was killed a moment ago may have made one more file before it died.
+            if error.errno != errno.ENOTEMPTY or tries == 1:
+                raise
 
 def read_end(path):
     with open(path, "rb") as file:
