@@ -245,11 +245,12 @@ it("row P14: build scripts are programs in a Python package's own directory", as
   expect(await problemsOf(greetWith('kind = "files"\npost-build = "post"'))).toEqual(["caisson.toml:3 `post-build` means nothing for a package of kind files"]);
 });
 
+const compiledBy = (more: string): string => `[workspace]\nplatforms = ["debian-12", "centos-7", "alpine-320"]\ncompiler = "zig"\n[platforms.debian-12]\ncompiler = "host"\n${more}[packages.web]\npath = "."\n`;
+
 it("reads what compiles for a platform: its own word, else the workspace's, and zig for glibc alone", async () => {
-  const text = (more: string): string => `[workspace]\nplatforms = ["debian-12", "centos-7", "alpine-320"]\ncompiler = "zig"\n[platforms.debian-12]\ncompiler = "host"\n${more}[packages.web]\npath = "."\n`;
-  const workspace = await read({ "caisson.toml": text(""), "pyproject.toml": pyproject("web") });
+  const workspace = await read({ "caisson.toml": compiledBy(""), "pyproject.toml": pyproject("web") });
   expect(workspace.compilers).toEqual({ usual: "zig", of: { "debian-12": "host" } });
   expect(["debian-12", "centos-7", "alpine-320", "rocky-9-arm64"].map((label) => isCompiledByZig(workspace, platformPreset(label)!))).toEqual([false, true, false, true]);
-  expect(await problemsOf({ "caisson.toml": text('[platforms.alpine-320]\ncompiler = "zig"\n'), "pyproject.toml": pyproject("web") })).toEqual([expect.stringMatching(/^caisson\.toml:7 zig compiles for glibc here, and `alpine-320` has musl; /)]);
-  expect(await problemsOf({ "caisson.toml": text("").replace('"host"', '"gcc"'), "pyproject.toml": pyproject("web") })).toEqual([expect.stringContaining("caisson.toml:5 ")]);
+  expect(await problemsOf({ "caisson.toml": compiledBy('[platforms.alpine-320]\ncompiler = "zig"\n'), "pyproject.toml": pyproject("web") })).toEqual([expect.stringMatching(/^caisson\.toml:7 zig compiles for glibc here, and `alpine-320` has musl; /)]);
+  expect(await problemsOf({ "caisson.toml": compiledBy("").replace('"host"', '"gcc"'), "pyproject.toml": pyproject("web") })).toEqual([expect.stringContaining("caisson.toml:5 ")]);
 });
