@@ -60,6 +60,8 @@ it.each([
   ["error: Hash mismatch for `flit-core==3.12.0`", "caisson lock"],
   ["ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.", "caisson lock"],
   ["  hint: Packages were unavailable because the network was disabled.", "without --offline"],
+  ["      cause: tcp connect error", "does not answer"],
+  ["      cause: dns error", "--find-links DIR"],
   ["  cause: invalid peer certificate: UnknownIssuer", "SSL_CERT_FILE"],
   ["error: unable to find dynamic system library 'ssl' using strategy 'paths_first'. searched paths:", "zig brings libc and libc++ and no other library"],
   ["failed to export image: failed to create image: failed to get layer sha256:177c72: layer does not exist", "run `sync` as root"],

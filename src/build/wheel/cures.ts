@@ -37,6 +37,7 @@ const CURES: readonly (readonly [sign: RegExp, cure: Cure])[] = [
   [/layer does not exist/, "Docker lost sight of a layer, as it does on Btrfs: run `sync` as root, then the same command again; if it stays, docker system prune"],
   [/CERTIFICATE_VERIFY_FAILED|invalid peer certificate|self[- ]signed certificate/, "the certificate of your index or proxy is not trusted: name its file in SSL_CERT_FILE"],
   [/network was disabled|[Nn]etwork connectivity is disabled/, "what it is built with is not in the cache: run it once without --offline"],
+  [/client error \((?:Connect|SendRequest)\)|tcp connect error|dns error|[Tt]emporary failure in name resolution/, "the index with what it is built with does not answer: is the network there? Or name a directory that has it: --find-links DIR"],
   [/Hash mismatch for |DO NOT MATCH THE HASHES/, "the index gives other bytes than were locked: ask who runs it, or lock anew: caisson lock"],
   // What it is compiled with.
   [/unable to find dynamic system library '([^']+)'/, (library) => `zig brings libc and libc++ and no other library, and it wants \`${library}\`: build it on a machine of that platform`],

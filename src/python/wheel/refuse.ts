@@ -5,7 +5,7 @@ import { CaissonError, fail } from "../../model/index.ts";
  * @throws CaissonError `wheel-invalid` always
  */
 export function refuse(rule: string, what: string, hint?: string): never {
-  return fail({ code: "wheel-invalid", message: `${rule}: ${what}`, ...(hint === undefined ? {} : { hint }) });
+  return fail({ code: "wheel-invalid", message: `${rule}: ${what}`, hint: hint ?? "nothing of it was taken: lock another version of it, or ask who made it" });
 }
 
 /** Says that a wheel breaks a rule: a refusal, unless an exception was made. */
