@@ -2,7 +2,7 @@ import { lstat, readFile, rename } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { CaissonError, digestHex, type Artifact, type Digest, type FormatName, type Tree, type TreeEntry } from "../model/index.ts";
 import type { Store } from "../store/index.ts";
-import { explainFileError, makeDirectory, ownedDirectory, walk, writeDurably, type Context } from "../system/index.ts";
+import { explainFileError, makeDirectory, removeAbandoned, ownedDirectory, walk, writeDurably, type Context } from "../system/index.ts";
 import { isFile } from "./known-file.ts";
 
 /**
@@ -12,6 +12,7 @@ import { isFile } from "./known-file.ts";
 export async function placeArtifact(ctx: Context, store: Store, artifact: Artifact, directory: string): Promise<{ readonly path: string; readonly changed: boolean }> {
   const path = join(directory, artifact.fileName);
   await makeDirectory(directory);
+  await removeAbandoned(".tmp", directory);
   return { path, changed: DIRECTORIES.includes(artifact.format) ? await placeDirectory(ctx, store, artifact, path) : await placeFile(ctx, store, artifact, path) };
 }
 

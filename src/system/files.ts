@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { constants } from "node:fs";
+import { constants, readlinkSync } from "node:fs";
 import { chmod, link, lstat, mkdir, mkdtemp, open, readdir, realpath, rename, rm, stat, unlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -60,8 +60,19 @@ export async function makeDirectory(path: string): Promise<string | undefined> {
 
 /** A name in the same directory that nobody else uses. */
 export function temporaryBeside(path: string): string {
-  return join(dirname(path), `.tmp-${process.pid}-${randomBytes(8).toString("hex")}`);
+  return join(dirname(path), `.tmp-${processSpace()}-${process.pid}-${randomBytes(8).toString("hex")}`);
 }
+
+/** Those among whom a process's number means something: a container may share a directory and not the numbers. */
+export function processSpace(): string {
+  try {
+    return (space ??= /\d+/.exec(readlinkSync("/proc/self/ns/pid"))?.[0] ?? "0");
+  } catch {
+    return (space = "0");
+  }
+}
+
+let space: string | undefined;
 
 /** Give a file a second name, unless the name is taken. Atomic among any number of writers. */
 export async function linkExclusive(from: string, to: string): Promise<"made" | "exists"> {

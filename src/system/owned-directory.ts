@@ -1,20 +1,23 @@
-import { lstat, readdir, readlink } from "node:fs/promises";
+import { lstat, readdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { errorCode, removeTree, temporaryDirectory, type TemporaryDirectory } from "./files.ts";
+import { errorCode, processSpace, removeTree, temporaryDirectory, type TemporaryDirectory } from "./files.ts";
 
 /**
  * A temporary directory that goes away even where its owner is killed: its name says whose it is, and the next one who asks for a directory of that prefix removes what nobody owns any more.
  * Made in `parent`, by default where the system keeps temporary files. Its name is `prefix` and up to 26 letters.
  */
 export async function ownedDirectory(prefix: string, parent: string = tmpdir()): Promise<TemporaryDirectory> {
-  // A process's number means something among those that see each other: a container may share the directory and not the numbers.
-  const space = /\d+/.exec(await readlink("/proc/self/ns/pid").catch(() => ""))?.[0] ?? "0";
+  await removeAbandoned(prefix, parent);
+  return await temporaryDirectory(`${prefix}-${processSpace()}-${process.pid}`, parent);
+}
+
+/** Remove what processes that are no more have left in a directory under names of a prefix: `ownedDirectory`s, and with the prefix `.tmp` what was to take the place of something there. */
+export async function removeAbandoned(prefix: string, parent: string): Promise<void> {
   for (const name of await readdir(parent).catch(() => [])) {
     const [, its = "", pid = ""] = name.startsWith(`${prefix}-`) ? (/^-(\d+)-(\d+)-\w+$/.exec(name.slice(prefix.length)) ?? []) : [];
-    if (its === space && !isAlive(Number(pid))) await removeOwn(join(parent, name));
+    if (its === processSpace() && !isAlive(Number(pid))) await removeOwn(join(parent, name));
   }
-  return await temporaryDirectory(`${prefix}-${space}-${process.pid}`, parent);
 }
 
 function isAlive(pid: number): boolean {
@@ -29,5 +32,5 @@ function isAlive(pid: number): boolean {
 async function removeOwn(path: string): Promise<void> {
   const found = await lstat(path).catch(() => undefined);
   // Another one may be removing it just now.
-  if (found?.isDirectory() === true && found.uid === process.getuid?.()) await removeTree(path).catch(() => undefined);
+  if ((found?.isDirectory() === true || found?.isFile() === true) && found.uid === process.getuid?.()) await removeTree(path).catch(() => undefined);
 }

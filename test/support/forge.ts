@@ -9,7 +9,7 @@ import { gzipSync, strToU8, zipSync } from "fflate";
  * What comes from elsewhere lies in `wheels/`, but for real back ends.
  */
 export const FORGE: Readonly<Record<string, string>> = {
-  ".gitignore": "wheels\ndist\n",
+  ".gitignore": "wheels\ndist\n.home\n",
   "caisson.toml": `[workspace]
 name = "forge"
 

@@ -11,13 +11,14 @@ import { lockByInputs, lockFileName, relockPackage } from "./lock.ts";
 import { lockRequest } from "./lock-request.ts";
 import { siblingsOf } from "../order.ts";
 import { openSession, type Session } from "../session.ts";
+import { forgetBuildLocks } from "../wheel/build-lock.ts";
 
 export interface LockWorkspaceRequest {
   /** All of the workspace's where absent. */
   readonly packages?: readonly PackageName[];
   /** Those of the workspace where absent, and this machine's where it names none. */
   readonly platforms?: readonly Platform[];
-  /** Take the newest versions, also of what is locked already. */
+  /** Take the newest versions, also of what is locked already, back ends among it. */
   readonly upgrade?: boolean;
   readonly offline: boolean;
 }
@@ -43,6 +44,7 @@ export async function lockWorkspace(ctx: Context, store: Store, workspace: Works
   const needed = workspace.packages.filter((pkg) => packages.some((wanted) => wanted === pkg || siblingsOf(wanted, workspace.packages).includes(pkg)));
   const platforms = await choosePlatforms(ctx, workspace, request.platforms);
   await using session = await openSession(ctx, store, workspace, needed, { onDisk: true, offline: request.offline });
+  if (request.upgrade === true) await forgetBuildLocks(store);
   const locks = await gather(packages.flatMap((pkg) => platforms.map((platform) => makeLock(session, pkg, platform, request.upgrade === true))));
   const written: WrittenLock[] = [];
   for (const { text, ...lock } of locks) {

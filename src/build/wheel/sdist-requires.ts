@@ -3,19 +3,22 @@ import { readGzip, readTarEntries } from "../../formats/index.ts";
 import type { Store } from "../../store/index.ts";
 import type { Context } from "../../system/index.ts";
 import { kept } from "../cache.ts";
-import { requiresOf, USUAL_REQUIRES } from "./build-requires.ts";
+import { requiresOf } from "./build-requires.ts";
 
 /** What the back end of an sdist in the store needs, as its pyproject.toml says; nothing where it is no `.tar.gz`, or cannot be read: the back end's run tells. */
 export async function sdistRequires(ctx: Context, store: Store, sdist: Descriptor, fileName: string): Promise<readonly string[]> {
   if (!fileName.endsWith(".tar.gz")) return [];
-  return await kept(ctx, "sdist-requires", sdist.digest, async () => {
+  const requires = await kept(ctx, "sdist-requires", [2, sdist.digest], async () => {
+    let text: string | undefined;
     try {
-      for await (const { name, bytes } of readTarEntries(readGzip(store.read(sdist.digest)))) if (/^[^/]+\/pyproject\.toml$/.test(name)) return requiresOf(await textOf(bytes));
-      return USUAL_REQUIRES;
+      // To its end: what is read of a stream that somebody leaves before is not sure.
+      for await (const { name, bytes } of readTarEntries(readGzip(store.read(sdist.digest)))) if (/^[^/]+\/pyproject\.toml$/.test(name)) text = await textOf(bytes);
+      return requiresOf(text);
     } catch {
-      return [];
+      return undefined;
     }
   });
+  return requires ?? [];
 }
 
 async function textOf(bytes: Bytes): Promise<string> {
