@@ -6,7 +6,8 @@ import { findPythons, makeHome, type Home } from "../support/machine.ts";
 
 /** Those that are built for; of each that is not on this machine, what it needs is said all the same. */
 const minors = ["3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14"];
-const here = findPythons().filter(({ minor }) => minors.includes(minor));
+const all = findPythons();
+const here = all.filter(({ minor }) => minors.includes(minor));
 const bundleOf = (minor: string): string => `dist/app-1.0-debian-12${minor === "3.11" ? "" : `-py${minor.replace(".", "")}`}`;
 
 let home: Home;
@@ -35,7 +36,7 @@ describe("row P18: bundles for Python 3.8 to 3.14", () => {
   it.each(minors)("of %s say so, in info.json and in the payload, and are installed by no other", (minor) => {
     expect(JSON.parse(readFileSync(join(work, bundleOf(minor), "info.json"), "utf8"))).toMatchObject({ name: "app", version: "1.0", ident: "app-1.0", python: minor });
     expect(JSON.parse(readFileSync(join(work, bundleOf(minor), "data/payload.json"), "utf8"))).toMatchObject({ interpreter: { from: "host", version: minor }, platform: { python: { implementation: "cpython", version: minor } } });
-    const other = findPythons().find((python) => python.minor !== minor);
+    const other = all.find((python) => python.minor !== minor);
     const found = run("./install.sh".replace(".", bundleOf(minor)), "-p", other?.path ?? "false", "in stalled");
     expect(found).toMatchObject({ status: 1, stdout: "", stderr: expect.stringMatching(/^Error: (?:this bundle needs CPython 3\.\d+, `.+` is 3\.\d+|cannot run `false`)\n$/) as string });
     expect(existsSync(join(work, "in stalled"))).toBe(false);
