@@ -66,7 +66,7 @@ beforeAll(() => {
   original = join(home.directory, "forge");
   mkdirSync(original);
   clock = join(home.directory, "wrong-clock.so");
-  execFileSync("cc", ["-shared", "-fPIC", "-o", clock, join(import.meta.dirname, "../support/wrong-clock.c"), "-ldl"]);
+  execFileSync("gcc", ["-shared", "-fPIC", "-o", clock, join(import.meta.dirname, "../support/wrong-clock.c"), "-ldl"]);
   writeFileSync(join(home.directory, "offset"), String(TWENTY_YEARS));
   chmodSync(home.directory, 0o755);
   const git = (...words: readonly string[]): Buffer => execFileSync("git", ["-c", "init.defaultBranch=main", ...words], { cwd: original, env: home.env });

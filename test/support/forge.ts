@@ -8,7 +8,7 @@ import { gzipSync, strToU8, zipSync } from "fflate";
  * A workspace with everything that a key has to know of: a compiled extension (`core`), a package that needs it and an sdist (`web`), one with a lock beside it (`job`), and files (`conf`).
  * What comes from elsewhere lies in `wheels/`, but for real back ends.
  */
-export const FORGE: Readonly<Record<string, string>> = {
+const FORGE: Readonly<Record<string, string>> = {
   ".gitignore": "wheels\ndist\n.home\n",
   "caisson.toml": `[workspace]
 name = "forge"
@@ -96,7 +96,7 @@ export function sourced(version: string): ForgeFile {
 }
 
 /** The lock that stands beside `job`. */
-export function jobLock(comment = ""): string {
+function jobLock(comment = ""): string {
   const { name, bytes } = wheel("forge-tool", "1.0", { "forge_tool.py": "version = 1\n" });
   return `${comment}lock-version = "1.0"\ncreated-by = "test"\n\n[[packages]]\nname = "forge-tool"\nversion = "1.0"\n\n[[packages.wheels]]\nname = "${name}"\npath = "../wheels/${name}"\nhashes = { sha256 = "${createHash("sha256").update(bytes).digest("hex")}" }\n`;
 }
