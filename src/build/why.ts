@@ -89,11 +89,20 @@ function inputsOf({ trees, scripts, package: settings, lock, locked, platform, c
     ["compiler", compiler ?? "host"],
     ["interpreter", interpreter ?? null],
     ["exceptions", exceptions ?? []],
-    ...((makers ?? []) as unknown as readonly MakerFacts[]).flatMap(({ interpreter: minor, machine, ...facts }) => [...leaves(`tools of python${minor}`, facts), ...leaves(`compiler of python${minor}`, machine ?? {})]),
+    ...makerInputs((makers ?? []) as unknown as readonly MakerFacts[]),
     ...((commits ?? []) as unknown as readonly Json[]).flatMap((commit, at) => leaves(`version of ${members[at]?.name ?? ""}`, commit)),
     ...leaves("revision", (revision ?? {}) as Json),
     ["Caisson itself", rules],
   ]);
+}
+
+/** Several wheels are made with one interpreter, each by a back end of its own: what they have under one name stands together. */
+function makerInputs(makers: readonly MakerFacts[]): ReadonlyMap<string, Json> {
+  const found = new Map<string, readonly Json[]>();
+  for (const { interpreter, machine, ...facts } of makers) {
+    for (const [name, value] of [...leaves(`tools of python${interpreter}`, facts), ...leaves(`compiler of python${interpreter}`, machine ?? {})]) found.set(name, [...(found.get(name) ?? []), value]);
+  }
+  return found;
 }
 
 function leaves(path: string, value: Json): readonly (readonly [string, Json])[] {
