@@ -14,6 +14,26 @@ async function normal(wheel: MadeWheel): Promise<Uint8Array> {
   return await normalizeWheel(fileName, bytesSource(bytes));
 }
 
+/** As written in pieces. */
+async function streamed(wheel: MadeWheel): Promise<Uint8Array> {
+  const { fileName, bytes } = makeWheel(wheel);
+  return Buffer.concat(await collect(streamNormalWheel(fileName, bytesSource(bytes), keepInMemory)));
+}
+
+/** What is put aside. */
+async function keepInMemory(all: AsyncIterable<Uint8Array>): Promise<() => AsyncIterable<Uint8Array>> {
+  const kept = await collect(all);
+  return async function* () {
+    yield* kept;
+  };
+}
+
+async function collect(all: AsyncIterable<Uint8Array>): Promise<readonly Uint8Array[]> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of all) chunks.push(chunk);
+  return chunks;
+}
+
 describe("a wheel made normal", () => {
   const files = { "demo/z.py": "z\n".repeat(100), "demo/é.py": "e", "demo/__pycache__/z.cpython-311.pyc": "x", [`${DATA}/scripts/run`]: "#!/bin/sh\n", "demo/empty.py": "" };
   const members = { "demo/é.py": { both: { flags: 0x800 } } };
@@ -36,21 +56,6 @@ describe("a wheel made normal", () => {
     expect(again.tree.id).toBe((await readMade({ files, members })).tree.id);
     expect(Buffer.from(await normalizeWheel("demo-1.0-py3-none-any.whl", bytesSource(bytes))).equals(bytes)).toBe(true);
   });
-
-  /** What is put aside stays in memory here. */
-  async function streamed(wheel: MadeWheel): Promise<Uint8Array> {
-    const { fileName, bytes } = makeWheel(wheel);
-    const chunks: Uint8Array[] = [];
-    const gather = async (all: AsyncIterable<Uint8Array>): Promise<() => AsyncIterable<Uint8Array>> => {
-      const kept: Uint8Array[] = [];
-      for await (const chunk of all) kept.push(chunk);
-      return async function* () {
-        yield* kept;
-      };
-    };
-    for await (const chunk of streamNormalWheel(fileName, bytesSource(bytes), gather)) chunks.push(chunk);
-    return Buffer.concat(chunks);
-  }
 
   it("is the same bytes where it is written in pieces, for it does not fit into memory", async () => {
     const odd = { ...files, "demo/noise.bin": Buffer.from(Array.from({ length: 300 }, (_, at) => sha256(String(at))).join("").slice(0, 10_000), "utf8") };
