@@ -115,7 +115,7 @@ describe("the guide for Django", () => {
     const refused = caisson("deploy", "--to", "here");
     expect(refused.status).toBe(1);
     // Whoever is not root is kept out by the modes of the store.
-    const written = /trees\/[0-9a-f]{64}\/site\/db\.sqlite3` was written into an installed package[^]*^hint: let the program write below CAISSON_STATE \(Django: DATABASES, MEDIA_ROOT and STATIC_ROOT\), or give its package `link = "copy"`/m;
+    const written = /trees\/[0-9a-f]{64}\/site\/db\.sqlite3` was written into an installed package[^]*^hint: there: mkdir -p .+ && mv -n .+db\.sqlite3.+; then let the program write below CAISSON_STATE \(Django: DATABASES, MEDIA_ROOT and STATIC_ROOT\), or give its package `link = "copy"`/m;
     expect(refused.stderr).toMatch(process.getuid?.() === 0 ? written : /unable to open database file[^]*CAISSON_STATE/);
     expect(existsSync(join(work, "srv/versions/current"))).toBe(false);
 
