@@ -22,6 +22,7 @@ from .incoming import Incoming
 from .intact import write_note
 from .interpreters import describe_interpreter, find_interpreter
 from .likeness import TREE_SUFFIXES, Like, bytecode_record, record_of
+from .mending import is_damaged, replace_tree
 from .observing import step_observe, step_prune
 from .platforms import step_platform
 from .running import step_logs, step_running
@@ -221,7 +222,7 @@ class Session:
         self.workers[worker.output] = worker
 
     def start_tree(self, request):
-        if os.path.isdir(self.root.at("trees", request["id"][len("sha256:"):])):
+        if os.path.isdir(self.root.at("trees", request["id"][len("sha256:"):])) and not request.get("again"):
             self.answer(request, {"ok": True, "changed": False, "facts": None})
             return
         minor = request.get("python")
@@ -241,7 +242,7 @@ class Session:
         if isinstance(request, list):
             for number, (each, _) in enumerate(request):
                 self.answer(each, outcome["facts"][number] if outcome["ok"] else outcome)
-        elif request["step"] == "tree" and outcome["ok"]:
+        elif request["step"] == "tree" and outcome["ok"] and outcome["changed"]:
             self.made_since = self.made_since if self.made else time.monotonic()
             self.made.append([request, outcome["facts"]])
         else:
@@ -273,13 +274,16 @@ def perform(root, request):
     return outcome
 
 def new_tree(root, request, interpreter):
-    """Make a tree under a name that nobody sees; `interpreter`, as it was described, compiles its modules. Returns that name."""
+    """Make a tree under a name that nobody sees; `interpreter`, as it was described, compiles its modules. Returns that name. `again`: though one is here, if it is damaged."""
     fault("tree", "before")
     document = root.blobs().path(request["document"]["digest"])
     new = root.at("trees", ".new-%s-%s" % (digest_hex(request["id"]), random_word()))
+    entries = read_tree(document, request["id"])
+    if request.get("again") and not is_damaged(root, request["id"], entries):
+        return False, None
     try:
         tag = interpreter and "cpython-%s" % minor_of(interpreter["version"]).replace(".", "")
-        make_tree(read_tree(document, request["id"]), root.blobs(), new, interpreter and interpreter["path"], Like(root, request["like"], tag) if request.get("like") else None)
+        make_tree(entries, root.blobs(), new, interpreter and interpreter["path"], Like(root, request["like"], tag) if request.get("like") else None)
         record = bytecode_record(new)
         if record:
             write_new(record_of(new), [canonical_json(record)], 0o444)
@@ -298,10 +302,12 @@ def publish(root, batch):
     answers = []
     for request, name in batch:
         new, final = root.at("trees", name), root.at("trees", digest_hex(request["id"]))
-        there = os.path.isdir(final)  # asked for twice
+        there = os.path.isdir(final) and not request.get("again")  # asked for twice
         for suffix in [suffix for suffix in TREE_SUFFIXES if os.path.lexists(new + suffix)]:
             if there:
                 remove_tree(new + suffix)
+            elif suffix == "" and request.get("again"):
+                replace_tree(root, new, final)
             else:
                 os.rename(new + suffix, final + suffix)
         answers.append({"ok": True, "changed": not there, "facts": None})

@@ -15,6 +15,7 @@ from .files import (
 )
 from .intact import compare_trees
 from .interpreters import find_interpreter
+from .mending import mend_release
 from .parts import Part, choose_interpreter
 from .units import forget_units, units_wait
 from .users import give_shared
@@ -32,7 +33,7 @@ from .workers import fault
 
 
 def step_stage(root, request):
-    """Make a release's directory: everything under a name that nobody sees, its manifest last, then one rename."""
+    """Make a release's directory: everything under a name that nobody sees, its manifest last, then one rename. `again`: one that stands already gets what it lacks or has otherwise."""
     label, stack = checked_label(request["release"]), request["stack"]
     payloads = [read_json(root.blobs().path(descriptor["digest"])) for descriptor in request["payloads"]]
     manifest = {
@@ -43,7 +44,8 @@ def step_stage(root, request):
     removal = [{"package": payload["package"], "hook": hook} for payload in payloads for hook in payload["hooks"] if hook["at"] == "remove"]
     manifest.update({"removal": removal} if removal else {})
     give_shared(root, request.get("user"))
-    if stands_already(root, label, manifest):
+    stands = stands_already(root, label, manifest)
+    if stands and not request.get("again"):
         return False, None
     new = root.at("versions", ".new-%s-%s" % (label, random_word()))
     parts = [Part(payload, os.path.join(new, checked(payload["package"], PACKAGE, "package name")), root.at("trees"), "../../../trees") for payload in payloads]
@@ -57,6 +59,8 @@ def step_stage(root, request):
             # What the next release's is told against. A package's name has no dot, so it is nothing else's name.
             write_new(os.path.join(new, payload["package"] + ".json"), pieces_of(root.blobs().path(descriptor["digest"])), 0o444)
         fault("stage", "middle")
+        if stands:
+            return mend_release(root, label, new), None
         write_new(os.path.join(new, "manifest.json"), [canonical_json(manifest)], 0o444)
         sync_filesystem(new)
         os.rename(new, root.at("versions", label))

@@ -9,8 +9,8 @@ from .trees import read_tree
 from .values import Refused, digest_hex, native, portable
 
 
-def step_verify(root, _):
-    """Read every file of every release again: those of its trees, and what a release has of its own."""
+def step_verify(root, request):
+    """Read every file of every release again: those of its trees, and what a release has of its own. `releases`: say also what those are made of."""
     root.check()
     problems, files, manifests = [], 0, root.manifests()
     for tree in sorted({digest_hex(tree) for _, manifest in manifests for tree in manifest["trees"]}):
@@ -24,21 +24,29 @@ def step_verify(root, _):
             found, count = verify_part(root, label, payload, contents)
             problems += [("versions/%s/%s" % (label, path), problem) for path, problem in found]
             files += count
-    return False, {"files": files, "problems": [{"path": portable(path), "problem": problem} for path, problem in sorted(set(problems))]}
+    facts = {"files": files, "problems": [{"path": portable(path), "problem": problem} for path, problem in sorted(set(problems))]}
+    if request.get("releases"):
+        facts["releases"] = [{"label": label, "name": manifest["name"], "stack": manifest["stack"], "payloads": [{key: payload[key] for key in ("package", "version", "payload")} for payload in manifest["payloads"]]} for label, manifest in manifests]
+    return False, facts
 
 def verify_tree(root, name):
     """What is wrong with which paths of a tree, and how many it has. Bytecode is nobody's content, but what was recorded of it must be so."""
     top = root.at("trees", name)
     try:
-        wanted = {native(entry["path"]): entry for entry in read_tree(top + ".json", "sha256:" + name)}
+        entries = read_tree(top + ".json", "sha256:" + name)
     except (OSError, ValueError, KeyError, Refused):
         return [(".json", "bad")], 0
+    return damage_below(top, entries), len(entries)
+
+def damage_below(top, entries):
+    """What is wrong with which paths of a tree that should have these entries."""
+    wanted = {native(entry["path"]): entry for entry in entries}
     there = set(paths_below(top, ""))
     problems = [("/" + path, "strange") for path in there - set(wanted) if "/__pycache__/" not in path]
     problems += [("/" + path, "bad" if os.path.lexists(os.path.join(top, path)) else "missing") for path in wanted if not is_intact(os.path.join(top, path), wanted[path])]
     compiled = tried(read_json, record_of(top), {})
     problems += [("/" + native(path), "bad") for path in compiled if tried(hash_of, os.path.join(top, native(path))) != compiled[path]]
-    return problems, len(wanted)
+    return problems
 
 def is_intact(path, entry):
     if entry["kind"] == "link":

@@ -34,11 +34,20 @@ export function planLines({ library }: Pick<Cli, "library">, plan: Plan): readon
   const cells = (host: HostPlan): readonly string[] => {
     const name = host.host.name;
     if (plan.action === "prune") return [name, host.removes.length === 0 ? "remove nothing" : `remove ${host.removes.join(", ")}`];
+    if (plan.action === "repair") return [name, ...repairCells(host, library.printSize)];
     if (host.steps.length === 0) return [name, host.to ?? "none", "unchanged"];
     const values = host.steps.some(({ step }) => step === "environment") && host.from !== null ? ["environment changed"] : [];
     return [name, `${host.from ?? "none"} -> ${host.to ?? "none"}`, `send ${library.printSize(host.sendBytes)}`, `restart ${host.restarts.length}`, `hooks ${host.hooks}`, ...values];
   };
   return [`plan ${what} -> ${plan.target}, ${plan.hosts.length} ${plan.hosts.length === 1 ? "host" : "hosts"}`, ...alignColumns(plan.hosts.map(cells)), ...hookLines(plan)];
+}
+
+function repairCells({ steps, sendBytes }: HostPlan, printSize: (bytes: number) => string): readonly string[] {
+  const count = (kind: "tree" | "stage", one: string, many: string): readonly string[] => {
+    const found = steps.filter(({ step }) => step === kind).length;
+    return found === 0 ? [] : [`${found} ${found === 1 ? one : many}`];
+  };
+  return steps.length === 0 ? ["mend nothing"] : [`mend ${[...count("tree", "tree", "trees"), ...count("stage", "release", "releases")].join(" and ")}`, `send ${printSize(sendBytes)}`];
 }
 
 /** Each hook once, in the order in which it is first run: where, when, its words, and what is to be known of it. */
@@ -62,7 +71,7 @@ function printWord(word: string): string {
 }
 
 /** A plan, and the hosts that it is not for because they did not answer. */
-function showPlan(cli: Cli, { plan, missed }: Change): void {
+export function showPlan(cli: Cli, { plan, missed }: Change): void {
   if (cli.json) {
     cli.emit(plan);
     return;
@@ -111,7 +120,7 @@ export function noteHints(cli: Cli, results: readonly HostResult[], plan: Pick<P
 function nextHints(results: readonly HostResult[], { target, action, ref, hosts }: Pick<Plan, "target" | "action" | "ref" | "hosts">, typed: string | undefined): readonly string[] {
   const has = (...outcomes: readonly HostResult["outcome"][]): boolean => results.some(({ outcome }) => outcomes.includes(outcome));
   if (has("unknown")) return [`caisson status --to ${target}`];
-  const hints = new Set(results.flatMap(({ outcome, problem }) => (outcome === "not-done" || outcome === "partly-done" ? (problem?.hint?.replace("caisson rollback", `caisson rollback --to ${target}`) ?? []) : [])));
+  const hints = new Set(results.flatMap(({ outcome, problem }) => (outcome === "not-done" || outcome === "partly-done" ? (problem?.hint?.replaceAll(/caisson (rollback|verify)(?! --to)/g, `caisson $1 --to ${target}`) ?? []) : [])));
   const undone = results.find(({ outcome, problem }) => outcome === "undone" && problem?.code !== "cancelled");
   if (undone !== undefined) {
     const [process, ...others] = hosts.find(({ host }) => host.name === undone.host)?.restarts ?? [];
@@ -151,7 +160,7 @@ const FEW = 8;
 const SKEWED = 60;
 
 /** Whether what changes another machine is wanted: said beforehand, or now by whoever sees the plan. */
-async function isAgreed(cli: Cli, input: Input, change: Change): Promise<boolean> {
+export async function isAgreed(cli: Cli, input: Input, change: Change): Promise<boolean> {
   const { plan } = change;
   const others = plan.hosts.filter(({ host, steps }) => host.via !== "local" && steps.length > 0);
   if (others.length === 0 || input.has("yes")) return true;

@@ -10,6 +10,7 @@ import type * as HostSetup from "./observe/host-setup.ts";
 import type * as Logs from "./observe/logs.ts";
 import type * as Probe from "./observe/probe.ts";
 import type * as Prune from "./prune.ts";
+import type * as Repairing from "./repair.ts";
 import type * as Rollback from "./rollback.ts";
 import type * as RunHere from "./run/run-here.ts";
 import type * as StartTurret from "./run/start-turret.ts";
@@ -32,6 +33,7 @@ export { mergeHistories, type HistoryLine, type HostHistory } from "./observe/hi
 export type { Probed, ProbeRequest } from "./observe/probe.ts";
 export type { DeployedHere } from "./observe/deployed-here.ts";
 export type { HostVerification } from "./observe/verify.ts";
+export type { HostRepair, Repair } from "./repair.ts";
 export type { Wanted } from "./wanted.ts";
 export type { TurretLine, TurretPlace } from "./run/start-turret.ts";
 export type { Running } from "./run/run-stack.ts";
@@ -41,6 +43,7 @@ export const prepareDeploy: typeof Deploy.prepareDeploy = async (...words) => (a
 export const preparePlan: typeof Deploy.preparePlan = async (...words) => (await import("./deploy.ts")).preparePlan(...words);
 export const prepareRollback: typeof Rollback.prepareRollback = async (...words) => (await import("./rollback.ts")).prepareRollback(...words);
 export const preparePrune: typeof Prune.preparePrune = async (...words) => (await import("./prune.ts")).preparePrune(...words);
+export const prepareRepair: typeof Repairing.prepareRepair = async (...words) => (await import("./repair.ts")).prepareRepair(...words);
 export const readStatus: typeof Status.readStatus = async (...words) => (await import("./observe/status.ts")).readStatus(...words);
 export const readHistory: typeof History.readHistory = async (...words) => (await import("./observe/history.ts")).readHistory(...words);
 export const printHostSetup: typeof HostSetup.printHostSetup = async (...words) => (await import("./observe/host-setup.ts")).printHostSetup(...words);

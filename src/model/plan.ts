@@ -8,7 +8,7 @@ import type { Units } from "./unit.ts";
 
 /**
  * Exactly the agent's requests; there is no other way to change a host.
- * `receive`: the blob's bytes follow the frame; `source` is where we have them, where they are no blob of the store. `tree`: made from the tree's document and its blobs, all received before, and from what trees that it is `like` have of it on the host; `python` is the minor whose bytecode it gets, by default the agent's own; none with `bytecode: false`. `stage`: the release's directory, from payload documents received before.
+ * `receive`: the blob's bytes follow the frame; `source` is where we have them, where they are no blob of the store. `tree`: made from the tree's document and its blobs, all received before, and from what trees that it is `like` have of it on the host; `python` is the minor whose bytecode it gets, by default the agent's own; none with `bytecode: false`. `stage`: the release's directory, from payload documents received before. `again`, of both: though it is there, where it is damaged.
  * `environment`: the values of these names, for these packages, follow as bytes; they take effect with the next switch, and are never part of a plan. `hook`: one program of the release, run to its end.
  * `units`: what systemd is to know of the release, kept and checked, and put in place by `restart`; where absent, as the release had it before. `restart`: done when the processes have started, after `deadline` at most; `check` looks at the processes of `service` too.
  * `activate`: `current` goes from `saw` to `release`, and back by itself when nobody confirms; not back where it names `irreversible` hooks that have run. `compare`: the release's trees must be as they were made. `undo`: `detail` says why, for the journal.
@@ -16,8 +16,8 @@ import type { Units } from "./unit.ts";
  */
 export type Step =
   | { readonly step: "receive"; readonly blob: Descriptor; readonly source?: Source; readonly packed?: Packed }
-  | { readonly step: "tree"; readonly id: Digest; readonly document: Descriptor; readonly python?: string; readonly like?: readonly Digest[]; readonly bytecode?: false }
-  | { readonly step: "stage"; readonly release: Label; readonly stack: { readonly name: PackageName; readonly digest: Digest }; readonly payloads: readonly Descriptor[]; readonly user?: string }
+  | { readonly step: "tree"; readonly id: Digest; readonly document: Descriptor; readonly python?: string; readonly like?: readonly Digest[]; readonly bytecode?: false; readonly again?: true }
+  | { readonly step: "stage"; readonly release: Label; readonly stack: { readonly name: PackageName; readonly digest: Digest }; readonly payloads: readonly Descriptor[]; readonly user?: string; readonly again?: true }
   | { readonly step: "environment"; readonly packages: readonly PackageName[]; readonly names: readonly string[] }
   | ({ readonly step: "hook"; readonly user?: string } & HookOf)
   | { readonly step: "activate"; readonly release: Label; readonly saw: Label | null; readonly undoAfter: number; readonly service: Service; readonly irreversible?: readonly string[]; readonly compare?: true }
@@ -62,8 +62,8 @@ export interface HostPlan {
 
 export interface Plan {
   readonly schema: "caisson.plan/1";
-  readonly action: "deploy" | "rollback" | "prune";
-  /** The stack's document; not for prune. */
+  readonly action: "deploy" | "rollback" | "prune" | "repair";
+  /** The stack's document; not for prune and repair. */
   readonly stack?: Digest;
   readonly ref?: StackRef;
   readonly target: string;

@@ -31,12 +31,12 @@ export interface Release {
 export interface JournalEntry {
   readonly generation: number;
   readonly time: number;
-  readonly event: "staged" | "switching" | "activated" | "confirmed" | "undone" | "kept" | "hook" | "pruned" | "recovered";
+  readonly event: "staged" | "switching" | "activated" | "confirmed" | "undone" | "kept" | "hook" | "pruned" | "recovered" | "repaired";
   readonly from: Label | null;
   readonly to: Label | null;
   /** Who asked, `user@machine`. */
   readonly by?: string;
-  /** Why, where something was undone, kept or recovered. */
+  /** Why, where something was undone, kept or recovered; what was pruned or repaired. */
   readonly detail?: string;
   /** The hook's name. */
   readonly hook?: string;

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { fail, type Bytes, type HostAddress, type HostState, type Json, type Service, type Step } from "../model/index.ts";
+import { fail, type Bytes, type Digest, type HostAddress, type HostState, type Json, type Label, type PackageName, type Service, type Step } from "../model/index.ts";
 import type { Context } from "../system/index.ts";
 import type { Channel, Transport } from "./channel.ts";
 import type { ExamineRequest, HostExamination, PlatformExamination } from "./examination.ts";
@@ -8,10 +8,20 @@ import { encodeFrame, type Header } from "./frames.ts";
 import type { Log, LogRequest, Running } from "./running.ts";
 import { openWays } from "./ways.ts";
 
-/** What `verify` found: files read, and what is wrong with which paths. */
+/** A release as its host knows it. */
+export interface VerifiedRelease {
+  readonly label: Label;
+  readonly name: PackageName;
+  readonly stack: Digest;
+  /** Each package, and the document of its payload. */
+  readonly payloads: readonly { readonly package: PackageName; readonly version: string; readonly payload: Digest }[];
+}
+
+/** What `verify` found: files read, and what is wrong with which paths; the releases where they were asked for. */
 export interface Verification {
   readonly files: number;
   readonly problems: readonly { readonly path: string; readonly problem: "bad" | "missing" | "strange" }[];
+  readonly releases?: readonly VerifiedRelease[];
 }
 
 /**
@@ -30,7 +40,7 @@ export interface Agent extends AsyncDisposable {
   /** Several steps at once, each of which the host does only if it has done the one before it; what is not done for that reason is answered with `cancelled`. Errors as `ask`; none need be listened to. */
   askInTurn(steps: readonly Step[]): readonly Promise<Answer>[];
   /** Read every file of the host's releases again. @throws CaissonError `host-unfit` · `permission` · `unknown-state` */
-  verify(): Promise<Verification>;
+  verify(options?: { readonly releases?: true }): Promise<Verification>;
   /** What runs there at this moment. @throws CaissonError `permission` · `unknown-state` */
   running(service: Service): Promise<Running>;
   /** What processes have said. @throws CaissonError `permission` · `unknown-state` */
@@ -125,8 +135,8 @@ class RemoteAgent implements Agent {
     return await this.#conversation.ask({ ...wordsFor(step), generation, ...signed }, bytes, chained);
   }
 
-  async verify(): Promise<Verification> {
-    return this.#factsOf(await this.#conversation.ask({ step: "verify" })) as unknown as Verification;
+  async verify(options: { readonly releases?: true } = {}): Promise<Verification> {
+    return this.#factsOf(await this.#conversation.ask({ step: "verify", ...options })) as unknown as Verification;
   }
 
   async running(service: Service): Promise<Running> {

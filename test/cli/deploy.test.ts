@@ -140,7 +140,16 @@ describe("caisson verify", () => {
     const file = readdirSync(trees, { recursive: true, encoding: "utf8" }).find((path) => path.endsWith("/state")) ?? "";
     chmodSync(join(trees, file), 0o644);
     writeFileSync(join(trees, file), "good enough\n");
-    expect(caisson("verify", "--to", "local:app")).toMatchObject({ status: 1, stderr: [`local: \`trees/${file}\` is bad`] });
+    expect(caisson("verify", "--to", "local:app")).toMatchObject({ status: 1, stderr: [`local: \`trees/${file}\` is bad`, "hint: caisson verify --to local:app --repair"] });
+    expect(caisson("verify", "--to", "local:app", "--plan")).toMatchObject({ status: 2 });
+    expect(caisson("verify", "--to", "local:app", "--repair", "--plan").stdout.slice(0, 2)).toEqual(["plan repair -> local:app, 1 host", expect.stringMatching(/^local {2}mend 1 tree and 1 release {2}send \d+ B$/)]);
+    expect(caisson("verify", "--to", "local:app", "--repair")).toMatchObject({ status: 0, stdout: [expect.stringMatching(/^local {2}\d+ files {2}all as deployed$/)] });
+    chmodSync(join(trees, file, ".."), 0o755);
+    writeFileSync(join(trees, file, "../more"), "data");
+    const events = caisson("verify", "--to", "local:app", "--repair", "--json");
+    expect(JSON.parse(events.stdout.at(-1) ?? "")).toMatchObject({ type: "result", action: "repair", target: "local:app", status: 0, hosts: [{ host: "local", outcome: "done", now: "1.0", lacking: [], restart: [] }] });
+    expect(caisson("verify", "--to", "local:app")).toMatchObject({ status: 0, stderr: [] });
+    expect(caisson("history", "--to", "local:app").stdout.filter((line) => line.includes("  repaired  "))).toHaveLength(2);
   });
 });
 

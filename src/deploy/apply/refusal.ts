@@ -3,7 +3,9 @@ import type { Answer } from "../../transport/index.ts";
 
 /** What a host refused, and what to try. */
 export function refusal({ code, detail, mend }: Answer & { readonly done: false }): Problem {
-  const hint = mend === undefined ? HINTS[code] : [`there: ${mend}`, HINTS[code]].filter((words) => words !== undefined).join("; then ");
+  // Where nothing was written beside the files, what is wrong with them is mended by nothing but their bytes.
+  const known = code === "tree-changed" && mend === undefined ? `${HINTS[code]}, and mends it: caisson verify --repair` : HINTS[code];
+  const hint = mend === undefined ? known : [`there: ${mend}`, known].filter((words) => words !== undefined).join("; then ");
   return { code, message: detail, ...(hint === undefined ? {} : { hint }) };
 }
 

@@ -1,7 +1,7 @@
 import { hostname, userInfo } from "node:os";
 import { CaissonError, fail, failAll, type HostAddress, type HostState, type Policy, type Problem } from "../../model/index.ts";
 import { mapConcurrently, type Context } from "../../system/index.ts";
-import { openAgent, openWays, type Agent, type BringInterpreter } from "../../transport/index.ts";
+import { openAgent, openWays, type Agent, type BringInterpreter, type Verification } from "../../transport/index.ts";
 import { groupProblems } from "./group-problems.ts";
 import type { ObservedHost } from "../plan/plan.ts";
 
@@ -17,6 +17,8 @@ export interface Contact extends AsyncDisposable {
   readonly missed: readonly { readonly host: HostAddress; readonly problem: Problem }[];
   /** Ask a host that answered once more, for its trees too. @throws CaissonError `unknown-state` */
   readonly look: (host: HostAddress) => Promise<HostState>;
+  /** Have a host that answered read every file of its releases again. @throws CaissonError `host-unfit` · `permission` · `unknown-state` */
+  readonly verify: (host: HostAddress) => Promise<Verification>;
   /** The connection that is there, once; a new one after that. */
   readonly open: OpenHost;
 }
@@ -58,14 +60,13 @@ export async function contactHosts(ctx: Context, hosts: readonly HostAddress[], 
     await release();
     throw error;
   });
+  const heldFor = (host: HostAddress): Agent => held.get(host) ?? fail({ code: "unknown-state", message: `the connection to \`${host.name}\` is no longer ours` });
   return {
     asked: hosts,
     hosts: answers.flatMap(({ host, state, skew = 0 }) => (state === undefined ? [] : [{ host, state, ...(skew === 0 ? {} : { skew }) }])),
     missed: answers.flatMap(({ host, problem }) => (problem === undefined ? [] : [{ host, problem }])),
-    look: async (host) => {
-      const agent = held.get(host) ?? fail({ code: "unknown-state", message: `the connection to \`${host.name}\` is no longer ours` });
-      return await agent.observe({ trees: true });
-    },
+    look: async (host) => await heldFor(host).observe({ trees: true }),
+    verify: async (host) => await heldFor(host).verify({ releases: true }),
     open: async (host) => {
       const [known, agent] = [...held].find(([{ via, address, root }]) => via === host.via && address === host.address && root === host.root) ?? [];
       if (known === undefined || agent === undefined) return await openAgent(calm, host, { by, transport: ways.to(host) });

@@ -63,6 +63,7 @@ const units = object({
 });
 
 const source = byWord("from", {
+  inline: object({ from: oneOf("inline"), text: text() }),
   blob: object({ from: oneOf("blob"), blob: digest }),
   member: object({ from: oneOf("member"), blob: digest, member: text() }),
 });
@@ -72,8 +73,8 @@ const hookOf = { release: label, package: packageName, hook: object({ at: oneOf(
 
 const step = byWord("step", {
   receive: object({ step: oneOf("receive"), blob, source: optional(source), packed: optional(object({ size: integer(), base: optional(object({ path: text(), source })) })) }),
-  tree: object({ step: oneOf("tree"), id: digest, document: blob, python: optional(text("a Python, `3.11`", (word) => /^3\.\d+$/.test(word))), like: optional(list(digest)), bytecode: optional(shapes.boolean()) }),
-  stage: object({ step: oneOf("stage"), release: label, stack: object({ name: packageName, digest }), payloads: list(blob), user }),
+  tree: object({ step: oneOf("tree"), id: digest, document: blob, python: optional(text("a Python, `3.11`", (word) => /^3\.\d+$/.test(word))), like: optional(list(digest)), bytecode: optional(shapes.boolean()), again: optional(shapes.boolean()) }),
+  stage: object({ step: oneOf("stage"), release: label, stack: object({ name: packageName, digest }), payloads: list(blob), user, again: optional(shapes.boolean()) }),
   environment: object({ step: oneOf("environment"), packages: list(packageName), names: list(text("a variable's name", (word) => /^[A-Za-z_][A-Za-z0-9_]*$/.test(word))) }),
   hook: object({ step: oneOf("hook"), ...hookOf, user }),
   activate: object({ step: oneOf("activate"), release: label, saw: orNull(label), undoAfter: integer(), service, irreversible: optional(list(text())), compare: optional(shapes.boolean()) }),
@@ -104,7 +105,7 @@ const hostPlan = object({
 
 const planShape = object({
   schema: oneOf("caisson.plan/1"),
-  action: oneOf("deploy", "rollback", "prune"),
+  action: oneOf("deploy", "rollback", "prune", "repair"),
   stack: optional(digest),
   ref: optional(object({ name: packageName, label })),
   target: text(),
