@@ -17,10 +17,10 @@ class Mending(Talking):
         described, data = document({"schema": "caisson.tree/1", "id": identity, "entries": entries})
         return identity, described, data
 
-    def make(self, controller, generation, tree, **more):
+    def make(self, controller, generation, tree, bytecode=False, **more):
         identity, described, data = tree
         self.change(controller, generation, {"step": "receive", "blob": described, "size": len(data)}, data)
-        return self.change(controller, generation, dict({"step": "tree", "id": identity, "document": described, "bytecode": False}, **more))
+        return self.change(controller, generation, dict({"step": "tree", "id": identity, "document": described, "bytecode": bytecode}, **more))
 
     def damage(self, tree):
         top = self.path("trees", tree[0][len("sha256:"):])
@@ -50,6 +50,21 @@ class Mending(Talking):
         lost = self.path("lost", "1", "trees", os.path.basename(top), "root")
         self.assertEqual(self.texts(os.path.join(lost, "a"), os.path.join(lost, "more")), ["changed", "added"])
         self.assertEqual(sorted(name[64:] for name in os.listdir(self.path("trees"))), ["", ".json", ".made"])
+
+    def test_bytecode_is_made_again_and_noted(self):
+        tree = self.tree("root/a", "site/m.py")
+        controller = self.start()
+        self.make(controller, 1, tree, True)
+        top = self.damage(tree)
+        [compiled] = os.listdir(os.path.join(top, "site", "__pycache__"))
+        before = self.texts(top + ".bytecode")
+        for like in ([], [tree[0]]):
+            os.chmod(os.path.join(top, "site", "__pycache__"), 0o755)
+            os.unlink(os.path.join(top, "site", "__pycache__", compiled))
+            self.assertEqual(agent.verify_tree(agent.Root(self.root), os.path.basename(top))[0][-1], ("/site/__pycache__/" + compiled, "bad"))
+            self.assertTrue(self.make(controller, 1, tree, True, again=True, like=like)["changed"])
+            self.assertEqual(agent.verify_tree(agent.Root(self.root), os.path.basename(top)), ([], 2))
+            self.assertEqual(self.texts(top + ".bytecode"), before)
 
     def test_without_the_exchange_of_names_two_renames_do(self):
         os.makedirs(self.path("trees"))

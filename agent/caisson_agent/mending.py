@@ -11,7 +11,6 @@ from .files import (
     sync_path,
     tried,
 )
-from .likeness import record_of
 from .links import link_or_copy
 from .values import digest_hex, random_word
 from .verifying import damage_below, paths_below, verify_tree
@@ -29,8 +28,6 @@ def is_damaged(root, tree, entries):
 
 def replace_tree(root, new, final):
     """A tree whose other files have their names already takes the place of the one that is there, in one step where the kernel can; whoever reads sees the one or the other."""
-    if not os.path.lexists(new + ".bytecode"):
-        tried(os.unlink, record_of(final))
     for path in sorted(set(paths_below(final, "")) - set(paths_below(new, ""))):
         if "/__pycache__/" not in "/" + path:
             keep_lost(root, os.path.join(final, path))

@@ -303,6 +303,8 @@ def publish(root, batch):
     for request, name in batch:
         new, final = root.at("trees", name), root.at("trees", digest_hex(request["id"]))
         there = os.path.isdir(final) and not request.get("again")  # asked for twice
+        if request.get("again") and not os.path.lexists(record_of(new)):
+            tried(os.unlink, record_of(final))
         for suffix in [suffix for suffix in TREE_SUFFIXES if os.path.lexists(new + suffix)]:
             if there:
                 remove_tree(new + suffix)
