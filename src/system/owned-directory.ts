@@ -1,7 +1,8 @@
 import { lstat, readdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { errorCode, processSpace, removeTree, temporaryDirectory, type TemporaryDirectory } from "./files.ts";
+import { takeOwner } from "./owner.ts";
 
 /**
  * A temporary directory that goes away even where its owner is killed: its name says whose it is, and the next one who asks for a directory of that prefix removes what nobody owns any more.
@@ -9,7 +10,9 @@ import { errorCode, processSpace, removeTree, temporaryDirectory, type Temporary
  */
 export async function ownedDirectory(prefix: string, parent: string = tmpdir()): Promise<TemporaryDirectory> {
   await removeAbandoned(prefix, parent);
-  return await temporaryDirectory(`${prefix}-${processSpace()}-${process.pid}`, parent);
+  const directory = await temporaryDirectory(`${prefix}-${processSpace()}-${process.pid}`, parent);
+  await takeOwner(directory.path);
+  return directory;
 }
 
 /** Remove what processes that are no more have left in a directory under names of a prefix: `ownedDirectory`s, and with the prefix `.tmp` what was to take the place of something there. */
@@ -28,9 +31,10 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** Where everybody may write, somebody may have put a link there, or something of theirs. */
+/** Where everybody may write, somebody may have put a link there, or something of theirs. What root makes in somebody's directory is that person's. */
 async function removeOwn(path: string): Promise<void> {
-  const found = await lstat(path).catch(() => undefined);
+  const [found, parent] = await Promise.all([path, dirname(path)].map((each) => lstat(each).catch(() => undefined)));
+  const owners = process.getuid?.() === 0 ? [0, parent?.uid] : [process.getuid?.()];
   // Another one may be removing it just now.
-  if ((found?.isDirectory() === true || found?.isFile() === true) && found.uid === process.getuid?.()) await removeTree(path).catch(() => undefined);
+  if ((found?.isDirectory() === true || found?.isFile() === true) && owners.includes(found.uid)) await removeTree(path).catch(() => undefined);
 }

@@ -35,6 +35,6 @@ describe("readProject", () => {
   });
 
   it("leaves a broken pyproject.toml to the back end", async () => {
-    expect(await readProject(source({ "pyproject.toml": "[project\n" }))).toEqual({ hasVersion: false });
+    expect(await readProject(source({ "pyproject.toml": "[project\n" }))).toEqual({ hasVersion: false, requires: ["setuptools>=40.8.0"] });
   });
 });

@@ -22,25 +22,26 @@ async function untilGone(pid: number): Promise<void> {
   while (isRunning(pid)) await sleep(50);
 }
 
-/** A starter that can be killed: it starts a program on a tether and says the program's process id. */
+/** A starter that can be killed: it starts a program on a tether and says the program's process id, once the program has said that it is ready. */
 async function startStarter(program: string): Promise<{ readonly starter: number; readonly program: number }> {
   const script = `const {spawn} = require("node:child_process");
     const child = spawn("/bin/sh", [${JSON.stringify(tether)}, "/bin/sh", "-c", ${JSON.stringify(program)}], { detached: true, stdio: ["pipe", "inherit", "inherit"] });
     console.log(child.pid); setInterval(() => {}, 1000);`;
   const child = spawn(process.execPath, ["-e", script], { stdio: ["ignore", "pipe", "ignore"] });
-  const [line] = (await once(child.stdout, "data")) as [Buffer];
-  return { starter: child.pid ?? 0, program: Number(line.toString().trim()) };
+  let said = "";
+  while (!/^\d+$/m.test(said) || !/^ready$/m.test(said)) said += String(((await once(child.stdout, "data")) as [Buffer])[0]);
+  return { starter: child.pid ?? 0, program: Number(/^\d+$/m.exec(said)?.[0]) };
 }
 
 it("ends the program when its starter is killed by SIGKILL", async () => {
-  const { starter, program } = await startStarter("sleep 1000");
+  const { starter, program } = await startStarter("echo ready; exec sleep 1000");
   expect(isRunning(program)).toBe(true);
   process.kill(starter, "SIGKILL");
   await untilGone(program);
 });
 
 it("kills a program that does not care for SIGTERM, after ten seconds", async () => {
-  const { starter, program } = await startStarter("trap '' TERM; while :; do sleep 1; done");
+  const { starter, program } = await startStarter("trap '' TERM; echo ready; while :; do sleep 1; done");
   const began = performance.now();
   process.kill(starter, "SIGKILL");
   await untilGone(program);
