@@ -16,6 +16,7 @@ export { printSudoers } from "./systemd/sudoers.ts";
 export { launcherLinks, launcherTree } from "./launcher.ts";
 export { compareMembers, parseTurretContainer, turretFolder, turretFormatNumber, writeTurret, type TurretContainer } from "./turret.ts";
 export type { NewMember } from "./archive/member.ts";
+export { quoteWord } from "./shell-word.ts";
 export { artifactFileName, containers, formats, ownDataNames, parseFormat, wheelhouseName, type ArchiveName, type Format } from "./format.ts";
 
 // Loaded when they are first called: most commands neither pack nor unpack.

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { makeBuildEnvironment } from "../../src/build/wheel/build-environment.ts";
 import { indexSettings, uvEnvironment } from "../../src/build/fetch/index-settings.ts";
 import { findInterpreter } from "../../src/build/interpreter.ts";
@@ -11,17 +11,9 @@ import type { CaissonError, Package, PackageName, Payload, Tree } from "../../sr
 import { platformPreset } from "../../src/python/index.ts";
 import { hashFile, sha256 } from "../../src/system/index.ts";
 import { defaultPythonMinor, findPythons, has } from "../support/machine.ts";
-import { flit, makeWorkshop, type TestWorkshop } from "./workshop.ts";
+import { flit, makeWorkshop, openWorkshops, type TestWorkshop } from "./workshop.ts";
 
-const open: TestWorkshop[] = [];
-afterEach(() => open.splice(0).forEach((workshop) => workshop.remove()));
-
-async function workshopWith(files: Readonly<Record<string, string>>): Promise<TestWorkshop> {
-  const workshop = await makeWorkshop(files);
-  open.push(workshop);
-  workshop.commit("first");
-  return workshop;
-}
+const workshopWith = openWorkshops();
 
 const named = (...names: readonly string[]): readonly PackageName[] => names as readonly PackageName[];
 const hello = { "pyproject.toml": flit("hello", "1.0", 'dependencies = ["idna==3.10"]\n[project.scripts]\nhello = "hello:main"'), "hello.py": '"""Says hello."""\ndef main():\n    print("hello")\n' };
@@ -103,7 +95,7 @@ describe("buildPackages", () => {
     expect(results.map((result) => [result.package, result.artifacts[0]!.state])).toEqual([["a", "unchanged"], ["b", "built"]]);
     // A machine that never saw the first commit makes the same bytes.
     const other = await makeWorkshop({});
-    open.push(other);
+    onTestFinished(() => other.remove());
     other.git("pull", "-q", workshop.directory, "HEAD", "--allow-unrelated-histories");
     const again = await other.build({ packages: named("a") });
     expect(again[0]!.artifacts[0]!.artifact.content.digest).toBe(results[0]!.artifacts[0]!.artifact.content.digest);

@@ -1,22 +1,14 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { refusingCompilers } from "../../src/build/wheel/compilers.ts";
 import type { CaissonError } from "../../src/model/index.ts";
 import { platformPreset } from "../../src/python/index.ts";
 import { has } from "../support/machine.ts";
-import { flit, makeWorkshop, type TestWorkshop } from "./workshop.ts";
+import { flit, openWorkshops } from "./workshop.ts";
 
-const open: TestWorkshop[] = [];
-afterEach(() => open.splice(0).forEach((workshop) => workshop.remove()));
-
-async function workshopWith(files: Readonly<Record<string, string>>): Promise<TestWorkshop> {
-  const workshop = await makeWorkshop(files);
-  open.push(workshop);
-  workshop.commit("first");
-  return workshop;
-}
+const workshopWith = openWorkshops();
 
 /** A system that no machine of ours is, with its own Python. */
 const elsewhere = platformPreset("centos-7")!;

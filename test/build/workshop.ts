@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { afterEach } from "vitest";
 import { buildPackages, type BuildRequest, type BuildResult } from "../../src/build/index.ts";
 import { readWorkspace } from "../../src/config/index.ts";
 import type { Workspace } from "../../src/model/index.ts";
@@ -52,6 +53,18 @@ export async function makeWorkshop(files: Readonly<Record<string, string>>): Pro
       ground.git("commit", "-qm", tag ?? "more");
       if (tag !== undefined) ground.git("tag", tag);
     },
+  };
+}
+
+/** Makes workshops whose files are committed as `first`, and takes them away behind each test. */
+export function openWorkshops(): (files: Readonly<Record<string, string>>) => Promise<TestWorkshop> {
+  const open: TestWorkshop[] = [];
+  afterEach(() => open.splice(0).forEach((workshop) => workshop.remove()));
+  return async (files) => {
+    const workshop = await makeWorkshop(files);
+    open.push(workshop);
+    workshop.commit("first");
+    return workshop;
   };
 }
 

@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { askInterpreter } from "../../src/build/interpreter.ts";
 import { importInterpreter } from "../../src/build/interpreter-tree/import.ts";
 import { layInterpreter } from "../../src/build/interpreter-tree/lay.ts";
@@ -15,7 +15,7 @@ import { checkElf, platformPreset } from "../../src/python/index.ts";
 import { openStore } from "../../src/store/index.ts";
 import { createContext } from "../../src/system/index.ts";
 import { cache, defaultPythonMinor, has } from "../support/machine.ts";
-import { makeWorkshop, type TestWorkshop } from "./workshop.ts";
+import { openWorkshops, type TestWorkshop } from "./workshop.ts";
 
 /** A real zig, brought from the index once and shared by all tests. */
 const zig = await bringZig();
@@ -32,15 +32,7 @@ const python = `py${minor.replace(".", "")}`;
 const old = platformPreset(`centos-7-${python}`)!;
 const oldOnArm = platformPreset(`centos-7-arm64-${python}`)!;
 
-const open: TestWorkshop[] = [];
-afterEach(() => open.splice(0).forEach((workshop) => workshop.remove()));
-
-async function workshopWith(files: Readonly<Record<string, string>>): Promise<TestWorkshop> {
-  const workshop = await makeWorkshop(files);
-  open.push(workshop);
-  workshop.commit("first");
-  return workshop;
-}
+const workshopWith = openWorkshops();
 
 /** Threads moved into libc with glibc 2.34: what a newer machine links asks for that. */
 const source = `#include <Python.h>

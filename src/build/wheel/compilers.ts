@@ -1,5 +1,6 @@
 import { access, chmod, writeFile } from "node:fs/promises";
 import { delimiter, join } from "node:path";
+import { quoteWord } from "../../formats/index.ts";
 import type { NamedWheel } from "../../python/index.ts";
 import { makeDirectory } from "../../system/index.ts";
 
@@ -25,7 +26,7 @@ export const refusingCompilers: ChooseCompilers = async (scratch, path) => {
   const directory = join(scratch, "compilers");
   const word = join(scratch, "asked");
   await makeDirectory(directory);
-  const program = `#!/bin/sh\nif [ -n "\${CARGO_MANIFEST_DIR-}" ]; then\n  PATH=${quoteForSh(path)} exec "\${0##*/}" "$@"\nfi\n: > ${quoteForSh(word)}\necho 'no compiler: what this makes is for another system' >&2\nexit 1\n`;
+  const program = `#!/bin/sh\nif [ -n "\${CARGO_MANIFEST_DIR-}" ]; then\n  PATH=${quoteWord(path)} exec "\${0##*/}" "$@"\nfi\n: > ${quoteWord(word)}\necho 'no compiler: what this makes is for another system' >&2\nexit 1\n`;
   for (const [name] of COMPILERS) {
     await writeFile(join(directory, name), program);
     await chmod(join(directory, name), 0o755);
@@ -40,11 +41,6 @@ export const COMPILERS: readonly (readonly [name: string, zig: "cc" | "c++" | un
   ...["c++", "g++", "clang++", "x86_64-linux-gnu-g++", "aarch64-linux-gnu-g++"].map((name) => [name, "c++"] as const),
   ...["gfortran", "nvcc"].map((name) => [name, undefined] as const),
 ];
-
-/** A text as one word of sh that means itself. */
-export function quoteForSh(text: string): string {
-  return `'${text.replaceAll("'", String.raw`'\''`)}'`;
-}
 
 /** A PATH that begins with them. */
 export function pathWith({ directories }: Compilers, ...path: readonly string[]): string {

@@ -1,7 +1,8 @@
 import { access, chmod, constants, writeFile } from "node:fs/promises";
 import { delimiter, join } from "node:path";
+import { quoteWord } from "../../formats/index.ts";
 import { makeDirectory } from "../../system/index.ts";
-import { COMPILERS, quoteForSh, type ChooseCompilers } from "./compilers.ts";
+import { COMPILERS, type ChooseCompilers } from "./compilers.ts";
 
 /**
  * This machine's own compilers: a program for each, which tells the real one to write no place of this build into what it makes:
@@ -28,7 +29,7 @@ async function findIn(path: string, name: string): Promise<string | undefined> {
 
 /** Each directory of headers becomes a number in its order, the working directory a dot. gcc before 8 knows another option. */
 function programText(program: string, option: string, scratch: string): string {
-  const [compiler, kept, top] = [program, option, scratch].map(quoteForSh);
+  const [compiler, kept, top] = [program, option, scratch].map(quoteWord);
   return `#!/bin/sh
 [ -s ${kept} ] || { if ${compiler} -ffile-prefix-map=/a=/b -E -x c /dev/null >/dev/null 2>&1; then echo -ffile-prefix-map; else echo -fdebug-prefix-map; fi > ${kept}.$$ && mv ${kept}.$$ ${kept}; }
 read -r map < ${kept}
@@ -38,6 +39,6 @@ for argument; do
     -I/*) count=$((count + 1)); set -- "$@" "$map=\${argument#-I}=include-$count" ;;
   esac
 done
-exec ${compiler} "$@" "$map=${top}=." "$map=$PWD=."
+exec ${compiler} "$@" "$map="${top}=. "$map=$PWD=."
 `;
 }

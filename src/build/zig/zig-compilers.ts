@@ -1,9 +1,10 @@
 import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { quoteWord } from "../../formats/index.ts";
 import type { Platform } from "../../model/index.ts";
 import { compareVersions } from "../../python/index.ts";
 import { makeDirectory } from "../../system/index.ts";
-import { COMPILERS, quoteForSh, type Compilers } from "../wheel/compilers.ts";
+import { COMPILERS, type Compilers } from "../wheel/compilers.ts";
 import type { TargetHeaders } from "./headers.ts";
 import { NEWEST_GLIBC } from "./zig-pin.ts";
 import type { Zig } from "./zig.ts";
@@ -25,8 +26,8 @@ export async function zigCompilers(scratch: string, path: string, zig: Zig, targ
     await writeFile(join(directory, name), `#!/bin/sh\n${text}\n`);
     await chmod(join(directory, name), 0o755);
   };
-  for (const [name, language] of COMPILERS) await write(name, language === undefined ? `echo 'zig compiles C and C++ alone' >&2\nexit 1` : compiler(path, `${quoteForSh(zig.path)} ${language}`, target, headers, scratch));
-  for (const name of ["ar", "ranlib"]) await write(name, `exec ${quoteForSh(zig.path)} ${name} "$@"`);
+  for (const [name, language] of COMPILERS) await write(name, language === undefined ? `echo 'zig compiles C and C++ alone' >&2\nexit 1` : compiler(path, `${quoteWord(zig.path)} ${language}`, target, headers, scratch));
+  for (const name of ["ar", "ranlib"]) await write(name, `exec ${quoteWord(zig.path)} ${name} "$@"`);
   const env = {
     CC: "cc", CXX: "c++", LDSHARED: "cc -shared", LDCXXSHARED: "c++ -shared", AR: "ar", RANLIB: "ranlib",
     ZIG_GLOBAL_CACHE_DIR: zig.cache,
@@ -39,7 +40,7 @@ export async function zigCompilers(scratch: string, path: string, zig: Zig, targ
 /** Words that name places of this machine, or that only gcc knows, are left out. So is all that is there for debuggers: it would tell where the build lay, and zig. */
 function compiler(path: string, program: string, target: string, { directory }: TargetHeaders, scratch: string): string {
   return `if [ -n "\${CARGO_MANIFEST_DIR-}" ]; then
-  PATH=${quoteForSh(path)} exec "\${0##*/}" "$@"
+  PATH=${quoteWord(path)} exec "\${0##*/}" "$@"
 fi
 last=-s
 for argument; do
@@ -51,5 +52,5 @@ for argument; do
     *) set -- "$@" "$argument" ;;
   esac
 done
-exec ${program} -target ${target} -I${quoteForSh(directory)} -ffile-prefix-map=${quoteForSh(scratch)}=. -fno-sanitize=undefined "$@" -g0 $last`;
+exec ${program} -target ${target} -I${quoteWord(directory)} -ffile-prefix-map=${quoteWord(scratch)}=. -fno-sanitize=undefined "$@" -g0 $last`;
 }
