@@ -1,5 +1,5 @@
 import { fail, normalizeName, type PackageName } from "../model/index.ts";
-import type { Draft } from "./packages.ts";
+import type { Draft } from "./draft.ts";
 import type { Choice } from "./project.ts";
 
 /** Extras and dependency groups that somebody wants besides what is written. */

@@ -4,7 +4,8 @@ import { normalizeName, type PackageName } from "../model/index.ts";
 import { readUvSources, type UvSource } from "../python/project/index.ts";
 import type { Context } from "../system/index.ts";
 import { findMembers } from "./members.ts";
-import { nameOfDirectory, packageOfProject, type Draft } from "./packages.ts";
+import type { Draft } from "./draft.ts";
+import { nameOfDirectory, packageOfProject } from "./packages.ts";
 import { readProject, tableIn } from "./project.ts";
 import { readTomlFile, type TomlFile } from "./toml-file.ts";
 

@@ -2,16 +2,12 @@ import { realpath, stat } from "node:fs/promises";
 import { basename, join, posix, relative, resolve, sep } from "node:path";
 import { CaissonError, normalizeName, parsePackageName, printKeyPath, type Health, type Hook, type Mismatch, type Package, type Process } from "../model/index.ts";
 import type { Context } from "../system/index.ts";
+import type { Draft } from "./draft.ts";
 import { nameMistake, readProject, readRequirements, readScript, type Project } from "./project.ts";
 import { parseDuration, type HookConfig, type PackageConfig, type ProcessConfig } from "./schema.ts";
 import { readText } from "./toml-file.ts";
 import { readNamedTurrets, turretProcess } from "./turrets.ts";
 import { splitWords } from "./words.ts";
-
-/** A package that still says by names alone what it requires, in this workspace or not. */
-export interface Draft extends Pick<Project, "requires" | "offers" | "sources"> {
-  readonly pkg: Package;
-}
 
 type Report = (mismatch: Mismatch) => void;
 
@@ -68,12 +64,6 @@ export function packageOfProject(workspace: string, directory: string, project: 
   const written = project.name ?? fallbackName;
   const source = { path: plainPath(workspace, directory) };
   return { pkg: { name: parsePackageName(written), written, kind: "python", source, needs: [], extras: [], prefix: "", link: "auto", processes: [], start: [], hooks: [] }, requires: (choice) => project.requires(choice), ...(project.offers === undefined ? {} : { offers: project.offers }), ...(project.sources === undefined ? {} : { sources: project.sources }) };
-}
-
-/** Packages that know which of the others they need. */
-export function connect(drafts: readonly Draft[]): readonly Package[] {
-  const names = new Set(drafts.map(({ pkg }) => pkg.name));
-  return drafts.map(({ pkg, requires }) => ({ ...pkg, needs: requires({ extras: pkg.extras, groups: pkg.groups ?? [] }).filter((name) => name !== pkg.name && names.has(name)) }));
 }
 
 function plainPath(workspace: string, path: string): string {

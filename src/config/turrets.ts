@@ -1,6 +1,6 @@
 import { join, relative, sep } from "node:path";
 import { parsePackageName, type PackageName, type Process } from "../model/index.ts";
-import type { Draft } from "./packages.ts";
+import type { Draft } from "./draft.ts";
 import { requiredNames } from "./project.ts";
 import { readText } from "./toml-file.ts";
 import type { Context } from "../system/index.ts";

@@ -4,7 +4,7 @@ import type { Context } from "../system/index.ts";
 import { applyPlan, type ApplyOptions } from "./apply/apply.ts";
 import type { Contact } from "./observe/contact.ts";
 import type { HostResult } from "./apply/outcome.ts";
-import type { ObservedHost } from "./plan/plan.ts";
+import type { ObservedHost } from "./observe/observed-host.ts";
 import type { Values } from "./values.ts";
 
 /** A plan, and the connections to the hosts it is for: look at it, then apply it or leave it. */

@@ -5,7 +5,7 @@ import type { Change } from "./change.ts";
 import { checkReach, contactHosts } from "./observe/contact.ts";
 import { interpreterFrom } from "./bring-interpreter.ts";
 import { findMoves } from "./plan/moved.ts";
-import type { ObservedHost } from "./plan/plan.ts";
+import type { ObservedHost } from "./observe/observed-host.ts";
 import { readValues } from "./values.ts";
 import { freezeWanted, wantedStack, type Wanted } from "./wanted.ts";
 

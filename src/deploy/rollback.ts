@@ -5,7 +5,7 @@ import type { Change } from "./change.ts";
 import { decideStart } from "./plan/choose-processes.ts";
 import { checkReach, contactHosts } from "./observe/contact.ts";
 import { readFleetPayloads } from "./plan/payloads.ts";
-import type { ObservedHost } from "./plan/plan.ts";
+import type { ObservedHost } from "./observe/observed-host.ts";
 import { valuesOf } from "./values.ts";
 
 /** Plan to make an older release current again: one release back, or the one named. */

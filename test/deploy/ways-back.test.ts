@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { waysBack } from "../../src/deploy/plan/ways-back.ts";
-import type { ObservedHost } from "../../src/deploy/plan/plan.ts";
+import type { ObservedHost } from "../../src/deploy/observe/observed-host.ts";
 import type { HostState, Label, Release } from "../../src/model/index.ts";
 
 /** A host on a release, with the one before it; its releases in the order in which they were staged. */

@@ -8,7 +8,7 @@ import { describeWay, type BringInterpreter } from "../../transport/index.ts";
 import { interpreterOf } from "../bring-interpreter.ts";
 import { contactHosts, type Contact } from "../observe/contact.ts";
 import { unitsOn } from "../observe/host-setup.ts";
-import type { ObservedHost } from "../plan/plan.ts";
+import type { ObservedHost } from "../observe/observed-host.ts";
 import { valuesOf } from "../values.ts";
 import { findingsOf, type Finding, type Wishes } from "./findings.ts";
 

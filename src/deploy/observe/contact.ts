@@ -3,7 +3,7 @@ import { CaissonError, fail, failAll, type HostAddress, type HostState, type Pol
 import { mapConcurrently, type Context } from "../../system/index.ts";
 import { openAgent, openWays, type Agent, type BringInterpreter, type Verification } from "../../transport/index.ts";
 import { groupProblems } from "./group-problems.ts";
-import type { ObservedHost } from "../plan/plan.ts";
+import type { ObservedHost } from "./observed-host.ts";
 
 /** How hosts are reached: the agent there, opened anew or still open from planning. */
 export type OpenHost = (host: HostAddress) => Promise<Agent>;

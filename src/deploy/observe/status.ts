@@ -6,7 +6,7 @@ import { findClaim } from "../run/claim.ts";
 import { decideStart } from "../plan/choose-processes.ts";
 import { contactHosts, type Contact } from "./contact.ts";
 import type { HostStatus } from "../apply/outcome.ts";
-import type { ObservedHost } from "../plan/plan.ts";
+import type { ObservedHost } from "./observed-host.ts";
 import { readReleasePayloads } from "../plan/payloads.ts";
 import { healthOf } from "../plan/service-steps.ts";
 import { valuesOf } from "../values.ts";

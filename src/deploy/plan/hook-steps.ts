@@ -1,5 +1,5 @@
 import { hookName, type Digest, type HostAddress, type HostFacts, type HostState, type Label, type PackageName, type Payload, type Problem, type Release, type Step, type Target } from "../../model/index.ts";
-import type { ObservedHost } from "./plan.ts";
+import type { ObservedHost } from "../observe/observed-host.ts";
 
 /** A host of a deploy, and the payloads that it gets. */
 export interface HookedHost extends ObservedHost {

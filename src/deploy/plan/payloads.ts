@@ -1,7 +1,8 @@
 import { fail, printStackRef, type Payload, type Stack, type Target, type Tree } from "../../model/index.ts";
 import type { Store } from "../../store/index.ts";
 import { checkFit } from "./fit.ts";
-import type { ObservedHost, PayloadDocument } from "./plan.ts";
+import type { ObservedHost } from "../observe/observed-host.ts";
+import type { PayloadDocument } from "./plan.ts";
 
 /**
  * The payloads of a stack on the target's platform; where it names none, on the stack's only platform, or the only one that fits all hosts.

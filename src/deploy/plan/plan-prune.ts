@@ -1,6 +1,6 @@
 import type { HostState, Label, Plan, Target } from "../../model/index.ts";
 import { asTarget } from "./hook-steps.ts";
-import type { ObservedHost } from "./plan.ts";
+import type { ObservedHost } from "../observe/observed-host.ts";
 
 /** Decide which releases each host may lose: all but the current one, the previous one and the newest `keep` of the others. The agent keeps what still runs, too. */
 export function planPrune(target: Target, hosts: readonly ObservedHost[], keep: number): Plan {

@@ -2,7 +2,8 @@ import { digestHex, mediaTypes, type Descriptor, type Digest, type HostPlan, typ
 import type { Verification, VerifiedRelease } from "../../transport/index.ts";
 import { sentBytes, type Receive } from "../wire/sending.ts";
 import { asTarget } from "./hook-steps.ts";
-import type { ObservedHost, PayloadDocument } from "./plan.ts";
+import type { ObservedHost } from "../observe/observed-host.ts";
+import type { PayloadDocument } from "./plan.ts";
 
 /** A host, and what is damaged there. */
 export interface DamagedHost extends ObservedHost {

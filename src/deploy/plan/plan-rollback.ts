@@ -1,6 +1,7 @@
 import type { HostState, Label, PackageName, Payload, Problem, Target } from "../../model/index.ts";
 import { asTarget, checkCrossing, checkModes, checkUser } from "./hook-steps.ts";
-import { backSteps, payloadsOn, switchSteps, type ObservedHost, type Planned } from "./plan.ts";
+import type { ObservedHost } from "../observe/observed-host.ts";
+import { backSteps, payloadsOn, switchSteps, type Planned } from "./plan.ts";
 import { waysBack } from "./ways-back.ts";
 
 /** All that decides what a rollback does. */

@@ -1,5 +1,6 @@
 import { fail, printStackRef } from "../../model/index.ts";
 import type { Descriptor, Digest, HostAddress, HostPlan, HostState, PackageName, Payload, Plan, Problem, StackRef, Step, Target, Tree, TreeRef } from "../../model/index.ts";
+import type { ObservedHost } from "../observe/observed-host.ts";
 import { checkFit } from "./fit.ts";
 import { asTarget, checkCrossing, checkModes, checkUser, environmentSteps, maySpoilTrees, planHooks, releaseOf, withHooks, type HostHooks, type WantedEnvironment } from "./hook-steps.ts";
 import { cheapest, sentBytes, type Receive, type Sending, type Sendings } from "../wire/sending.ts";
@@ -9,14 +10,6 @@ import { checkProcesses, hasOtherUnits, healthOf, unitSteps, type Place } from "
 export interface PayloadDocument {
   readonly document: Descriptor;
   readonly payload: Payload;
-}
-
-/** A host as it was found. */
-export interface ObservedHost {
-  readonly host: HostAddress;
-  readonly state: HostState;
-  /** How many seconds its clock is ahead of ours, at least; less than 0 where it is behind. */
-  readonly skew?: number;
 }
 
 /** All that decides what a deploy does. */

@@ -1,5 +1,5 @@
 import type { HostState, Label, Problem } from "../../model/index.ts";
-import type { ObservedHost } from "./plan.ts";
+import type { ObservedHost } from "../observe/observed-host.ts";
 
 /** The release that each host is to have behind a rollback: its own current one where it stays, null where there is none to go to. */
 export type WaysBack = (host: ObservedHost) => Label | null;

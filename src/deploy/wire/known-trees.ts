@@ -2,7 +2,8 @@ import { digestHex, type Digest, type Label, type Target } from "../../model/ind
 import type { Store } from "../../store/index.ts";
 import { sha256 } from "../../system/index.ts";
 import type { Contact } from "../observe/contact.ts";
-import { isStaged, payloadsFor, type DeployRequest, type ObservedHost, type PayloadDocument } from "../plan/plan.ts";
+import type { ObservedHost } from "../observe/observed-host.ts";
+import { isStaged, payloadsFor, type DeployRequest, type PayloadDocument } from "../plan/plan.ts";
 import { readReleaseDocuments } from "../plan/payloads.ts";
 
 /** What the releases of hosts are made of, as far as a store knows; each is read once. */

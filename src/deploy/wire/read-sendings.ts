@@ -3,7 +3,8 @@ import { mediaTypes } from "../../model/index.ts";
 import type { Store } from "../../store/index.ts";
 import { mapConcurrently } from "../../system/index.ts";
 import type { Knowledge } from "./known-trees.ts";
-import { isStaged, type DeployRequest, type ObservedHost, type PayloadDocument } from "../plan/plan.ts";
+import type { ObservedHost } from "../observe/observed-host.ts";
+import { isStaged, type DeployRequest, type PayloadDocument } from "../plan/plan.ts";
 import { payloadPath, treePath, type Receive, type Sending, type Sendings } from "./sending.ts";
 import { openWire, type Wire } from "./wire.ts";
 
