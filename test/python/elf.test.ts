@@ -83,6 +83,11 @@ describe("what the ELF files of a wheel ask of a host", () => {
     expect(demo.warnings).toContain("T9: it needs libraries that it does not bring: libfar.so.3");
   });
 
+  it.each(["scripts", "data/bin"])("wheels T9: a program in %s of the wheel counts as a library does", async (place) => {
+    const demo = await readMade({ fileName: "demo-1.0-py3-none-manylinux_2_17_x86_64.whl", files: { [`demo-1.0.data/${place}/tool`]: makeElf({ ...LIBC, versions: ["GLIBC_2.38"] }) } });
+    expect(checkElf(demo, platform("centos-7")).map(({ message }) => message)).toEqual([expect.stringMatching(/^T9: .* needs glibc 2\.38, and `centos-7` has glibc 2\.17 /)]);
+  });
+
   it("wheels T9: C++ symbols are no question where the wheel brings its own libstdc++", async () => {
     const demo = await readMade({ files: { "demo/a.so": makeElf({ versions: ["GLIBC_2.4", "GLIBCXX_3.4.30", "CXXABI_1.3.15"] }), "demo.libs/libstdc++-12ab.so.6": makeElf({ soname: "libstdc++.so.6" }) } });
     expect(demo.elf).toMatchObject({ glibc: "2.4" });

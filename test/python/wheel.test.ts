@@ -155,9 +155,9 @@ describe("entry points and scripts", () => {
   });
 
   it("wheels W13: a file of scripts/ that wraps an entry point is left out", async () => {
-    const files = Object.fromEntries(["demo", "demo.exe", "demo-script.py", "demo.pya", "other.exe"].map((name) => [`${DATA}/scripts/${name}`, "wrapper"]));
+    const files = Object.fromEntries(["demo", "demo.exe", "demo-script.py", "demo.PYA", "Demo", "other.exe"].map((name) => [`${DATA}/scripts/${name}`, "wrapper"]));
     const demo = await readMade({ files: { ...files, [`${INFO}/entry_points.txt`]: "[console_scripts]\ndemo = demo:main\n" } });
-    expect(demo.tree.entries.map(({ path }) => path).filter((path) => path.startsWith("bin/"))).toEqual(["bin/demo", "bin/other.exe"]);
+    expect(demo.tree.entries.map(({ path }) => path).filter((path) => path.startsWith("bin/"))).toEqual(["bin/Demo", "bin/demo", "bin/other.exe"]);
   });
 
   it("wheels W12: a #!python script becomes a launcher and its verbatim body", async () => {

@@ -43,11 +43,12 @@ export function checkRecord(record: ReadonlyMap<string, RecordRow>, members: rea
 }
 
 /**
- * Read every member once: its CRC, RECORD's hash, our digest and its ELF facts in one pass.
+ * Read every member once: its CRC, RECORD's hash, our digest and its ELF facts in one pass. Directories are read too, for what may hide behind their headers, and left out.
  * @throws CaissonError `wheel-invalid`
  */
-export async function readContents(zip: Zip, members: readonly ZipMember[], record: ReadonlyMap<string, RecordRow>, object: Objection = refuse): Promise<readonly Content[]> {
-  return await mapConcurrently(members, AT_ONCE, (member) => readContent(zip, member, record.get(member.name), object));
+export async function readContents(zip: Zip, record: ReadonlyMap<string, RecordRow>, object: Objection = refuse): Promise<readonly Content[]> {
+  const contents = await mapConcurrently(zip.members, AT_ONCE, (member) => readContent(zip, member, record.get(member.name), object));
+  return contents.filter(({ member }) => !member.directory);
 }
 
 async function readContent(zip: Zip, member: ZipMember, row: RecordRow | undefined, object: Objection): Promise<Content> {

@@ -1,2 +1,2 @@
 /** Part of the key under which a `Distribution` is cached; raised whenever the same wheel could be read differently. */
-export const ruleSetVersion: string = "3";
+export const ruleSetVersion: string = "4";

@@ -18,7 +18,7 @@ export function looksLikeActivation(name: string): boolean {
   return /^activate/i.test(name);
 }
 
-/** The entry point whose wrapper a file of `.data/scripts` is, as setuptools once put them there: rule W13. */
+/** The entry point whose wrapper a file of `.data/scripts` is, as setuptools once put them there: rule W13. The case of an ending means nothing, that of a name does. */
 export function wrappedEntryPoint(fileName: string): string {
   return fileName.replace(/(?:\.exe|-script\.pyw?|\.pya)$/i, "");
 }

@@ -32,22 +32,21 @@ export function layTree(wheel: WheelFiles): { readonly tree: Tree; readonly elfF
   const namespaces: string[] = [];
   const warnings: string[] = [];
   const add = (entry: FileEntry): void => addFile(files, entry);
-  const wrapped = new Set(wheel.entryPoints.map(({ name }) => name.toLowerCase()));
+  const wrapped = new Set(wheel.entryPoints.map(({ name }) => name));
   let bytecode = 0;
   for (const content of wheel.contents) {
-    const placement = place(content.member.name, wheel.layout, wheel.written);
+    const { elf, member } = content;
+    const placement = place(member.name, wheel.layout, wheel.written);
     if (placement.to === "nowhere") {
       if (placement.because === "bytecode") bytecode++;
-    } else if (placement.to === "script") {
-      if (!wrapped.has(wrappedEntryPoint(placement.name).toLowerCase())) for (const entry of scriptEntries(wheel, placement.name, content)) add(entry);
-    } else {
-      const { path } = placement;
-      if (path.startsWith("bin/")) checkScriptName("W14", path.slice(4).split("/", 1)[0] ?? "");
-      add(memberEntry(wheel, path, content, (content.member.mode & 0o111) !== 0));
-      if (content.namespace) namespaces.push(path);
-      if (content.elf === "broken") warnings.push(`T9: \`${content.member.name}\` begins like an ELF file and cannot be read as one`);
-      else if (content.elf !== undefined) elfFiles.push({ path, elf: content.elf });
+      continue;
     }
+    if (placement.to === "script" && wrapped.has(wrappedEntryPoint(placement.name))) continue;
+    const path = placement.to === "script" ? `bin/${placement.name}` : placement.path;
+    for (const entry of placement.to === "script" ? scriptEntries(wheel, placement.name, content) : [fileEntry(wheel, path, content)]) add(entry);
+    if (content.namespace) namespaces.push(path);
+    if (elf === "broken") warnings.push(`T9: \`${member.name}\` begins like an ELF file and cannot be read as one`);
+    else if (elf !== undefined) elfFiles.push({ path, elf });
   }
   for (const { name, value } of wheel.entryPoints) {
     checkScriptName("W14", name);
@@ -66,6 +65,11 @@ function addFile(files: Map<string, FileEntry>, entry: FileEntry): void {
   const other = files.get(entry.path);
   if (other !== undefined && (other.digest !== entry.digest || other.mode !== entry.mode)) refuse("W22", `two different files of it go to \`${entry.path}\``);
   if (other === undefined) files.set(entry.path, entry);
+}
+
+function fileEntry(wheel: WheelFiles, path: string, content: Content): FileEntry {
+  if (path.startsWith("bin/")) checkScriptName("W14", path.slice(4).split("/", 1)[0] ?? "");
+  return memberEntry(wheel, path, content, (content.member.mode & 0o111) !== 0);
 }
 
 /** W12: a `#!python` script's first line would have to name a destination, so its body stays as it is and a launcher starts it. */

@@ -40,7 +40,7 @@ async function readStrictly(fileName: string, wheel: Descriptor, source: ByteSou
   const record = parseRecord((await info("RECORD")) ?? missing("RECORD"), object);
   const { written, version } = checkMetadata(metadata, name);
   checkRecord(record, members, layout, object);
-  const contents = await readContents(zip, members, record, object);
+  const contents = await readContents(zip, record, object);
   const entryPoints = parseEntryPoints((await info("entry_points.txt")) ?? "");
   const { tree, elfFiles, namespaces, warnings } = layTree({ wheel: wheel.digest, name: name.name, written, layout, contents, entryPoints });
   const elf = describeElf(elfFiles, tree.entries.map((entry) => entry.path), name.platformTags);

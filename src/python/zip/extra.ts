@@ -6,7 +6,7 @@ export const SENTINEL = 0xffff_ffff;
 
 /**
  * The extra fields of a header, by id.
- * @throws CaissonError `wheel-invalid` Z5 where they do not fill their room, or zip64's is there twice
+ * @throws CaissonError `wheel-invalid` Z5 where they do not fill their room, or zip64's is there twice · Z12 where there are two unicode-path fields
  */
 export function readExtra(extra: Buffer, name: string): ReadonlyMap<number, Buffer> {
   const fields = new Map<number, Buffer>();
@@ -16,6 +16,7 @@ export function readExtra(extra: Buffer, name: string): ReadonlyMap<number, Buff
     const end = at + 4 + extra.readUInt16LE(at + 2);
     if (end > extra.length) refuse("Z5", `an extra field of \`${name}\` is longer than its room`);
     if (id === ZIP64 && fields.has(id)) refuse("Z5", `\`${name}\` has two zip64 extra fields`);
+    if (id === UNICODE_PATH && fields.has(id)) refuse("Z12", `two extra fields give \`${name}\` a name`);
     fields.set(id, extra.subarray(at + 4, end));
     at = end;
   }

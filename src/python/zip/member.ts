@@ -4,7 +4,7 @@ import { crc32, createInflateRaw, inflateRaw, inflateRawSync } from "node:zlib";
 import type { Bytes } from "../../model/index.ts";
 import { refuse } from "../wheel/refuse.ts";
 import { asBuffer, DESCRIPTOR, FLAG, LOCAL, type DirectoryEntry } from "./directory.ts";
-import { readExtra, readUInt64, widen } from "./extra.ts";
+import { checkUnicodePath, readExtra, readUInt64, widen } from "./extra.ts";
 import { SPAN, type ReadExtent } from "./spans.ts";
 import type { ByteSource } from "./source.ts";
 
@@ -44,7 +44,9 @@ function checkHeader(bytes: Buffer, entry: DirectoryEntry): number {
   if ((flags & FLAG.descriptor) !== (entry.flags & FLAG.descriptor)) refuse("Z4", `only one of the two headers of \`${name}\` speaks of a data descriptor`);
   if ((flags & compared) !== (entry.flags & compared)) refuse("Z1", `\`${name}\` has other flags in its local header`);
   if (bytes.readUInt16LE(8) !== entry.method) refuse("Z1", `\`${name}\` has another method in its local header`);
-  const [size, compressedSize] = widen(readExtra(bytes.subarray(nameEnd, end), name), [bytes.readUInt32LE(22), bytes.readUInt32LE(18)], name);
+  const fields = readExtra(bytes.subarray(nameEnd, end), name);
+  checkUnicodePath(fields, entry.rawName);
+  const [size, compressedSize] = widen(fields, [bytes.readUInt32LE(22), bytes.readUInt32LE(18)], name);
   const said = [bytes.readUInt32LE(14), size, compressedSize];
   // With a descriptor the header was written before the data were known.
   const unknown = (flags & FLAG.descriptor) !== 0 && said.every((value) => value === 0);
