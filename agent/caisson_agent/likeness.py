@@ -1,6 +1,7 @@
 """Files of trees that are here already, taken into a new tree by their digest; and the record of a tree's bytecode, which makes that worth taking too."""
 import os
 import re
+import stat
 
 from .files import hash_of, pieces_of, read_json, tried, write_new
 from .links import link_or_copy
@@ -34,13 +35,13 @@ class Like:
         return digest in self.files
 
     def place(self, entry, path, mode):
-        """The entry's bytes at `path`: a second name for the file that is here, or a copy where it has another mode. Returns its length and the hex digits of its digest."""
+        """The entry's bytes at `path`: a second name for the file that is here, or a copy where that has another mode or owner. Returns its length and the hex digits of its digest."""
         name, other = self.files[entry["digest"]]
         source = self.root.at("trees", name, native(other["path"]))
         found = tried(hash_of, source)
         if os.path.islink(source) or found != digest_hex(entry["digest"]):
             raise self.damaged(name, "/" + other["path"])
-        if other["mode"] == entry["mode"]:
+        if is_as_made(source, mode):
             link_or_copy(source, path)
             return other["size"], found
         return write_new(path, pieces_of(source), mode)
@@ -59,12 +60,17 @@ class Like:
             cached = parts and "%s__pycache__/%s.%s.pyc" % (parts.group(1), parts.group(2), self.tag)
             wanted = self.records[name].get(cached) if name else None
             source = self.root.at("trees", name, native(cached)) if wanted else None
-            if wanted and tried(hash_of, source) == wanted:
+            if wanted and tried(hash_of, source) == wanted and is_as_made(source, 0o444):
                 target = os.path.join(directory, native(cached))
                 os.makedirs(os.path.dirname(target), exist_ok=True)
                 link_or_copy(source, target)
                 done.add(entry["path"])
         return done
+
+def is_as_made(path, mode):
+    """Whether a file has this mode, and is ours."""
+    found = os.lstat(path)
+    return (stat.S_IMODE(found.st_mode), found.st_uid) == (mode, os.geteuid())
 
 def record_of(tree):
     """Where the digests of a tree's bytecode stand: bytecode is no content, but it runs."""

@@ -21,14 +21,14 @@ def is_damaged(root, tree, entries):
     name = digest_hex(tree)
     problems, _ = verify_tree(root, name)
     if os.path.isdir(root.at("trees", name)):
-        for path, problem in damage_below(root.at("trees", name), entries):
+        for path, problem, *_ in damage_below(root.at("trees", name), entries):
             if problem == "bad" and "/__pycache__/" not in path:
                 keep_lost(root, root.at("trees", name + path))
     return bool(problems) or os.path.lexists(root.at("trees", name + ".damaged"))
 
 def replace_tree(root, new, final):
     """A tree whose other files have their names already takes the place of the one that is there, in one step where the kernel can; whoever reads sees the one or the other."""
-    for path in sorted(set(paths_below(final, "")) - set(paths_below(new, ""))):
+    for path in sorted(set(paths_below(final)) - set(paths_below(new))):
         if "/__pycache__/" not in "/" + path:
             keep_lost(root, os.path.join(final, path))
     old = root.at("trees", ".trash-" + random_word())
@@ -56,8 +56,8 @@ def mend_release(root, label, new):
     return mended > 0
 
 def mend_below(root, new, final):
-    """How many names were put into their place."""
-    count = 0
+    """How many names were put into their place, or given the mode and the owner that they should have."""
+    count = give_access(new, final)
     for name in sorted(os.listdir(new)):
         fresh, old = os.path.join(new, name), os.path.join(final, name)
         if is_folder(fresh) and is_folder(old):
@@ -65,7 +65,7 @@ def mend_below(root, new, final):
             continue
         alike = is_alike(fresh, old)
         # A file that is a tree's under a second name is to be so again, though its bytes are right.
-        if alike and (os.path.islink(fresh) or os.lstat(fresh).st_nlink == 1 or os.path.samefile(fresh, old)):
+        if alike and access_of(fresh) == access_of(old) and (os.path.islink(fresh) or os.lstat(fresh).st_nlink == 1 or os.path.samefile(fresh, old)):
             continue
         if not alike and os.path.lexists(old) and "/__pycache__/" not in old:
             keep_lost(root, old)
@@ -74,6 +74,20 @@ def mend_below(root, new, final):
         os.rename(fresh, old)
         count += 1
     return count
+
+def give_access(fresh, old):
+    """Mode and owner of a directory from another one. Returns whether it had others."""
+    mode, owner = access_of(fresh)
+    if access_of(old) == (mode, owner):
+        return False
+    if os.lstat(old).st_uid != owner:
+        os.chown(old, owner, -1)
+    os.chmod(old, stat.S_IMODE(mode))
+    return True
+
+def access_of(path):
+    found = os.lstat(path)
+    return found.st_mode, found.st_uid
 
 def is_folder(path):
     return os.path.isdir(path) and not os.path.islink(path)

@@ -147,7 +147,7 @@ def make_tree(entries, blobs, directory, python, like=None):
         if entry["kind"] == "directory":
             directory_for(native(entry["path"]), directories)
         elif entry["kind"] == "file":
-            path, mode = place_for(native(entry["path"]), directories), 0o555 if entry["mode"] & 0o100 else 0o444
+            path, mode = place_for(native(entry["path"]), directories), mode_of(entry)
             if like is not None and blobs.has(entry["digest"]):
                 written = write_new(path, pieces_of(blobs.path(entry["digest"])), mode)
             elif like is not None and like.has(entry["digest"]):
@@ -168,6 +168,10 @@ def make_tree(entries, blobs, directory, python, like=None):
     if python is not None:
         there = set() if like is None else like.place_bytecode([entry for entry in entries if entry["path"] in linked], directory)
         compile_tree([entry for entry in entries if entry["path"] not in there], directory, python)
+
+def mode_of(entry):
+    """The mode that a file or a directory has in a tree, which nobody writes to."""
+    return 0o444 if entry["kind"] == "file" and not entry["mode"] & 0o100 else 0o555
 
 def place_for(path, directories):
     """Where a path of the tree lies; the directory that it lies in is there."""

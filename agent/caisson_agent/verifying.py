@@ -1,12 +1,15 @@
-"""Every byte of every release, read again and held against the documents of its trees."""
+"""Every byte of every release, read again and held against the documents of its trees; modes and owners too."""
 import os
 import stat
 
 from .files import hash_of, read_json, read_link, tried
 from .likeness import record_of
 from .parts import Part
-from .trees import read_tree
+from .preflight import name_of
+from .trees import mode_of, read_tree
 from .values import Refused, digest_hex, native, portable
+
+SEALED, OPEN = 0o555, 0o755  # modes of directories: those of trees, and those of releases
 
 
 def step_verify(root, request):
@@ -15,19 +18,25 @@ def step_verify(root, request):
     problems, files, manifests = [], 0, root.manifests()
     for tree in sorted({digest_hex(tree) for _, manifest in manifests for tree in manifest["trees"]}):
         found, count = verify_tree(root, tree)
-        problems += [("trees/%s%s" % (tree, path), problem) for path, problem in found]
+        problems += moved("trees/" + tree, found)
         files += count
     contents = Contents(root)
     for label, manifest in manifests:
-        problems += [("versions/%s/%s" % (label, path), "missing") for path in paths_below(root.at("versions", label), "") if not os.path.exists(root.at("versions", label, path))]
+        top = root.at("versions", label)
+        found = [("/" + path, "missing") for path in paths_below(top) if not os.path.exists(os.path.join(top, path))] + folder_damage(top, ["", "/bin"])
         for payload in manifest["payloads"]:
-            found, count = verify_part(root, label, payload, contents)
-            problems += [("versions/%s/%s" % (label, path), problem) for path, problem in found]
+            wrong, count = verify_part(root, label, payload, contents)
+            found += wrong
             files += count
-    facts = {"files": files, "problems": [{"path": portable(path), "problem": problem} for path, problem in sorted(set(problems))]}
+        problems += moved("versions/" + label, found)
+    facts = {"files": files, "problems": [dict(zip(("path", "problem", "detail"), (portable(each[0]),) + each[1:])) for each in sorted(set(problems))]}
     if request.get("releases"):
         facts["releases"] = [{"label": label, "name": manifest["name"], "stack": manifest["stack"], "payloads": [{key: payload[key] for key in ("package", "version", "payload")} for payload in manifest["payloads"]]} for label, manifest in manifests]
     return False, facts
+
+def moved(top, problems):
+    """The same problems, their paths below `top`."""
+    return [(top + each[0],) + each[1:] for each in problems]
 
 def verify_tree(root, name):
     """What is wrong with which paths of a tree, and how many it has. Bytecode is nobody's content, but what was recorded of it must be so."""
@@ -39,51 +48,88 @@ def verify_tree(root, name):
     return damage_below(top, entries), len(entries)
 
 def damage_below(top, entries):
-    """What is wrong with which paths of a tree that should have these entries."""
+    """What is wrong with which paths of a tree that should have these entries: `bad`, `missing`, `strange`, or a `mode` or `owner`, with what it is and should be."""
+    there, recorded = dict(found_below(top)), tried(read_json, record_of(top), {})
+    compiled = {path: bytecode_entry(recorded[path]) for path in recorded}
     wanted = {native(entry["path"]): entry for entry in entries}
-    there = set(paths_below(top, ""))
-    problems = [("/" + path, "strange") for path in there - set(wanted) if "/__pycache__/" not in path]
-    problems += [("/" + path, "bad" if os.path.lexists(os.path.join(top, path)) else "missing") for path in wanted if not is_intact(os.path.join(top, path), wanted[path])]
-    compiled = tried(read_json, record_of(top), {})
-    problems += [("/" + native(path), "bad") for path in compiled if tried(hash_of, os.path.join(top, native(path))) != compiled[path]]
+    wanted.update((native(path), compiled[path]) for path in compiled)
+    folders = [path for path in there if stat.S_ISDIR(there[path].st_mode) and path not in wanted]
+    problems = [("/" + path, "strange") for path in set(there) - set(wanted) - set(folders) if "/__pycache__/" not in path]
+    problems += folder_damage(top, [""] + ["/" + path for path in folders], SEALED)
+    owner = owner_beside(top)
+    for path, entry in wanted.items():
+        wrong = damage_of(os.path.join(top, path), entry, mode_of(entry), owner, there.get(path))
+        problems += [("/" + path,) + wrong] if wrong else []
     return problems
 
-def is_intact(path, entry):
+def damage_of(path, entry, mode, owner, found):
+    """How what was `found` at a path differs from its entry, in an answer's words; nothing where it does not."""
+    if found is None:
+        return ("missing",)
+    return other_access(found, mode, owner) if is_intact(path, entry, found) else ("bad",)
+
+def is_intact(path, entry, found):
     if entry["kind"] == "link":
         return read_link(path) == native(entry["target"])
     if entry["kind"] == "directory":
-        return os.path.isdir(path)
-    return not os.path.islink(path) and tried(hash_of, path) == digest_hex(entry["digest"])
+        return stat.S_ISDIR(found.st_mode)
+    return stat.S_ISREG(found.st_mode) and tried(hash_of, path) == digest_hex(entry["digest"])
+
+def folder_damage(top, folders, mode=OPEN):
+    """Directories below `top` that others may enter, or write to, than when they were made. What is missing is told of what should lie there."""
+    found = [(folder, tried(os.lstat, top + folder)) for folder in folders]
+    wrong = [(folder, other_access(facts, mode, owner_beside(top))) for folder, facts in found if facts is not None and stat.S_ISDIR(facts.st_mode)]
+    return [(folder,) + words for folder, words in wrong if words]
+
+def other_access(found, mode, owner):
+    """Another owner or mode than it was made with. Links have no mode; a directory may have got its group from the one above."""
+    is_mode = stat.S_IMODE(found.st_mode) & ~(stat.S_ISGID if stat.S_ISDIR(found.st_mode) else 0)
+    if found.st_uid != owner:
+        return "owner", "`%s` instead of `%s`" % (name_of(found.st_uid), name_of(owner))
+    return ("mode", "%04o instead of %04o" % (is_mode, mode)) if is_mode != mode and not stat.S_ISLNK(found.st_mode) else ()
+
+def owner_beside(path):
+    """Who makes trees and releases: the directory that they lie in is his."""
+    return os.stat(os.path.dirname(path)).st_uid
+
+def bytecode_entry(digits):
+    return {"kind": "file", "digest": "sha256:" + digits, "mode": 0o444, "bytecode": True}
 
 def verify_part(root, label, payload, contents):
     """The same of a package's part of a release: its links lead where they should, and files of its own are those of its trees. What programs have added to those may be there: that is what such files are for."""
-    document = root.at("versions", label, payload["package"] + ".json")
+    document, name = root.at("versions", label, payload["package"] + ".json"), "/" + payload["package"]
     if not os.path.isfile(document):
         return [], 0  # an older agent kept none
     if tried(hash_of, document) != digest_hex(payload["payload"]):
-        return [(payload["package"] + ".json", "bad")], 0
-    part = Part(read_json(document), root.at("versions", label, payload["package"]), root.at("trees"), "../../../trees")
-    problems, files = [], 0
-    for path, entry, source in placed_files(part, contents):
-        place = os.path.join(part.directory, native(path))
+        return [(name + ".json", "bad")], 0
+    top = root.at("versions", label)
+    part = Part(read_json(document), top + name, root.at("trees"), "../../../trees")
+    problems, files, folders, owner = [], 0, {name}, owner_beside(top)
+    for path, entry, mode, source in placed_files(part, contents):
+        path = "%s/%s" % (name, native(path))
+        folders.update(path[:at] for at in range(len(name), len(path)) if path[at] == "/")
         # A second name of a tree's file is that file.
-        if source is None or not is_same(place, source):
+        if source is None or not is_same(top + path, source):
             files += entry["kind"] == "file"
-            if not is_intact(place, entry) and (os.path.lexists(place) or "bytecode" not in entry):
-                problems.append((payload["package"] + "/" + native(path), "bad" if os.path.lexists(place) else "missing"))
-    return problems, files
+            found = tried(os.lstat, top + path)
+            wrong = damage_of(top + path, entry, mode, owner, found) if found is not None or "bytecode" not in entry else ()
+            problems += [(path,) + wrong] if wrong else []
+    return problems + folder_damage(top, sorted(folders)), files
 
 def placed_files(part, contents):
-    """Path, entry and source of each file and link of a part. Bytecode may be missing."""
+    """Path, entry, mode and source of each file, link and directory of a part. Bytecode may be missing."""
     for link in part.payload["links"]:
-        if link["how"] == "symlink":
-            yield link["path"], {"kind": "link", "target": portable(part.from_depth(link["path"].count("/"), link["tree"], link["to"]))}, None
+        if link["how"] == "directory":
+            yield link["path"], {"kind": "directory"}, OPEN, None
+        elif link["how"] == "symlink":
+            yield link["path"], {"kind": "link", "target": portable(part.from_depth(link["path"].count("/"), link["tree"], link["to"]))}, None, None
         elif "tree" in link:
+            own = stat.S_IWUSR if link["how"] == "copy" else 0
             for below, entry in contents.below(link["tree"], link["to"]):
-                yield link["path"] + below, entry, part.tree_path(link["tree"], link["to"] + below)
-            for name, entry in contents.bytecode(link["tree"], link["to"]):
-                path, source = [os.path.join(os.path.dirname(module), "__pycache__", name) for module in (link["path"], link["to"])]
-                yield path, entry, part.tree_path(link["tree"], source)
+                yield link["path"] + below, entry, mode_of(entry) | (OPEN if entry["kind"] == "directory" else own), part.tree_path(link["tree"], link["to"] + below)
+            for file, entry in contents.bytecode(link["tree"], link["to"]):
+                path, source = [os.path.join(os.path.dirname(module), "__pycache__", file) for module in (link["path"], link["to"])]
+                yield path, entry, mode_of(entry), part.tree_path(link["tree"], source)
 
 class Contents:
     """What trees hold, read once each."""
@@ -101,7 +147,7 @@ class Contents:
                 entries = {entry["path"]: entry for entry in read_tree(self.root.at("trees", name + ".json"), tree)}
             except (OSError, ValueError, KeyError, Refused):
                 entries = {}
-            compiled = {path: {"kind": "file", "digest": "sha256:" + recorded[path], "bytecode": True} for path in recorded}
+            compiled = {path: bytecode_entry(recorded[path]) for path in recorded}
             modules = {}
             for path in sorted(compiled):
                 folder, file = os.path.split(path)
@@ -125,11 +171,15 @@ def is_same(one, other):
     found = tried(os.lstat, one), tried(os.lstat, other)
     return None not in found and stat.S_ISREG(found[0].st_mode) and os.path.samestat(*found)
 
-def paths_below(directory, prefix):
-    """Every file and link below, relative; directories only by what lies in them."""
+def found_below(directory, prefix=""):
+    """Everything below a directory by its relative path, as lstat tells it."""
     for name in tried(os.listdir, os.path.join(directory, prefix), []):
         path = prefix + name
-        if stat.S_ISDIR(os.lstat(os.path.join(directory, path)).st_mode):
-            yield from paths_below(directory, path + "/")
-        else:
-            yield path
+        found = os.lstat(os.path.join(directory, path))
+        yield path, found
+        if stat.S_ISDIR(found.st_mode):
+            yield from found_below(directory, path + "/")
+
+def paths_below(directory):
+    """Every file and link below, relative; directories only by what lies in them."""
+    return [path for path, found in found_below(directory) if not stat.S_ISDIR(found.st_mode)]

@@ -17,10 +17,17 @@ export interface VerifiedRelease {
   readonly payloads: readonly { readonly package: PackageName; readonly version: string; readonly payload: Digest }[];
 }
 
+/** What is wrong with a path. `detail`, of a mode or an owner: what it is and what it should be, `0444 instead of 0555`. */
+export interface Damage {
+  readonly path: string;
+  readonly problem: "bad" | "missing" | "strange" | "mode" | "owner";
+  readonly detail?: string;
+}
+
 /** What `verify` found: files read, and what is wrong with which paths; the releases where they were asked for. */
 export interface Verification {
   readonly files: number;
-  readonly problems: readonly { readonly path: string; readonly problem: "bad" | "missing" | "strange" }[];
+  readonly problems: readonly Damage[];
   readonly releases?: readonly VerifiedRelease[];
 }
 

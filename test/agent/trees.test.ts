@@ -150,7 +150,7 @@ it("compiles bytecode that names no place, and leaves what does not compile", as
   expect(existsSync(join(site, "p/__pycache__"))).toBe(true);
 });
 
-it("finds what has rotten, what is gone, and what is strange", async () => {
+it("finds what has rotten, what is gone, what is strange, and what has another mode", async () => {
   await using host = makeHost();
   await using agent = await host.open();
   const made = tree(file("root/a", "a"), file("root/b", "b"), { kind: "link", path: "root/c", target: "a" });
@@ -162,7 +162,7 @@ it("finds what has rotten, what is gone, and what is strange", async () => {
   writeFileSync(join(root, "new"), "");
   unlinkSync(join(root, "b"));
   const prefix = `trees/${digestHex(made.id)}/root`;
-  expect((await agent.verify()).problems).toEqual([{ path: `${prefix}/a`, problem: "bad" }, { path: `${prefix}/b`, problem: "missing" }, { path: `${prefix}/new`, problem: "strange" }]);
+  expect((await agent.verify()).problems).toEqual([{ path: prefix, problem: "mode", detail: "0755 instead of 0555" }, { path: `${prefix}/a`, problem: "bad" }, { path: `${prefix}/b`, problem: "missing" }, { path: `${prefix}/new`, problem: "strange" }]);
   expect(readlinkSync(join(root, "c"))).toBe("a");
 });
 

@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { lacking, startHosts, type Host, type Hosts } from "../support/hosts.ts";
@@ -70,8 +70,12 @@ describe.skipIf(lacking() !== undefined)("caisson over ssh (needs sshd)", () => 
     build("3", "bad");
     expect(caisson("deploy", "--to", "production", "--yes")).toMatchObject({ status: 3 });
     expect(all.map(current)).toEqual(all.map(() => "1"));
-    expect(caisson("verify", "--to", "production")).toMatchObject({ status: 0 });
-    expect(all.map((host) => host.connections())).toEqual(all.map(() => 7));
+    const { name, trees, file } = damage(all.at(-1));
+    expect(caisson("verify", "--to", "production")).toMatchObject({ status: 1, stderr: [`${name}: \`trees/${file}\` has the mode 0666 instead of 0444`, "hint: caisson verify --to production --repair"] });
+    expect(caisson("verify", "--to", "production", "--repair", "--yes")).toMatchObject({ status: 0, stdout: all.map((host) => expect.stringMatching(new RegExp(`^${host.name}  \\d+ files  all as deployed$`)) as string) });
+    expect(statSync(join(trees, file)).mode.toString(8)).toBe("100444");
+    // To read its files once more after a repair is a visit of its own.
+    expect(all.map((host) => host.connections())).toEqual(all.map((host) => (host.name === name ? 9 : 8)));
     expect(readdirSync(all[0]?.outside(all[0].root("")) ?? "")).toEqual(["app"]);
   });
 
@@ -164,6 +168,14 @@ function sshOf(config: string): readonly string[] {
       return [];
     }
   });
+}
+
+/** A file of a tree that everybody may write to, on one host. */
+function damage(host: Host | undefined): { readonly name: string; readonly trees: string; readonly file: string } {
+  const trees = join(host?.outside(host.root("app")) ?? "", "trees");
+  const file = readdirSync(trees, { recursive: true, encoding: "utf8" }).find((path) => path.endsWith("/state")) ?? "";
+  chmodSync(join(trees, file), 0o666);
+  return { name: host?.name ?? "", trees, file };
 }
 
 /** The release that a host's link leads to. */

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, existsSync, lchownSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { cp } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
@@ -58,9 +58,16 @@ function treeWith(root: string, path: string): string {
 }
 
 function overwrite(file: string, text: string): void {
-  chmodSync(dirname(file), 0o755);
   if (existsSync(file)) chmodSync(file, 0o644);
-  writeFileSync(file, text);
+  inOpen(dirname(file), () => writeFileSync(file, text));
+}
+
+/** A directory of a tree, while somebody changes what lies in it. */
+function inOpen(directory: string, change: () => void): void {
+  const { mode } = statSync(directory);
+  chmodSync(directory, 0o755);
+  change();
+  chmodSync(directory, mode);
 }
 
 async function repair(env: Readonly<Record<string, string>>, ...roots: readonly string[]): Promise<readonly HostRepair[]> {
@@ -70,7 +77,7 @@ async function repair(env: Readonly<Record<string, string>>, ...roots: readonly 
 
 async function problemsOf(root: string): Promise<readonly string[]> {
   const [host] = await verifyHosts(bench.ctx, target(root));
-  return host?.found?.problems.map(({ path, problem }) => `${path.replace(/[0-9a-f]{64}/, "TREE")} ${problem}`) ?? ["unknown"];
+  return host?.found?.problems.map(({ path, problem, detail }) => `${path.replace(/[0-9a-f]{64}/, "TREE")} ${problem}${detail === undefined ? "" : ` ${detail}`}`) ?? ["unknown"];
 }
 
 function filesBelow(directory: string): readonly string[] {
@@ -81,15 +88,25 @@ const damages: readonly (readonly [what: string, damage: (root: string) => void,
   ["a changed byte, which a hard link shows in the release too", (root) => overwrite(join(treeWith(root, "bin/hello"), "bin/hello"), "#!/bin/sh\necho HELLO\n"), ["trees/TREE/bin/hello bad"], ["trees/TREE/bin/hello"]],
   ["a file that is gone", (root) => {
     const file = join(treeWith(root, "root/share/words"), "root/share/words");
-    chmodSync(dirname(file), 0o755);
-    rmSync(file);
+    inOpen(dirname(file), () => rmSync(file));
   }, ["trees/TREE/root/share/words missing", "versions/1.0/hello/share/words missing"], []],
   ["a file more", (root) => overwrite(join(treeWith(root, "root/share/words"), "root/share/db"), "data"), ["trees/TREE/root/share/db strange"], ["trees/TREE/root/share/db"]],
   ["a changed copy, beside which a program's own file stays", (root) => {
     overwrite(join(root, "versions/1.0/hello/etc/settings"), "mine\n");
     overwrite(join(root, "versions/1.0/hello/etc/own"), "own\n");
   }, ["versions/1.0/hello/etc/settings bad"], ["versions/1.0/hello/etc/settings"]],
-  ["a copy that is gone", (root) => rmSync(join(root, "versions/1.0/hello/etc"), { recursive: true }), ["versions/1.0/hello/etc/settings missing"], []],
+  ["a copy that is gone", (root) => rmSync(join(root, "versions/1.0/hello/etc"), { recursive: true }), ["versions/1.0/hello/etc missing", "versions/1.0/hello/etc/settings missing"], []],
+  ["a program that lost its x, and directories that all may write to", (root) => {
+    const hello = treeWith(root, "bin/hello");
+    chmodSync(join(hello, "bin/hello"), 0o444);
+    chmodSync(join(hello, "bin"), 0o777);
+    chmodSync(hello, 0o777);
+    chmodSync(join(root, "versions/1.0/hello/bin/hello"), 0o666);
+  }, ["trees/TREE mode 0777 instead of 0555", "trees/TREE/bin mode 0777 instead of 0555", "trees/TREE/bin/hello mode 0444 instead of 0555", "versions/1.0/hello/bin/hello mode 0666 instead of 0555"], []],
+  ["a release's files and directories with other modes", (root) => {
+    chmodSync(join(root, "versions/1.0/hello/etc/settings"), 0o600);
+    for (const folder of ["", "/bin", "/hello", "/hello/etc"]) chmodSync(join(root, `versions/1.0${folder}`), 0o775);
+  }, [...["", "/bin", "/hello", "/hello/etc"].map((folder) => `versions/1.0${folder} mode 0775 instead of 0755`), "versions/1.0/hello/etc/settings mode 0600 instead of 0644"], []],
   ["a tree's document", (root) => overwrite(`${treeWith(root, "bin/hello")}.json`, "{}"), ["trees/TREE.json bad"], []],
   ["a payload's document", (root) => overwrite(join(root, "versions/1.0/hello.json"), "{}"), ["versions/1.0/hello.json bad"], ["versions/1.0/hello.json"]],
 ];
@@ -110,6 +127,20 @@ for (const [what, damage, seen, lost] of damages) {
     expect(readFileSync(join(root, ".generation"), "utf8").trim()).toMatch(/^0+2$/);
   });
 }
+
+it.skipIf(process.getuid?.() !== 0)("makes as new: what is somebody else's, and sends no byte of it (needs root)", async () => {
+  const root = await copied();
+  const hello = treeWith(root, "bin/hello");
+  chownSync(join(hello, "bin/hello"), 65534, 65534);
+  for (const path of ["versions/1.0/hello/etc/settings", "versions/1.0/hello/etc"]) chownSync(join(root, path), 65534, 65534);
+  lchownSync(join(root, "versions/1.0/hello/share/words"), 65534, 65534);
+  const owner = "owner `nobody` instead of `root`";
+  expect(await problemsOf(root)).toEqual([`trees/TREE/bin/hello ${owner}`, ...["etc", "etc/settings", "share/words"].map((path) => `versions/1.0/hello/${path} ${owner}`)]);
+  await using change = await prepareRepair(bench.ctx, bench.store, target(root));
+  expect(change.plan.hosts[0]?.steps.flatMap((step) => (step.step === "receive" ? [step.blob.mediaType] : []))).toEqual([mediaTypes.tree, mediaTypes.payload]);
+  expect(await change.mend()).toMatchObject([{ outcome: "done", found: { problems: [] } }]);
+  expect([join(hello, "bin/hello"), join(root, "versions/1.0/hello/etc")].map((path) => statSync(path).uid)).toEqual([0, 0]);
+});
 
 it("makes a tree that is gone, and names the processes whose files those are", async () => {
   const root = await copied();

@@ -13,7 +13,7 @@ export const verify: Command = {
     { ...jsonOption, summary: "print one JSON document; with --repair events and the result, one per line" },
   ],
   examples: [
-    ["caisson verify --to production", "exit 1 where a file was changed, added or removed"],
+    ["caisson verify --to production", "exit 1 where a file was changed, added or removed, or has another mode or owner"],
     ["caisson verify --to production --repair", "fetch what is wrong, and verify again"],
   ],
   run: async (cli, input) => {
@@ -68,10 +68,17 @@ function isDamaged({ found }: HostVerification): boolean {
 function show(cli: Cli, hosts: readonly HostVerification[]): void {
   for (const { host, found, problem } of hosts) {
     if (problem !== undefined) cli.note(`${host}: ${problem.message}`);
-    for (const { path, problem: what } of found?.problems ?? []) cli.note(`${host}: \`${path}\` is ${what}`);
+    const problems = found?.problems ?? [];
+    for (const { path, problem: what, detail } of problems.slice(0, LISTED)) cli.note(`${host}: \`${path}\` ${WORDS[what]}${detail === undefined ? "" : ` ${detail}`}`);
+    if (problems.length > LISTED) cli.note(`${host}: and ${problems.length - LISTED} more, which --json names`);
   }
   printLines(cli, alignColumns(foldRows(cli, hosts.map(cellsOf))));
 }
+
+/** Lines for one host; whoever has lost a disk has read enough then. */
+const LISTED = 20;
+
+const WORDS = { bad: "is bad", missing: "is missing", strange: "is strange", mode: "has the mode", owner: "belongs to" } as const;
 
 function cellsOf({ host, found }: HostVerification): readonly string[] {
   if (found === undefined) return [host, "unknown"];

@@ -45,17 +45,19 @@ export function planRepair(request: RepairRequest): PlannedRepair {
 /** The releases of a host that are damaged, or made of trees that are. */
 export function damagedReleases({ found }: Pick<DamagedHost, "found">, payloads: RepairRequest["payloads"]): readonly VerifiedRelease[] {
   const trees = damagedTrees(found);
-  const labels = new Set(found.problems.flatMap(({ path }) => /^versions\/([^/]+)\//.exec(path)?.[1] ?? []));
+  const labels = new Set(found.problems.flatMap(({ path }) => /^versions\/([^/]+)/.exec(path)?.[1] ?? []));
   // Where a payload is not known, nobody can tell which trees it has.
   return (found.releases ?? []).filter((release) => labels.has(release.label) || (trees.size > 0 && release.payloads.some(({ payload }) => payloads.get(payload)?.payload.trees.some(({ id }) => trees.has(digestHex(id))) ?? true)));
 }
 
-/** The hex digits of damaged trees, each with its paths that are not as they should be. */
+/** The hex digits of damaged trees, each with its paths whose bytes are not what they should be. */
 export function damagedTrees({ problems }: Verification): ReadonlyMap<string, ReadonlySet<string>> {
   const trees = new Map<string, Set<string>>();
-  for (const { path } of problems) {
-    const [, tree, below] = /^trees\/([0-9a-f]{64})(\.json|\/.*)$/s.exec(path) ?? [];
-    if (tree !== undefined && below !== undefined) trees.set(tree, (trees.get(tree) ?? new Set()).add(below.replace(/^\//, "")));
+  for (const { path, problem } of problems) {
+    const [, tree, below] = /^trees\/([0-9a-f]{64})(\.json|\/.*|)$/s.exec(path) ?? [];
+    if (tree === undefined || below === undefined) continue;
+    const wrong = trees.get(tree) ?? new Set();
+    trees.set(tree, problem === "mode" || problem === "owner" ? wrong : wrong.add(below.replace(/^\//, "")));
   }
   return trees;
 }
