@@ -1,4 +1,5 @@
 import { defineConfig, type ViteUserConfig } from "vitest/config";
+import { LongestFirst } from "./test/support/longest-first.ts";
 
 const config: ViteUserConfig = defineConfig({
   test: {
@@ -8,6 +9,9 @@ const config: ViteUserConfig = defineConfig({
     // Tests of hosts wait more than they compute.
     maxWorkers: 3,
     isolate: false,
+    sequence: { sequencer: LongestFirst },
+    // A test that expects nothing holds nothing: a loop over what turned out empty, say.
+    expect: { requireAssertions: true },
     // For what hangs; a busy machine may be five times as slow as a quiet one.
     testTimeout: 180_000,
     hookTimeout: 300_000,

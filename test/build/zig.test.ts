@@ -80,9 +80,9 @@ describe.skipIf(!zig)("a package with C, compiled by zig (needs zig: the network
     expect(arm.tree.entries.map(({ path }) => path)).toContainEqual(expect.stringMatching(/-aarch64-linux-gnu\.so$/));
     first = { digests: [own, arm].map(({ wheel }) => wheel.digest) };
 
-    if (process.arch !== "x64") return;
-    const [wheel, unpacked] = [join(workshop.directory, own.fileName), join(workshop.directory, "unpacked")];
-    await workshop.store.copyTo(own.wheel.digest, wheel);
+    const here = process.arch === "arm64" ? arm : own;
+    const [wheel, unpacked] = [join(workshop.directory, here.fileName), join(workshop.directory, "unpacked")];
+    await workshop.store.copyTo(here.wheel.digest, wheel);
     execFileSync("python3", ["-m", "zipfile", "-e", wheel, unpacked]);
     expect(execFileSync("python3", ["-c", "import hello_native; print(hello_native.hello())"], { cwd: unpacked, encoding: "utf8" })).toBe("hello\n");
   });

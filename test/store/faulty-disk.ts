@@ -46,8 +46,12 @@ export async function onFaultyDisk(root: string, fate: Fate, work: () => Promise
   const call = (name: string, ...words: readonly unknown[]): Promise<unknown> => (before[name] as Call)(...words);
   const patched: Record<string, Call> = {
     open: async (path, flags, mode) => {
-      const handle = (await (flags === "wx" ? change("open", () => call("open", path, flags, mode)) : call("open", path, flags, mode))) as FileHandle;
-      opened.push(handle);
+      const open = async (): Promise<FileHandle> => {
+        const handle = (await call("open", path, flags, mode)) as FileHandle;
+        opened.push(handle);
+        return handle;
+      };
+      const handle = (await (flags === "wx" ? change("open", open) : death.signal.aborted ? new Promise(() => undefined) : begin(open()))) as FileHandle;
       if (flags === "wx") files.set(inodeOf(handle), "dirty");
       return watch(handle, String(path));
     },
