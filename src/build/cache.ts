@@ -1,11 +1,11 @@
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { digestHex, type Json } from "../model/index.ts";
-import { hashJson, makeDirectory, writeDurably, type Context } from "../system/index.ts";
+import { hashJson, makeDirectory, userDirectory, writeDurably, type Context } from "../system/index.ts";
 
 /** Where we keep what can be had again: tools, mirrors of repositories, uv's own cache. */
 export function cacheDirectory(ctx: Context): string {
-  return join(ctx.env["XDG_CACHE_HOME"] ?? join(ctx.env["HOME"] ?? "/", ".cache"), "caisson");
+  return join(userDirectory(ctx.env, "XDG_CACHE_HOME", ".cache"), "caisson");
 }
 
 /** What was found out for `key`, which decides the answer, or is found out now and kept, unless it is undefined. A cache that cannot be read or written is none. */

@@ -9,3 +9,4 @@ export * from "./hash.ts";
 export * from "./owned-directory.ts";
 export * from "./owner.ts";
 export * from "./run.ts";
+export * from "./user-directory.ts";

@@ -43,7 +43,9 @@ it.each([
   ["AttributeError: module 'configparser' has no attribute 'SafeConfigParser'. Did you mean: 'RawConfigParser'?", "older Python"],
   ["error in suds setup command: use_2to3 is invalid.", "setuptools<58"],
   ["SyntaxError: Missing parentheses in call to 'print'. Did you mean print(...)?", "Python 2"],
-  ["ModuleNotFoundError: No module named 'Cython'", "add it to `requires`"],
+  ["ModuleNotFoundError: No module named 'Cython'", "add it there, or correct its name"],
+  ["ModuleNotFoundError: No module named 'flit_core.nope'", "the `flit_core` that it is built with has no `flit_core.nope`"],
+  ["  cause: Because no-such was not found in the package registry and you require no-such, we can conclude that your requirements are unsatisfiable.", "the index has no `no-such`"],
   ["FileNotFoundError: [Errno 2] No such file or directory: 'requirements.txt'", "MANIFEST.in"],
   ["FileNotFoundError: [Errno 2] No such file or directory: 'git'", "apt install git"],
   ["error: Git executable not found. Ensure that Git is installed and available.", "dnf install git"],
@@ -76,12 +78,12 @@ it("says nothing of what it does not know", () => {
 const SETUPTOOLS = '[build-system]\nrequires = ["setuptools>=82"]\nbuild-backend = "setuptools.build_meta"\n';
 
 it.skipIf(!has("cc"))("row N11: recognises real failures, each with its cure, its last lines and a log that is still there (needs cc)", async () => {
-  const broken: Readonly<Record<string, readonly [setup: string, cure: RegExp]>> = {
-    header: ['setup(name="header", version="1", ext_modules=[Extension("x", ["x.c"])])', /`librdkafka\/none\.h` is missing: .*librdkafka-dev/],
-    python2: ['setup(name="python2", version="1", use_2to3=True)', /"setuptools<58"/],
-    resources: ['import pkg_resources\nsetup(name="resources", version="1")', /"setuptools<82"/],
-    missing: ['setup(name="missing", version="1", install_requires=open("requirements.txt").read().split())', /reads `requirements\.txt`, which is not there/],
-    tool: ['import subprocess\nsubprocess.check_call(["hg", "--version"])\nsetup(name="tool", version="1")', /program `hg` is missing: .*mercurial/],
+  const broken: Readonly<Record<string, readonly [setup: string, cure: RegExp, cause: RegExp]>> = {
+    header: ['setup(name="header", version="1", ext_modules=[Extension("x", ["x.c"])])', /`librdkafka\/none\.h` is missing: .*librdkafka-dev/, /^x\.c:1:10: fatal error: librdkafka\/none\.h: .*\n[^]*failed with exit code 1$|non-zero exit status 1\.$/],
+    python2: ['setup(name="python2", version="1", use_2to3=True)', /"setuptools<58"/, /^error in python2 setup command: use_2to3 is invalid\.$/],
+    resources: ['import pkg_resources\nsetup(name="resources", version="1")', /"setuptools<82"/, /^File "setup\.py", line 2, in <module>\nModuleNotFoundError: No module named 'pkg_resources'$/],
+    missing: ['setup(name="missing", version="1", install_requires=open("requirements.txt").read().split())', /reads `requirements\.txt`, which is not there/, /^File "setup\.py", line 2, in <module>\nFileNotFoundError: .*'requirements\.txt'$/],
+    tool: ['import subprocess\nsubprocess.check_call(["hg", "--version"])\nsetup(name="tool", version="1")', /program `hg` is missing: .*mercurial/, /^File "setup\.py", line 3, in <module>\nFileNotFoundError: .*'hg'$/],
   };
   const workshop = await makeWorkshop({
     "caisson.toml": Object.keys(broken).map((name) => `[packages.${name}]\npath = "${name}"\n`).join(""),
@@ -91,9 +93,10 @@ it.skipIf(!has("cc"))("row N11: recognises real failures, each with its cure, it
   workshop.commit("first");
   try {
     const error = (await workshop.build().catch((thrown: unknown) => thrown)) as CaissonError;
-    for (const [name, [, cure]] of Object.entries(broken)) {
+    for (const [name, [, cure, cause]] of Object.entries(broken)) {
       const problem = error.problems.find(({ message }) => message === `building the wheel of \`${name}\` failed`);
       expect(problem?.hint).toMatch(cure);
+      expect(problem?.cause).toMatch(cause);
       const log = /the whole log is in `(?<path>.+)`$/.exec(problem?.hint ?? "")?.groups?.["path"] ?? "";
       expect([existsSync(log), readFileSync(log, "utf8").length > 100]).toEqual([true, true]);
     }

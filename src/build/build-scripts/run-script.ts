@@ -1,7 +1,9 @@
 import { access, constants, stat } from "node:fs/promises";
-import { delimiter, dirname, join } from "node:path";
-import { CaissonError, fail, type Package } from "../../model/index.ts";
-import { makeDirectory, writeDurably, type Context } from "../../system/index.ts";
+import { delimiter, join } from "node:path";
+import { fail, type Package } from "../../model/index.ts";
+import type { Context } from "../../system/index.ts";
+import { keepLog } from "../kept-log.ts";
+import { lastWords } from "../last-words.ts";
 
 /** The directories of one build by scripts, all below one that is removed afterwards. */
 export interface Scene {
@@ -61,10 +63,6 @@ async function isExecutable(path: string): Promise<boolean> {
 
 /** The last lines tell why; all of them stay in a file. */
 async function scriptFailed(ctx: Context, pkg: Package, when: string, path: string, status: number, log: readonly string[]): Promise<never> {
-  const state = ctx.env["XDG_STATE_HOME"] ?? join(ctx.env["HOME"] ?? "/", ".local", "state");
-  const file = join(state, "caisson", "logs", `${pkg.name}-${when}.log`);
-  await makeDirectory(dirname(file));
-  await writeDurably(file, log.map((line) => `${line}\n`).join(""));
-  const last = log.filter((line) => line.trim() !== "").slice(-15);
-  throw new CaissonError([{ code: "build-failed", message: `\`${path}\` of \`${pkg.written}\` ended with ${status}`, hint: `the whole log is in \`${file}\`` }], last.length === 0 ? undefined : new Error(last.join("\n")));
+  const last = lastWords(log);
+  return fail({ code: "build-failed", message: `\`${path}\` of \`${pkg.written}\` ended with ${status}`, hint: await keepLog(ctx, `${pkg.name}-${when}`, log) }, last.length === 0 ? undefined : new Error(last.join("\n")));
 }

@@ -3,7 +3,7 @@ import { join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { parse } from "smol-toml";
 import type { IndexSettings } from "../../model/index.ts";
-import type { Context } from "../../system/index.ts";
+import { userDirectory, type Context } from "../../system/index.ts";
 import { cacheDirectory } from "../cache.ts";
 import { readPipSettings } from "./pip-settings.ts";
 
@@ -90,7 +90,7 @@ export function withLogin({ env }: Context, name: string, url: string): string {
 }
 
 async function readUvFiles(ctx: Context): Promise<Pick<ToolSettings, "url" | "extra" | "findLinks" | "insecureHosts">> {
-  const home = ctx.env["XDG_CONFIG_HOME"] ?? join(ctx.env["HOME"] ?? "/", ".config");
+  const home = userDirectory(ctx.env, "XDG_CONFIG_HOME", ".config");
   const candidates = ctx.env["UV_NO_CONFIG"] ? [] : ctx.env["UV_CONFIG_FILE"] ? [ctx.env["UV_CONFIG_FILE"]] : [join(home, "uv", "uv.toml"), "/etc/uv/uv.toml"];
   const tables = await Promise.all(candidates.map(readUvFile));
   const first = (pick: (table: UvFile) => string | undefined): string | undefined => tables.map(pick).find((value) => value !== undefined);

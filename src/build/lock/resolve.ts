@@ -11,6 +11,9 @@ import { uvEnvironment, withLogin, type PackageIndex } from "../fetch/index-sett
 import { printQuestion } from "./question-file.ts";
 import type { ForeignNeed } from "./requirements.ts";
 import { checkAddresses } from "./check-addresses.ts";
+import { keepLog } from "../kept-log.ts";
+import { lastWordsOfBuild } from "../last-words.ts";
+import { cureFor } from "../wheel/cures.ts";
 import { findUv } from "../uv/tools.ts";
 import { uvPlatform } from "../uv/uv-platform.ts";
 
@@ -138,16 +141,26 @@ function unbuilt(lock: Lock, { platform }: Question, tried: ReadonlySet<PackageN
 /** Say who asks for what, and leave the why to uv's own words. */
 async function explain(ctx: Context, question: Question, { status, stderr }: Answer): Promise<never> {
   const { written, platform, needs, offline, index } = question;
-  const words = withoutCredentials(stderr.trim()).replace(/^error: /, "").split("\n").slice(-20).join("\n");
+  const log = withoutCredentials(stderr.trim()).split("\n");
+  const asked = /^error: Failed to (?:download and )?build `(?<name>[^`=]+)==(?<version>[^`]+)`\n  cause: The build backend returned an error$/m.exec(log.join("\n"))?.groups;
+  const words = log.slice(-20).join("\n").replace(/^error: /, "");
   const what = `\`${written}\` on ${platform.label}`;
   if (offline) throw new CaissonError([{ code: "lock-missing", message: `nothing is locked for ${what}, and the network is not to be used`, hint: "run it once without --offline, or commit a lock: caisson lock" }], new Error(words));
   const unknown = await findUnknown(ctx, question, stderr);
   if (unknown.length > 0) throw new CaissonError(unknown as [Problem, ...Problem[]], new Error(words));
+  if (asked !== undefined) return await backEndFailed(ctx, question, asked, log);
   if (status !== 1) throw new CaissonError([{ code: "requirements-broken", message: `uv could not lock ${what}`, hint: `the index is \`${withoutCredentials(index.url)}\` (from ${index.from})` }], new Error(words));
   await checkAddresses(ctx, needs, index, words);
   const named = needs.filter(({ name }) => new RegExp(`(?<![\\w.-])${name.replaceAll("-", "[-_.]")}(?![\\w-])`, "i").test(words));
   const asks = named.map(({ by, text }) => `\`${by}\` asks for \`${text}\``);
   throw new CaissonError([{ code: "requirements-broken", message: `no versions were found that satisfy what ${what} asks for`, ...(asks.length === 0 ? {} : { hint: asks.join("; ") }) }], new Error(words));
+}
+
+/** An sdist tells what it needs by its back end, which may fail at that as at building. */
+async function backEndFailed(ctx: Context, { written, platform }: Question, asked: Readonly<Record<string, string>>, log: readonly string[]): Promise<never> {
+  const { name = "", version = "" } = asked;
+  const hint = [...[cureFor(log)].filter((cure) => cure !== undefined), await keepLog(ctx, `${name}-${version}-lock`, log)].join("; ");
+  return fail({ code: "build-failed", message: `\`${name}\` ${version}, which \`${written}\` gets on ${platform.label}, cannot tell what it needs: its back end failed`, hint }, new Error(lastWordsOfBuild(log).join("\n")));
 }
 
 /**

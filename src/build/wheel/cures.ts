@@ -81,11 +81,13 @@ const CURES: readonly (readonly [sign: RegExp, cure: Cure])[] = [
   [/No module named '?(?:imp|asynchat|asyncore|smtpd|cgi|crypt|pipes)'?$|module 'configparser' has no attribute 'SafeConfigParser'|module 'collections' has no attribute '(?:Mapping|MutableMapping|Callable|Iterable)'|module 'inspect' has no attribute 'getargspec'|cannot import name '(?:Mapping|MutableMapping|Iterable|Callable|getargspec|formatargspec)'/, FOR_AN_OLDER_PYTHON],
   [/module 'pkgutil' has no attribute 'ImpImporter'/, "the setuptools that it asks for is too old for this Python: raise it in `requires` of its [build-system], or take an older Python"],
   [/Missing parentheses in call to 'print'|invalid syntax.*except \w+, \w+|NameError: name '(?:unicode|basestring|raw_input|execfile)' is not defined/, "it was written for Python 2: take a newer release of it"],
-  [/ModuleNotFoundError: No module named '([\w.]+)'/, (name) => `its build uses \`${name.split(".")[0] ?? name}\` and does not say so: add it to \`requires\` of its [build-system]`],
+  [/ModuleNotFoundError: No module named '(\w+)'/, (name) => `its build uses \`${name}\`, which \`requires\` of its [build-system] does not bring: add it there, or correct its name`],
+  [/ModuleNotFoundError: No module named '(\w+\.[\w.]+)'/, (name) => `the \`${name.split(".")[0] ?? name}\` that it is built with has no \`${name}\`: correct that name, or ask for another version in \`requires\` of its [build-system]`],
   [/invalid pyproject\.toml config: `project\.license|`project\.license` must be|Unknown license exception|license-files/, 'its licence is written as newer back ends read it: "setuptools>=77" in `requires` of its [build-system]'],
   [/FileNotFoundError: \[Errno 2\] No such file or directory: '([^']+)'/, (file) => (file.startsWith("/") ? undefined : `its setup reads \`${file}\`, which is not there: commit that file, or list it in MANIFEST.in; of an index, take another release, or its repository: NAME @ git+URL`)],
   [/error: (?:can't copy|file) '([^']+)'(?:: doesn't exist| does not exist)/, (file) => `it lists \`${file}\`, which is not there: commit that file, or take it off the list`],
   [/Permission denied: '(\/[^']+)'/, (path) => `it writes to \`${path}\`, outside of what it builds, where you may not: ask its author`],
+  [/Because ([\w.-]+) was not found in the package registry/, (name) => `the index has no \`${name}\`: correct its name in \`requires\` of its [build-system], or name another index under [index] in caisson.toml`],
   [UNRESOLVED, "no versions satisfy `requires` of its [build-system]: loosen them, or take another release of it"],
 ];
 

@@ -1,12 +1,14 @@
 import { open, readFile, readdir, writeFile, type FileHandle } from "node:fs/promises";
 import { basename, delimiter, dirname, join } from "node:path";
-import { CaissonError, fail, mediaTypes, normalizeName, type Bytes, type Descriptor, type Digest, type EpochSeconds } from "../../model/index.ts";
+import { fail, mediaTypes, normalizeName, type Bytes, type Descriptor, type Digest, type EpochSeconds } from "../../model/index.ts";
 import { bytesSource, normalizeVersion, normalizeWheel, parseWheelFileName, readZip, streamNormalWheel } from "../../python/index.ts";
 import type { Store } from "../../store/index.ts";
-import { makeDirectory, ownedDirectory, readBriefly, writeDurably, type Context } from "../../system/index.ts";
+import { makeDirectory, ownedDirectory, readBriefly, type Context } from "../../system/index.ts";
 import { makeBuildEnvironment } from "./build-environment.ts";
 import { pathWith, type ChooseCompilers, type Compilers } from "./compilers.ts";
 import { cureFor, isUnresolved } from "./cures.ts";
+import { keepLog } from "../kept-log.ts";
+import { lastWordsOfBuild } from "../last-words.ts";
 import { sweepBuilds } from "../uv/sweep-builds.ts";
 import { minorOf, type InterpreterFacts } from "../interpreter.ts";
 import type { BuiltWheel, WheelSource, Workshop } from "./wheel.ts";
@@ -120,9 +122,11 @@ async function buildIsolated(ctx: Context, workshop: Workshop, source: WheelSour
 async function runUvBuild(ctx: Context, workshop: Workshop, source: WheelSource, directory: string, env: Readonly<Record<string, string>>, how: readonly string[]): Promise<Built> {
   const out = join(directory, "out");
   await makeDirectory(out);
-  const argv = [(await workshop.uv()).path, "build", "--wheel", "--no-create-gitignore", "--color", "never", ...(workshop.offline ? ["--offline"] : []), ...how, "--out-dir", out, await source.path(directory)];
+  const path = await source.path(directory);
+  const argv = [(await workshop.uv()).path, "build", "--wheel", "--no-create-gitignore", "--color", "never", ...(workshop.offline ? ["--offline"] : []), ...how, "--out-dir", out, path];
   const log: string[] = [];
-  const { status } = await ctx.run(argv, { cwd: directory, env, umask: 0o022, tethered: true, onLine: (line) => log.push(line) });
+  const { status } = await ctx.run(argv, { cwd: directory, env, umask: 0o022, tethered: true, // What it lies in is gone when somebody reads this.
+    onLine: (line) => log.push(line.replaceAll(`${path}/`, "")) });
   const fileName = (await readdir(out)).find((name) => name.endsWith(".whl"));
   return { log, path: status === 0 && fileName !== undefined ? join(out, fileName) : undefined };
 }
@@ -151,11 +155,6 @@ function checkName(fileName: string, source: WheelSource): void {
 
 /** The last lines tell why; all of them stay in a file. */
 async function buildFailed(ctx: Context, source: WheelSource, log: readonly string[], key: string): Promise<never> {
-  const state = ctx.env["XDG_STATE_HOME"] ?? join(ctx.env["HOME"] ?? "/", ".local", "state");
-  const path = join(state, "caisson", "logs", `${source.name}-${key.slice(0, 12)}.log`);
-  await makeDirectory(dirname(path));
-  await writeDurably(path, `${log.join("\n")}\n`);
-  const cure = cureFor(log);
-  const last = log.filter((line) => line.trim() !== "").slice(-15);
-  throw new CaissonError([{ code: "build-failed", message: `building the wheel of \`${source.written}\` failed`, hint: `${cure === undefined ? "" : `${cure}; `}the whole log is in \`${path}\`` }], new Error(last.join("\n")));
+  const hint = [...[cureFor(log)].filter((cure) => cure !== undefined), await keepLog(ctx, `${source.name}-${key.slice(0, 12)}`, log)].join("; ");
+  return fail({ code: "build-failed", message: `building the wheel of \`${source.written}\` failed`, hint }, new Error(lastWordsOfBuild(log).join("\n")));
 }
