@@ -1,4 +1,4 @@
-import { CaissonError, type Problem } from "../model/index.ts";
+import { CaissonError, problemsOf, type Problem } from "../model/index.ts";
 
 /**
  * Wait for all of them, and throw what went wrong in any as one error, each problem once: whoever mends a build wants to see everything that is broken.
@@ -17,7 +17,6 @@ function joinErrors(errors: readonly unknown[]): unknown {
   const bug = errors.find((error) => !(error instanceof CaissonError) || error.code === "cancelled");
   if (bug !== undefined) return bug;
   const known = errors as readonly CaissonError[];
-  const problems = [...new Map(known.flatMap((error) => error.problems).map((problem) => [`${problem.code} ${problem.message}`, problem])).values()] as unknown as readonly [Problem, ...Problem[]];
-  const causes = [...new Set(known.flatMap(({ cause }) => (cause instanceof Error ? [cause.message] : [])))];
-  return new CaissonError(problems, causes.length === 0 ? undefined : new Error(causes.join("\n")));
+  const problems = new Map(known.flatMap(problemsOf).map((problem) => [`${problem.code} ${problem.message}`, problem]));
+  return new CaissonError([...problems.values()] as unknown as readonly [Problem, ...Problem[]]);
 }

@@ -12,21 +12,22 @@ export function exitStatusOf(error: unknown): ExitStatus {
   return USAGE.has(error.code) ? 2 : 1;
 }
 
-/** An error as lines for stderr: every problem, then what caused it; hints last, each once. What an OCT project lacks is told in the original's own words, by row O4. */
+/** An error as lines for stderr: every problem, then what caused it; hints last, each once. Problems that have causes of their own are told one by one. What an OCT project lacks is told in the original's own words, by row O4. */
 export function printError(error: unknown, color: boolean): string {
   const red = (text: string): string => (color ? `\u001b[31m${text}\u001b[39m` : text);
   if (isSystemError(error)) return `${red("error:")} ${refusal(error)}\nhint: ${wayOut(error)}`;
   if (!isCaissonError(error)) return `${red("bug:")} ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\nhint: this is our mistake; please report it with the lines above`;
-  const lines = error.problems.map((problem) => (problem.code === "key-missing" ? `${red("Error:")} ${problem.message}` : `${red("error:")} ${place(problem)}${problem.message}`));
-  lines.push(...causes(error).map((cause) => `  caused by: ${cause}`));
-  lines.push(...new Set(error.problems.flatMap(({ hint }) => (hint === undefined ? [] : [`hint: ${hint}`]))));
+  const tell = (problem: Problem): string => (problem.code === "key-missing" ? `${red("Error:")} ${visible(problem.message)}` : `${red("error:")} ${visible(place(problem) + problem.message)}`);
+  const isApart = error.problems.some(({ cause }) => cause !== undefined);
+  const lines = error.problems.flatMap((problem) => [tell(problem), ...(isApart ? [...causeLines(problem.cause), ...hintOf(problem)] : [])]);
+  lines.push(...causeLines(error.cause), ...(isApart ? [] : new Set(error.problems.flatMap(hintOf))));
   return lines.join("\n");
 }
 
 /** A problem that does not end the work. */
 export function printWarning(problem: Problem, color: boolean): string {
   const yellow = color ? "\u001b[33mwarning:\u001b[39m" : "warning:";
-  return `${yellow} ${place(problem)}${problem.message}${problem.hint === undefined ? "" : `\nhint: ${problem.hint}`}`;
+  return `${yellow} ${[visible(place(problem) + problem.message), ...hintOf(problem)].join("\n")}`;
 }
 
 /** `caisson.toml:12: ` before a message, where the place is known. */
@@ -35,13 +36,21 @@ function place({ file, line }: Problem): string {
   return line === undefined ? `${file}: ` : `${file}:${line}: `;
 }
 
-function causes(error: Error): readonly string[] {
-  const lines: string[] = [];
-  for (let { cause } = error; cause !== undefined; cause = cause instanceof Error ? cause.cause : undefined) {
-    const text = cause instanceof Error ? cause.message : typeof cause === "string" ? cause : JSON.stringify(cause);
-    lines.push(text.trimEnd().replaceAll("\n", "\n    "));
-  }
-  return lines;
+function hintOf({ hint }: Problem): readonly string[] {
+  return hint === undefined ? [] : [`hint: ${visible(hint)}`];
+}
+
+/** A name may hold what moves the cursor of a terminal, or ends a line. */
+function visible(text: string): string {
+  // oxlint-disable-next-line no-control-regex -- they are what is looked for
+  return text.replaceAll(/[\u0000-\u0008\u000A-\u001F\u007F-\u009F]/g, (found) => `\\x${found.charCodeAt(0).toString(16).padStart(2, "0")}`);
+}
+
+/** What caused an error, and what caused that. */
+function causeLines(cause: unknown): readonly string[] {
+  if (cause === undefined) return [];
+  const text = cause instanceof Error ? cause.message : typeof cause === "string" ? cause : JSON.stringify(cause);
+  return [`  caused by: ${text.trimEnd().split("\n").map(visible).join("\n    ")}`, ...causeLines(cause instanceof Error ? cause.cause : undefined)];
 }
 
 /** By name, not by class: this room does not load the library before a command runs. */

@@ -42,7 +42,7 @@ export async function parseCommandLine(commands: readonly Command[], summaries: 
     // A bare `caisson`, or a bare `caisson stack`, is answered with its help.
     if (error.code === "commander.help") return { text, status: 2 };
     const [message = "", suggestion] = error.message.replace(/^error: /, "").replaceAll("'", "`").split("\n");
-    return { wrong: message.replace(/\.$/, ""), hint: [...suggestionHint(suggestion), helpHint(words, commands, summaries)].join("; ") };
+    return { wrong: message.replace(/\.$/, ""), hint: [...suggestionHint(suggestion), helpHint(words, commands, summaries)].join(" ") };
   }
   return typed ?? { text: program.helpInformation(), status: 2 };
 }

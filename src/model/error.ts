@@ -15,6 +15,8 @@ export interface Problem {
   readonly key?: string;
   /** What to try: a command, or where to look. */
   readonly hint?: string;
+  /** Why, in the words of whoever knows; several lines where they are several. */
+  readonly cause?: string;
 }
 
 /** The only error we throw on purpose; `problems` holds one or, where a whole file was read, all of them. */
@@ -30,6 +32,18 @@ export class CaissonError extends Error {
     this.hint = problems[0].hint;
     this.problems = problems;
   }
+}
+
+/** Problems that are told apart from where they were thrown: each with its own cause. What an error was caused by, the first of its problems was. */
+export function problemsOf({ problems: [first, ...rest], cause }: CaissonError): readonly [Problem, ...Problem[]] {
+  const why = [...(first.cause === undefined ? [] : [first.cause]), ...causesOf(cause)].join("\n");
+  return [why === "" ? first : { ...first, cause: why }, ...rest];
+}
+
+/** The words of a cause, and of what caused it. */
+function causesOf(cause: unknown): readonly string[] {
+  if (cause instanceof Error) return [cause.message.trimEnd(), ...causesOf(cause.cause)];
+  return cause === undefined ? [] : [typeof cause === "string" ? cause.trimEnd() : JSON.stringify(cause)];
 }
 
 /** @throws CaissonError always */

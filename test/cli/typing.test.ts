@@ -29,9 +29,9 @@ function linesOf(text: string | null): readonly string[] {
 
 describe("what is typed wrong", () => {
   it("is answered with what was meant, and where to read on", () => {
-    expect(type(["bild"])).toBe("! error: unknown command `bild`\n! hint: did you mean `build`?; caisson --help lists the commands\n[2]");
-    expect(type(["build", "--frmat", "zip"])).toBe("! error: unknown option `--frmat`\n! hint: did you mean `--format`?; caisson build --help\n[2]");
-    expect(type(["stack", "lst"])).toBe("! error: unknown command `lst`\n! hint: did you mean `list`?; caisson stack --help\n[2]");
+    expect(type(["bild"])).toBe("! error: unknown command `bild`\n! hint: did you mean `build`? caisson --help lists the commands\n[2]");
+    expect(type(["build", "--frmat", "zip"])).toBe("! error: unknown option `--frmat`\n! hint: did you mean `--format`? caisson build --help\n[2]");
+    expect(type(["stack", "lst"])).toBe("! error: unknown command `lst`\n! hint: did you mean `list`? caisson stack --help\n[2]");
     expect(type(["deploy", "a", "b", "--to", "local:x"])).toBe("! error: too many arguments for `deploy`. Expected 1 argument but got 2\n! hint: caisson deploy --help\n[2]");
   });
 

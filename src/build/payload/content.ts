@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { CaissonError, hasBuildScripts, type Additions, type Descriptor, type Package, type Platform, type Problem } from "../../model/index.ts";
+import { CaissonError, hasBuildScripts, problemsOf, type Additions, type Descriptor, type Package, type Platform, type Problem } from "../../model/index.ts";
 import { select, type Choice, type Misfit } from "../../python/index.ts";
 import { commitRequirements } from "../lock/commit-requirement.ts";
 import { fetchFiles } from "../fetch/fetch.ts";
@@ -121,7 +121,7 @@ async function buildSibling(session: Session, pkg: Package, sibling: Package, pl
     return await buildOwn(session, sibling, platform);
   } catch (error) {
     if (!(error instanceof CaissonError)) throw error;
-    throw new CaissonError([...error.problems, { code: "build-failed", message: `\`${pkg.written}\` is not built, because it needs \`${sibling.written}\`` }], error.cause);
+    throw new CaissonError([...problemsOf(error), { code: "build-failed", message: `\`${pkg.written}\` is not built, because it needs \`${sibling.written}\`` }]);
   }
 }
 

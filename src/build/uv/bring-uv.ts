@@ -31,7 +31,7 @@ export async function bringUv(ctx: Context, index: IndexSettings, offline: boole
       if (!["ENOTEMPTY", "EEXIST"].includes(errorCode(error) ?? "")) throw error;
     });
   } catch (error) {
-    if (error instanceof CaissonError && error.code === "index-unreachable") throw new CaissonError([{ ...missing, message: `${missing.message}, and the index cannot be reached` }, ...error.problems], error.cause);
+    if (error instanceof CaissonError && error.code === "index-unreachable") return fail({ ...missing, message: `${missing.message}, and the index cannot be reached` }, error);
     throw error;
   } finally {
     await removeTree(scratch);

@@ -50,8 +50,8 @@ async function fetchWheel(ctx: Context, store: Store, index: PackageIndex, offli
     });
   } catch (error) {
     if (!(error instanceof CaissonError) || !["blob-missing", "index-unreachable"].includes(error.code)) throw error;
-    const why = error.code === "blob-missing" ? [] : error.problems;
-    throw new CaissonError([{ code: "tool-missing", message: `there is no zig ${ZIG} in the store, and \`compiler = "zig"\` asks for it`, hint: "run it once with the network, or put its wheel into a directory that --find-links names: pip download ziglang==" + ZIG }, ...why], error.cause);
+    const hint = `run it once with the network, or put its wheel into a directory that --find-links names: pip download ziglang==${ZIG}`;
+    return fail({ code: "tool-missing", message: `there is no zig ${ZIG} in the store, and \`compiler = "zig"\` asks for it`, hint }, error.code === "blob-missing" ? undefined : error);
   }
 }
 
