@@ -66,7 +66,7 @@ export async function buildPackages(ctx: Context, store: Store, workspace: Works
   }
   if (request.wheelDirectory !== undefined) {
     const { layWheels } = await import("./wheel/wheel-directory.ts");
-    await layWheels(store, results.flatMap(({ artifacts }) => artifacts.map(({ artifact }) => artifact)), resolve(ctx.cwd, request.wheelDirectory));
+    await layWheels(ctx, store, results.flatMap(({ artifacts }) => artifacts.map(({ artifact }) => artifact)), resolve(ctx.cwd, request.wheelDirectory));
   }
   return results;
 }

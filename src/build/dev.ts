@@ -1,13 +1,15 @@
-import { mkdir, readdir, rm, stat, writeFile } from "node:fs/promises";
+import { readdir, rm, stat, writeFile } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
 import { compareBytewise, fail, type Package, type PackageName, type Workspace } from "../model/index.ts";
 import type { Store } from "../store/index.ts";
-import { takeOwnerWithin, type Context } from "../system/index.ts";
+import { makeDirectory, takeOwnerWithin, type Context } from "../system/index.ts";
 import { choosePackages } from "./build.ts";
 import { readDependencies } from "./payload/content.ts";
 import { gather } from "./gather.ts";
 import { indexSettings, uvEnvironment } from "./fetch/index-settings.ts";
 import { findInterpreter } from "./interpreter.ts";
+import { isFile } from "./known-file.ts";
 import { siblingsOf } from "./order.ts";
 import type { InstalledDistribution } from "./payload/payload.ts";
 import { readProject } from "./project.ts";
@@ -101,12 +103,13 @@ async function sync(ctx: Context, { store, workspace, offline }: Session, direct
     };
     if ((await stat(join(directory, "bin", "python")).catch(() => undefined)) === undefined) await run("venv", "--allow-existing", "--python", executable, directory);
     const wheels = join(directory, ".wheels");
-    await mkdir(wheels, { recursive: true });
+    await makeDirectory(wheels);
     const names = new Set(dependencies.map(({ distribution }) => distribution.fileName));
     await Promise.all((await readdir(wheels)).filter((name) => !names.has(name)).map((name) => rm(join(wheels, name))));
-    for (const { distribution: { fileName, wheel } } of dependencies) if ((await stat(join(wheels, fileName)).catch(() => undefined)) === undefined) await store.copyTo(wheel.digest, join(wheels, fileName));
+    for (const { distribution: { fileName, wheel } } of dependencies) if (!(await isFile(ctx, join(wheels, fileName), wheel))) await store.copyTo(wheel.digest, join(wheels, fileName));
     const requirements = join(wheels, "requirements.txt");
-    const lines = [...dependencies.map(({ distribution: { name, fileName } }) => `${name} @ file://${encodeURI(join(wheels, fileName))}`), ...editable.map(({ source }) => `-e ${encodeURI(`file://${resolve(workspace.directory, "path" in source ? source.path : ".")}`)}`)];
+    // By name and address: uv takes a `#` in a mere address for its end.
+    const lines = [...dependencies.map(({ distribution: { name, fileName } }) => `${name} @ ${pathToFileURL(join(wheels, fileName)).href}`), ...editable.map(({ name, source }) => `-e ${name} @ ${pathToFileURL(resolve(workspace.directory, "path" in source ? source.path : ".")).href}`)];
     await writeFile(requirements, lines.map((line) => `${line}\n`).join(""));
     await run("pip", "sync", "--allow-empty-requirements", "--python", join(directory, "bin", "python"), requirements);
     await rm(requirements);

@@ -2,8 +2,8 @@ import { constants } from "node:fs";
 import { access, open, readFile, readdir, realpath, stat } from "node:fs/promises";
 import { basename, delimiter, dirname, join, resolve } from "node:path";
 import type { Json, Platform } from "../model/index.ts";
-import { hashJson, makeDirectory, writeDurably, type Context } from "../system/index.ts";
-import { cacheDirectory } from "./cache.ts";
+import type { Context } from "../system/index.ts";
+import { kept } from "./cache.ts";
 
 /** What an interpreter says of itself and of the machine it runs on. */
 export interface InterpreterFacts {
@@ -53,15 +53,8 @@ export async function askInterpreter(ctx: Context, python: string): Promise<Inte
   const identity = (await identifyProgram(await realpath(python).catch(() => python))) ?? (await identifyPyenv(ctx, python));
   if (identity === undefined) return await runInterpreter(ctx, python);
   // A new release of the system may bring another libc.
-  const system = await readText("/etc/os-release");
-  const kept = join(cacheDirectory(ctx), "interpreters", `${hashJson([2, identity, system]).slice("sha256:".length)}.json`);
-  const known = await readFacts(kept);
-  if (known !== undefined && (await identifyProgram(known.executable)) !== undefined) return known;
-  const facts = await runInterpreter(ctx, python);
-  if (facts === undefined) return undefined;
-  await makeDirectory(dirname(kept));
-  await writeDurably(kept, `${JSON.stringify(facts)}\n`);
-  return facts;
+  const known = await kept(ctx, "interpreters", [2, identity, await readText("/etc/os-release")], () => runInterpreter(ctx, python));
+  return known === undefined || (await identifyProgram(known.executable)) !== undefined ? known : await runInterpreter(ctx, python);
 }
 
 /** A program that is Python itself, as that very file. Some version managers put a program of their own under that name, so the name of the file proper counts too. */
@@ -99,14 +92,6 @@ function* upwards(directory: string): Iterable<string> {
 
 async function readText(path: string): Promise<string> {
   return await readFile(path, "utf8").catch(() => "");
-}
-
-async function readFacts(path: string): Promise<InterpreterFacts | undefined> {
-  try {
-    return JSON.parse(await readFile(path, "utf8")) as InterpreterFacts;
-  } catch {
-    return undefined;
-  }
 }
 
 async function runInterpreter(ctx: Context, python: string): Promise<InterpreterFacts | undefined> {

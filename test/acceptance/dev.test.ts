@@ -8,7 +8,7 @@ let home: Home;
 let shop: string;
 beforeEach(() => {
   home = makeHome();
-  shop = join(home.directory, "shop");
+  shop = join(home.directory, "shop #1, 100% of it?");
   cpSync(join(project, "examples/shop"), shop, { recursive: true });
 });
 afterEach(() => home.remove());
@@ -31,7 +31,9 @@ it("row W9: makes an environment with siblings from disk, where a change is ther
   expect(python("import shop_util; print(shop_util.added)")).toBe("at once");
   expect(execFileSync(join(shop, ".venv/bin/shop-web"), { env: home.env, encoding: "utf8" })).not.toBe("");
 
-  // What nobody asks for goes; offline, from the store alone.
+  // What nobody asks for goes, and a wheel of other bytes is the right one again; offline, from the store alone.
+  const [wheel = ""] = readdirSync(join(shop, ".venv/.wheels"));
+  writeFileSync(join(shop, ".venv/.wheels", wheel), "half");
   execFileSync(join(shop, ".venv/bin/python"), ["-c", "import pathlib, sysconfig; p = pathlib.Path(sysconfig.get_path('purelib')); (p / 'stray-1.0.dist-info').mkdir(); (p / 'stray-1.0.dist-info/METADATA').write_text('Name: stray\\nVersion: 1.0\\n'); (p / 'stray-1.0.dist-info/RECORD').write_text('stray-1.0.dist-info/METADATA,,\\nstray-1.0.dist-info/RECORD,,\\n')"]);
   expect(caisson("dev", "--offline")).toMatchObject({ status: 0, stdout: first.stdout });
   expect(readdirSync(join(shop, ".venv/lib", readdirSync(join(shop, ".venv/lib"))[0] ?? "", "site-packages"))).not.toContain("stray-1.0.dist-info");

@@ -33,7 +33,16 @@ describe("machinePlatform", () => {
     const counting: Context = { ...ctx, run: (argv, options) => ((asked += 1), ctx.run(argv, options)) };
     const [first, second] = [await machinePlatform(counting), await machinePlatform(counting)];
     expect(second).toEqual(first);
-    expect([asked, await readdir(join(scratch.path, ".cache/caisson/interpreters"))]).toEqual([1, [expect.stringMatching(/^[0-9a-f]{64}\.json$/)]]);
+    expect([asked, await readdir(join(scratch.path, ".cache/caisson/interpreters"))]).toEqual([1, [expect.stringMatching(/^[0-9a-f]{32}\.json$/)]]);
+  });
+
+  it("says the same where nothing can be kept, and takes an XDG_CACHE_HOME that is empty or relative for none", async () => {
+    await using scratch = await temporaryDirectory("caisson-machine");
+    await writeFile(join(scratch.path, "file"), "");
+    const about = async (cache: string): Promise<string> => (await machinePlatform(context(scratch.path, { PATH: process.env["PATH"] ?? "", XDG_CACHE_HOME: cache }))).label;
+    const [usual, ...others] = [await about("/proc/nothing"), await about(join(scratch.path, "file")), await about(""), await about("cache")];
+    expect(others).toEqual([usual, usual, usual]);
+    expect(await readdir(join(scratch.path, ".cache/caisson/interpreters"))).toHaveLength(1);
   });
 
   it("asks a version manager's script each time", async () => {

@@ -76,10 +76,14 @@ describe.skipIf(uv === undefined)("WHEEL_DIR (needs uv)", () => {
     shop.write({ "api/requirements.txt": "beta\n" });
     const workspace = await readWorkspace(shop.context, shop.directory);
     await shop.build({ onDisk: true, wheelDirectory: "my wheels", env, workspace: { ...workspace, packages: workspace.packages.filter(({ name }) => name === "web") } });
-    // What was interrupted before the key was written is made whole.
+    // What was interrupted before the key was written is made whole, and a wheel of other bytes the right one, however long they are.
     rmSync(join(shop.directory, "my wheels/debian-12", KEY));
     writeFileSync(join(shop.directory, "my wheels/debian-12/alpha-1.0-py3-none-any.whl"), "half");
+    const another = join(shop.directory, "my wheels/centos-7/alpha-1.0-py3-none-any.whl");
+    const right = readFileSync(another);
+    writeFileSync(another, Buffer.alloc(right.length));
     await build();
+    expect(readFileSync(another).equals(right)).toBe(true);
     expect(Object.keys((JSON.parse(readFileSync(join(shop.directory, "my wheels/debian-12", KEY), "utf8")) as { readonly packages: object }).packages)).toEqual(["api", "web"]);
     const target = mkdtempSync(join(tmpdir(), "caisson pip "));
     execFileSync("python3", ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-index", "--find-links", join(shop.directory, "my wheels/debian-12"), "--target", target, "alpha", "beta"], { env: { ...process.env, ...env } });

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Context } from "../../system/index.ts";
+import { userDirectory, type Context } from "../../system/index.ts";
 import type { ToolSettings } from "./index-settings.ts";
 
 /**
@@ -26,9 +26,9 @@ export async function readPipSettings(ctx: Context): Promise<ToolSettings> {
 const SECTIONS: readonly string[] = ["download", "install", "global"];
 
 async function readFiles(ctx: Context): Promise<ReadonlyMap<string, string>> {
-  const { HOME: home = "/", PIP_CONFIG_FILE: own = "", XDG_CONFIG_HOME: config = join(home, ".config"), XDG_CONFIG_DIRS: shared = "/etc/xdg" } = ctx.env;
+  const { HOME: home = "/", PIP_CONFIG_FILE: own = "", XDG_CONFIG_DIRS: shared = "" } = ctx.env;
   // pip's word for "no files at all".
-  const paths = own === "/dev/null" ? [] : [...shared.split(":").map((directory) => join(directory, "pip", "pip.conf")), "/etc/pip.conf", join(home, ".pip", "pip.conf"), join(config, "pip", "pip.conf"), ...(own === "" ? [] : [own])];
+  const paths = own === "/dev/null" ? [] : [...(shared === "" ? "/etc/xdg" : shared).split(":").map((directory) => join(directory, "pip", "pip.conf")), "/etc/pip.conf", join(home, ".pip", "pip.conf"), join(userDirectory(ctx.env, "XDG_CONFIG_HOME", ".config"), "pip", "pip.conf"), ...(own === "" ? [] : [own])];
   const texts = await Promise.all(paths.map((path) => readFile(path, "utf8").catch(() => "")));
   return new Map(texts.flatMap((text) => [...parseIni(text)]));
 }

@@ -1,9 +1,9 @@
-import { readFile, realpath, stat } from "node:fs/promises";
+import { realpath, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { IndexSettings } from "../../model/index.ts";
 import { compareVersions } from "../../python/index.ts";
-import { hashJson, makeDirectory, writeDurably, type Context } from "../../system/index.ts";
-import { cacheDirectory } from "../cache.ts";
+import type { Context } from "../../system/index.ts";
+import { cacheDirectory, kept } from "../cache.ts";
 import { findOnPath } from "../interpreter.ts";
 import { OLDEST, PINNED } from "./uv-pin.ts";
 
@@ -45,15 +45,7 @@ async function versionOf(ctx: Context, path: string): Promise<string | undefined
   const { mtimeMs, size } = await stat(program);
   // A script is small, uv is not.
   if (size < 1_000_000) return await askVersion(ctx, path);
-  const kept = join(cacheDirectory(ctx), "tools", `version-${hashJson([program, Math.trunc(mtimeMs), size]).slice("sha256:".length, "sha256:".length + 32)}`);
-  const known = await readFile(kept, "utf8").catch(() => "");
-  if (/^\d+\.\d+\.\d+\n$/.test(known)) return known.trim();
-  const version = await askVersion(ctx, path);
-  if (version !== undefined) {
-    await makeDirectory(join(cacheDirectory(ctx), "tools"));
-    await writeDurably(kept, `${version}\n`);
-  }
-  return version;
+  return await kept(ctx, "uv-versions", [program, Math.trunc(mtimeMs), size], () => askVersion(ctx, path));
 }
 
 async function askVersion(ctx: Context, path: string): Promise<string | undefined> {

@@ -1,8 +1,9 @@
-import { lstat, readFile, rm } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { compareBytewise, type Artifact, type Descriptor, type Payload } from "../../model/index.ts";
 import type { Store } from "../../store/index.ts";
-import { makeDirectory, writeDurably } from "../../system/index.ts";
+import { makeDirectory, mapConcurrently, writeDurably, type Context } from "../../system/index.ts";
+import { isFile } from "../known-file.ts";
 
 /** A wheel as it lies in a directory. */
 interface LaidWheel {
@@ -23,19 +24,19 @@ const KEY = ".caisson-wheels.json";
  * Lay out the wheels that artifacts were made of, `<directory>/<platform>/<wheel>`, for `pip --find-links`: a view of the store, which stays the truth.
  * A platform whose key says the same and whose wheels are there is left as it is. Wheels that no package has any more go; files that were put there by others stay.
  */
-export async function layWheels(store: Store, artifacts: readonly Artifact[], directory: string): Promise<void> {
+export async function layWheels(ctx: Context, store: Store, artifacts: readonly Artifact[], directory: string): Promise<void> {
   const platforms = new Set(artifacts.map(({ platform }) => platform));
-  for (const platform of platforms) await layPlatform(store, artifacts.filter((artifact) => artifact.platform === platform), join(directory, platform));
+  for (const platform of platforms) await layPlatform(ctx, store, artifacts.filter((artifact) => artifact.platform === platform), join(directory, platform));
 }
 
-async function layPlatform(store: Store, artifacts: readonly Artifact[], directory: string): Promise<void> {
+async function layPlatform(ctx: Context, store: Store, artifacts: readonly Artifact[], directory: string): Promise<void> {
   const payloads = await Promise.all([...new Map(artifacts.map(({ payload }) => [payload.digest, payload])).keys()].map((digest) => store.readJson<Payload>(digest)));
   const made = payloads.flatMap(({ package: name, version, distributions }) => (distributions.length === 0 ? [] : [[name, { version, wheels: distributions.map(({ fileName, wheel }) => ({ fileName, wheel })) }] as const]));
   if (made.length === 0) return;
   const before = await readKey(directory);
   const packages = Object.fromEntries([...Object.entries(before?.packages ?? {}).filter(([name]) => !made.some(([own]) => own === name)), ...made].toSorted(([a], [b]) => compareBytewise(a, b)));
   const wheels = wheelsOf(packages);
-  const missing = await filterMissing(directory, [...wheels.values()]);
+  const missing = await filterMissing(ctx, directory, [...wheels.values()]);
   const now: Laid = { schema: "caisson.wheels/1", packages };
   const text = `${JSON.stringify(now)}\n`;
   if (missing.length === 0 && before !== undefined && `${JSON.stringify(before)}\n` === text) return;
@@ -59,10 +60,8 @@ function wheelsOf(packages: Laid["packages"]): ReadonlyMap<string, LaidWheel> {
   return new Map(Object.values(packages).flatMap(({ wheels }) => wheels.map((laid) => [laid.fileName, laid] as const)));
 }
 
-async function filterMissing(directory: string, wheels: readonly LaidWheel[]): Promise<readonly LaidWheel[]> {
-  const found = await Promise.all(wheels.map(async (laid) => {
-    const stat = await lstat(join(directory, laid.fileName)).catch(() => undefined);
-    return stat?.isFile() === true && stat.size === laid.wheel.size ? [] : [laid];
-  }));
+/** A wheel that was made anew has the name of the one before it, and often its length. */
+async function filterMissing(ctx: Context, directory: string, wheels: readonly LaidWheel[]): Promise<readonly LaidWheel[]> {
+  const found = await mapConcurrently(wheels, 8, async (laid) => ((await isFile(ctx, join(directory, laid.fileName), laid.wheel)) ? [] : [laid]));
   return found.flat();
 }
