@@ -42,7 +42,7 @@ export async function readInputs(session: Session, pkg: Package, platform: Platf
       ...(interpreter === undefined ? {} : { interpreter: interpreter.tree.id }),
       rules: `${ruleSetVersion} ${await session.ownDigest()}`,
     },
-    commits: () => Promise.all(sources.map(async (source) => ({ commit: source.revision.id, describe: (await source.describe()) ?? "" }))),
+    commits: () => Promise.all(sources.map((source) => source.commit())),
   };
 }
 

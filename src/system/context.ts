@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type { EpochSeconds, Event } from "../model/index.ts";
 import { run, start, type Run, type Start } from "./run.ts";
 
@@ -19,17 +20,20 @@ export interface Context {
 
 /** The real machine: `cwd` and `env` as given, everything else its own. */
 export function createContext(options: { readonly cwd: string; readonly env: Readonly<Record<string, string | undefined>>; readonly report: (event: Event) => void; readonly signal: AbortSignal; readonly urgent?: AbortSignal }): Context {
+  const { signal, urgent = new AbortController().signal } = options;
+  // As many wait for one of them as there are hosts, programs and steps.
+  setMaxListeners(0, signal, urgent);
   const env = Object.fromEntries(Object.entries(options.env).filter((entry): entry is [string, string] => entry[1] !== undefined));
   return {
     cwd: options.cwd,
     env,
     now: () => Math.floor(Date.now() / 1000),
-    run: (argv, how) => run(argv, { signal: options.signal, ...how }),
+    run: (argv, how) => run(argv, { signal, ...how }),
     start,
     fetch: (input, init) => fetchThroughProxy(env, input, init),
     report: options.report,
-    signal: options.signal,
-    urgent: options.urgent ?? new AbortController().signal,
+    signal,
+    urgent,
   };
 }
 

@@ -140,9 +140,11 @@ describe("a repository that holds the workspace", () => {
   it("takes a directory that git ignores for one without git, whatever repository lies around it", async () => {
     makeShop();
     ground.write({ "shop/.gitignore": "scratch/\n", "shop/scratch/try/setup.py": "" });
-    await using source = await readRevision(ground.context, join(ground.directory, "shop/scratch/try"), { path: "." }, {});
-    expect(source.revision).toEqual({ id: source.treeKey, time: 315_532_800, dirty: false });
-    expect(readdirSync(await source.checkout())).toEqual(["setup.py"]);
+    for (const request of [{}, { onDisk: true }] as const) {
+      await using source = await readRevision(ground.context, join(ground.directory, "shop/scratch/try"), { path: "." }, request);
+      expect(source.revision).toEqual({ id: source.treeKey, time: 315_532_800, dirty: false });
+      expect(readdirSync(await source.checkout())).toEqual(["setup.py"]);
+    }
   });
 
   it("says so where nothing was committed yet", async () => {
@@ -224,6 +226,43 @@ describe("files on disk", () => {
     expect(readdirSync(directory).toSorted()).toEqual(["new.py", "pyproject.toml"]);
     expect(existsSync(join(directory, "../util/util.py"))).toBe(true);
     expect(await source.readText("pyproject.toml")).toContain("web");
+  });
+
+  it("leaves out what is rubbish and nobody committed, ignored or not", async () => {
+    const shop = makeShop();
+    ground.write({ "shop/web/build/kept.py": "" });
+    commit("shop", "build is a package");
+    const clean = await readRevision(ground.context, shop, { path: "web" }, { onDisk: true });
+    ground.write({ "shop/web/dist/web-1.0.tar.gz": "", "shop/web/web.egg-info/PKG-INFO": "", "shop/web/__pycache__/x.pyc": "" });
+    await using source = await readRevision(ground.context, shop, { path: "web" }, { onDisk: true });
+    expect(source.treeKey).toBe(clean.treeKey);
+    expect(readdirSync(await source.checkout()).toSorted()).toEqual(["build", "pyproject.toml", "src"]);
+  });
+
+  it("gives a back end a repository on the same commit, in which what was written belongs, committed or not", async () => {
+    const shop = makeShop();
+    ground.write({ "shop/web/ein neues.py": "new\n" });
+    ground.write({ "shop/debug.log": "ignored\n" });
+    await using workspace = await readRevision(ground.context, shop, { path: "web" }, { onDisk: true });
+    // A workspace need not be all of its repository.
+    await using alone = await readRevision(ground.context, join(shop, "web"), { path: "." }, { onDisk: true });
+    for (const source of [workspace, alone]) {
+      const directory = await source.checkoutInto(join(ground.directory, "scratch"));
+      const git = (...words: readonly string[]): string => execFileSync("git", words, { cwd: directory, encoding: "utf8" }).trim();
+      expect(git("describe", "--tags", "--long", "--dirty")).toMatch(/^1\.0-0-g[0-9a-f]+-dirty$/);
+      expect(git("-c", "core.quotePath=false", "ls-files")).toBe("ein neues.py\npyproject.toml\nsrc/web.py");
+      expect(git("status", "--porcelain")).toBe('A "web/ein neues.py"');
+    }
+    const commits = [await alone.commit()];
+    rmSync(join(shop, "web/ein neues.py"));
+    for (const change of [() => undefined, () => ground.write({ "shop/util/util.py": "two\n" }), () => commit("shop", "second")]) {
+      change();
+      await using source = await readRevision(ground.context, shop, { path: "web" }, { onDisk: true });
+      commits.push(await source.commit());
+    }
+    expect(commits.map((each) => each.describe.replace(/-g[0-9a-f]+/, ""))).toEqual(["1.0-0 changed", "1.0-0", "1.0-0 changed", "1.0-1"]);
+    expect(commits.map(({ commit: id }) => id === ground.gitIn("shop", "rev-parse", "HEAD"))).toEqual([false, false, false, true]);
+    expect(ground.gitIn("shop", "status", "--porcelain")).toBe("");
   });
 
   it("changes its name with a path, a content, an executable bit or a link's target, and with nothing else", async () => {

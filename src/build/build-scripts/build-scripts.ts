@@ -64,7 +64,7 @@ async function actionOf(session: Session, pkg: Package, platform: Platform): Pro
   return {
     schema: "caisson.action/1",
     kind: "scripts",
-    source: { tree: source.treeKey, ...(around === undefined ? {} : { around }), commit: source.revision.id, describe: (await source.describe()) ?? "" },
+    source: { tree: source.treeKey, ...(around === undefined ? {} : { around }), ...(await source.commit()) },
     scripts: { pre: pkg.preBuild ?? "", post: pkg.postBuild ?? "" },
     interpreter: platform.python.version,
     machine: { os, arch, libc },

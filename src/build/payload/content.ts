@@ -106,7 +106,7 @@ async function buildOwn(session: Session, pkg: Package, platform: Platform): Pro
   const wheel: WheelSource = {
     name: pkg.name,
     written: pkg.written,
-    key: { tree: source.treeKey, ...(around === undefined ? {} : { around }), ...(dependsOnCommit ? { commit: source.revision.id, describe: (await source.describe()) ?? "" } : {}) },
+    key: { tree: source.treeKey, ...(around === undefined ? {} : { around }), ...(dependsOnCommit ? await source.commit() : {}) },
     path: (scratch) => source.checkoutInto(scratch),
     // What is keyed by its files alone may know no time but one that is always the same.
     time: dependsOnCommit ? source.revision.time : EPOCH,

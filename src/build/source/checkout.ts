@@ -1,5 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import type { Problem } from "../../model/index.ts";
 import { errorCode, makeDirectory, ownedDirectory, type Context, type TemporaryDirectory } from "../../system/index.ts";
 import { git } from "./git.ts";
 import { fillSubmodules } from "./submodules.ts";
@@ -18,9 +19,17 @@ export interface Repository {
  */
 export async function checkOut(ctx: Context, repository: Repository, commit: string, directory: string): Promise<void> {
   const problem = { code: "revision-unknown", message: `cannot check out ${commit.slice(0, 12)} of \`${repository.url ?? repository.top}\``, hint: `is there room for it? df ${dirname(directory)}; is the repository whole? git -C ${repository.top} fsck` } as const;
-  await git(ctx, repository.top, ["clone", "--quiet", "--shared", "--no-checkout", "--template=", "--", repository.top, directory], problem);
+  await openRepository(ctx, repository, directory, problem);
   await git(ctx, directory, ["checkout", "--quiet", "--force", "--detach", commit], problem);
   await fillSubmodules(ctx, repository, directory);
+}
+
+/**
+ * A new directory that is a repository of the same commits and tags, with no file in it yet. Objects are borrowed, not copied.
+ * @throws CaissonError as `problem` says
+ */
+export async function openRepository(ctx: Context, { top }: Repository, directory: string, problem: Problem): Promise<void> {
+  await git(ctx, top, ["clone", "--quiet", "--shared", "--no-checkout", "--template=", "--", top, directory], problem);
 }
 
 /** One checkout for everybody who asks, made when the first does, and removed when the last of its `owners` is done. */

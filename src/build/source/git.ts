@@ -73,6 +73,19 @@ function* parseObjects(bytes: Buffer, names: readonly string[]): Iterable<readon
   }
 }
 
+/** What `git describe --tags --long` prints of a commit, or the number of commits where there is no tag; undefined where there is no such commit. */
+export async function describeCommit(ctx: Context, directory: string, commit: string): Promise<string | undefined> {
+  const described = await runGit(ctx, directory, ["describe", "--tags", "--long", commit]);
+  if (described.status === 0) return described.stdout.toString("utf8").trim();
+  const counted = await runGit(ctx, directory, ["rev-list", "--count", commit]);
+  return counted.status === 0 ? counted.stdout.toString("utf8").trim() : undefined;
+}
+
+/** Whether git was told to ignore a directory, by its path from the top. */
+export async function isIgnored(ctx: Context, top: string, path: string): Promise<boolean> {
+  return (await runGit(ctx, top, ["check-ignore", "--quiet", "--", path === "" ? "." : path])).status === 0;
+}
+
 /** Nobody's hooks, file watchers or templates; files come out as they were committed. */
 const QUIET: readonly string[] = ["core.hooksPath=/dev/null", "core.fsmonitor=false", "core.autocrlf=false", "core.eol=lf", "core.attributesFile=/dev/null", "core.quotePath=false", "advice.detachedHead=false", "gc.auto=0", "maintenance.auto=false", "protocol.ext.allow=never"].flatMap((setting) => ["-c", setting]);
 

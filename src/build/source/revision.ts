@@ -1,12 +1,14 @@
-import { existsSync } from "node:fs";
-import { readFile, realpath, stat } from "node:fs/promises";
-import { basename, dirname, join, posix, relative, resolve } from "node:path";
-import { CaissonError, fail, type EpochSeconds, type Json, type Package, type Revision } from "../../model/index.ts";
-import { errorCode, makeDirectory, sha256, type Context } from "../../system/index.ts";
+import { realpath } from "node:fs/promises";
+import { join, posix, relative } from "node:path";
+import { CaissonError, fail, type EpochSeconds, type Package, type Revision } from "../../model/index.ts";
+import type { Context } from "../../system/index.ts";
+import { lazily } from "../queue.ts";
 import { aroundOf, directoriesAbove, FILES_ABOVE, linksOf, reachesOut } from "./around.ts";
 import { checkOut, roomFor, sharedCheckout, type Repository } from "./checkout.ts";
-import { runGit, readObjects, withoutCredentials, type GitObject } from "./git.ts";
-import { copyDisk, describeDisk, findChange, hashDisk, isRoot, isRubbish, listDisk, type DiskFile } from "./snapshot.ts";
+import { commitBelow, readDisk } from "./disk.ts";
+import { describeCommit, isIgnored, runGit, readObjects, withoutCredentials, type GitObject } from "./git.ts";
+import { locate, type Place } from "./place.ts";
+import { isRoot, isRubbish } from "./snapshot.ts";
 import { METADATA_FILES, type RevisionRequest, type Source } from "./source.ts";
 
 /**
@@ -31,52 +33,13 @@ export async function readRevisions(ctx: Context, workspaceDirectory: string, so
   return places.map((place) => found.get(place) as Source);
 }
 
-/** Where a package's directory lies. */
-interface Place {
-  /** Absolute; of a URL's package, in no checkout yet. */
-  readonly directory: string;
-  readonly repository?: Repository;
-  /** The directory relative to the repository's top; "" for the top itself. */
-  readonly path: string;
-  /** As somebody wrote it; undefined means HEAD. */
-  readonly rev?: string;
-}
-
-async function locate(ctx: Context, workspaceDirectory: string, source: Package["source"], request: RevisionRequest): Promise<Place> {
-  const rev = "rev" in request ? request.rev : undefined;
-  if ("git" in source) {
-    const wanted = rev ?? source.ref;
-    const { openMirror } = await import("./mirror.ts");
-    const mirror = await openMirror(ctx, workspaceDirectory, source.git, wanted, "offline" in request && request.offline);
-    return { directory: mirror.top, repository: mirror, path: posix.normalize(source.path ?? "").replace(/^\.?\/?$/, "").replace(/\/$/, ""), rev: wanted };
-  }
-  const directory = await realpathOfNearest(resolve(workspaceDirectory, source.path));
-  const top = findTop(directory);
-  return { directory, path: top === undefined ? "" : relative(top, directory), ...(top === undefined ? {} : { repository: { top } }), ...(rev === undefined ? {} : { rev }) };
-}
-
-/** The path without links, as far as it exists: at another revision there may be a directory that is not on disk. */
-async function realpathOfNearest(path: string): Promise<string> {
-  try {
-    return await realpath(path);
-  } catch (error) {
-    if (errorCode(error) !== "ENOENT" || dirname(path) === path) throw error;
-    return join(await realpathOfNearest(dirname(path)), basename(path));
-  }
-}
-
-/** Found without asking git, which would cost a process; a submodule or a linked working tree has a file there. */
-function findTop(directory: string): string | undefined {
-  if (existsSync(join(directory, ".git"))) return directory;
-  return dirname(directory) === directory ? undefined : findTop(dirname(directory));
-}
-
 type Read = readonly (readonly [Place, Source])[];
 
 async function readGroup(ctx: Context, workspaceDirectory: string, group: readonly Place[], request: RevisionRequest): Promise<Read> {
   const [{ repository, rev }] = group as [Place];
   if (repository !== undefined && !("onDisk" in request && repository.url === undefined)) return await readCommit(ctx, workspaceDirectory, repository, rev, group);
-  return await Promise.all(group.map(async (place) => [place, await readDisk(ctx, workspaceDirectory, place)] as const));
+  const commit = repository === undefined ? undefined : lazily(() => commitBelow(ctx, repository.top));
+  return await Promise.all(group.map(async (place) => [place, await readDisk(ctx, workspaceDirectory, place, commit)] as const));
 }
 
 async function readCommit(ctx: Context, workspaceDirectory: string, repository: Repository, rev: string | undefined, group: readonly Place[]): Promise<Read> {
@@ -90,6 +53,7 @@ async function readCommit(ctx: Context, workspaceDirectory: string, repository: 
     ...(repository.url === undefined ? {} : { url: withoutCredentials(repository.url) }),
   };
   const plain = await Promise.all(group.map((place, index) => (rev === undefined && found.trees[index] === undefined ? readIgnored(ctx, workspaceDirectory, place) : Promise.resolve(undefined))));
+  const describe = lazily(() => describeCommit(ctx, repository.top, revision.id));
   return group.map((place, index): readonly [Place, Source] => {
     const ignored = plain[index];
     if (ignored !== undefined) return [place, { ...ignored, [Symbol.asyncDispose]: async () => void (await Promise.all([ignored[Symbol.asyncDispose](), shared.release()])) }];
@@ -101,7 +65,8 @@ async function readCommit(ctx: Context, workspaceDirectory: string, repository: 
         treeKey: found.trees[index]?.id ?? unknownDirectory(repository, rev, place),
         around: async () => aroundOf(found.above[index] ?? new Map(), (await reachesOutAt(ctx, repository, found, place, files)) ? wholeTree(found.commit) : undefined),
         uncommitted: changed.some((path) => place.path === "" || path.startsWith(`${place.path}/`)),
-        describe: () => describe(ctx, repository, found.commit.id),
+        describe,
+        commit: async () => ({ commit: revision.id, describe: (await describe()) ?? "" }),
         readText: async (name) => {
           if (METADATA_FILES.includes(name) || (!name.includes("/") && !namesIn(found.trees[index]).has(name))) return files.get(name);
           const [object] = await readObjects(ctx, repository.top, [`${found.commit.id}:${posix.join(place.path, name)}`]);
@@ -126,9 +91,8 @@ async function reachesOutAt(ctx: Context, repository: Repository, { commit }: Fo
 
 /** A directory that git was told to ignore is no part of the repository around it. */
 async function readIgnored(ctx: Context, workspaceDirectory: string, place: Place): Promise<Source | undefined> {
-  const { repository: _, ...plain } = place;
-  const { status } = await runGit(ctx, place.repository?.top ?? "/", ["check-ignore", "--quiet", "--", place.path === "" ? "." : place.path]);
-  return status === 0 ? await readDisk(ctx, workspaceDirectory, plain) : undefined;
+  const { repository, ...plain } = place;
+  return repository !== undefined && (await isIgnored(ctx, repository.top, place.path)) ? await readDisk(ctx, workspaceDirectory, plain) : undefined;
 }
 
 interface Found {
@@ -220,67 +184,4 @@ async function listChanges(ctx: Context, workspaceDirectory: string, repository:
     .split("\0")
     .filter((line) => line !== "" && line.slice(3) !== own && !(line.startsWith("??") && (isRubbish(line.slice(3)) || isRoot(join(repository.top, line.slice(3))))))
     .map((line) => line.slice(3));
-}
-
-async function describe(ctx: Context, { top }: Repository, commit: string): Promise<string | undefined> {
-  const described = await runGit(ctx, top, ["describe", "--tags", "--long", commit]);
-  if (described.status === 0) return described.stdout.toString("utf8").trim();
-  const counted = await runGit(ctx, top, ["rev-list", "--count", commit]);
-  return counted.status === 0 ? counted.stdout.toString("utf8").trim() : undefined;
-}
-
-/** The files of a directory as they are now. */
-async function readDisk(ctx: Context, workspaceDirectory: string, place: Place): Promise<Source> {
-  const { directory, repository, rev } = place;
-  const found = await stat(directory).catch(() => undefined);
-  if (found?.isDirectory() !== true) fail({ code: "package-unknown", message: `there is no directory \`${relative(workspaceDirectory, directory) || directory}\``, hint: "check the package's `path` in caisson.toml" });
-  if (rev !== undefined) fail({ code: "revision-unknown", message: `there is no revision \`${rev}\`: \`${directory}\` is in no git repository`, hint: "build it without --rev, as it is on disk" });
-  const inGit = repository !== undefined;
-  const own = await listDisk(ctx, directory, inGit);
-  const lines = await describeDisk(directory, own);
-  const id = hashDisk(lines);
-  // Siblings belong to what a build sees, so the whole workspace is copied where the package is a part of it.
-  const whole = await realpath(workspaceDirectory);
-  const root = relative(whole, directory).startsWith("..") ? directory : whole;
-  const below = relative(root, directory);
-  const copyTo = async (to: string): Promise<void> => {
-    const others = root === directory ? [] : (await listDisk(ctx, root, inGit)).filter(({ path }) => !path.startsWith(`${below}/`));
-    await makeDirectory(join(to, below));
-    await copyDisk(root, [...others, ...own.map((file) => ({ ...file, path: posix.join(below, file.path) }))], to);
-    // What is built from them is kept under that hash.
-    const changed = findChange(lines, await describeDisk(join(to, below), own));
-    if (changed !== undefined) fail({ code: "source-changed", message: `\`${join(relative(workspaceDirectory, directory), changed)}\` was changed while its package was read`, hint: inGit ? "run the same command again; what programs write there belongs in .gitignore" : "run the same command again; what programs write belongs elsewhere" });
-  };
-  const shared = sharedCheckout(1, copyTo);
-  return {
-    revision: { id, time: diskTime(ctx), dirty: inGit },
-    treeKey: id,
-    around: () => readAroundOnDisk(ctx, root, directory, own, inGit),
-    uncommitted: false,
-    describe: () => Promise.resolve(undefined),
-    readText: (name) => readFile(join(directory, name), "utf8").catch(() => undefined),
-    checkout: async () => join(await shared.path(), below),
-    checkoutInto: async (to) => {
-      const room = await roomFor(to);
-      await copyTo(room);
-      return join(room, below);
-    },
-    [Symbol.asyncDispose]: shared.release,
-  };
-}
-
-async function readAroundOnDisk(ctx: Context, root: string, directory: string, listed: readonly DiskFile[], inGit: boolean): Promise<Json | undefined> {
-  const path = relative(root, directory);
-  const text = (name: string): Promise<string | undefined> => readFile(join(root, name), "utf8").catch(() => undefined);
-  const above = await Promise.all(directoriesAbove(path).map((directoryAbove) => posix.join(directoryAbove, ".gitignore")).map(async (name) => [name, await text(name)] as const));
-  const links = listed.flatMap((file) => ("target" in file ? [{ path: posix.join(path, file.path), target: file.target }] : []));
-  const [pyproject, setupPy, setupCfg] = await Promise.all(["pyproject.toml", "setup.py", "setup.cfg"].map((name) => text(posix.join(path, name))));
-  const outside = reachesOut(path, links, { pyproject, setupPy, setupCfg }) ? hashDisk(await describeDisk(root, await listDisk(ctx, root, inGit))) : undefined;
-  return aroundOf(new Map(above.flatMap(([name, content]) => (content === undefined ? [] : [[name, sha256(content)] as const]))), outside);
-}
-
-/** Files on disk have no time of their own: 1980-01-01, the oldest that a zip can hold, unless the user says otherwise. */
-function diskTime(ctx: Context): EpochSeconds {
-  const said = ctx.env["SOURCE_DATE_EPOCH"] ?? "";
-  return /^[0-9]{1,11}$/.test(said) ? Number(said) : 315_532_800;
 }

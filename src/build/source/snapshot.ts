@@ -17,8 +17,8 @@ export function isRubbish(path: string): boolean {
 }
 
 /**
- * The files of a directory as they are on disk, sorted bytewise: in a git repository all that git does not ignore, committed or not; elsewhere all but rubbish
- * (.git, .venv, __pycache__, caches of tools, build, dist, *.egg-info, *.pyc).
+ * The files of a directory as they are on disk, sorted bytewise: all but rubbish (.git, .venv, __pycache__, caches of tools, build, dist, *.egg-info, *.pyc);
+ * in a git repository without what git ignores, committed or not, and with what was committed whatever it is called.
  */
 export async function listDisk(ctx: Context, directory: string, inGit: boolean): Promise<readonly DiskFile[]> {
   const names = withoutOurs(inGit ? await listGit(ctx, directory) : await listPlain(directory));
@@ -48,8 +48,10 @@ function withoutOurs(names: readonly string[]): readonly string[] {
 
 async function listGit(ctx: Context, directory: string): Promise<readonly string[]> {
   const problem = { code: "revision-unknown", message: `git cannot list the files of \`${directory}\`` } as const;
-  const listed = await git(ctx, directory, ["ls-files", "--cached", "--others", "--exclude-standard", "--deduplicate", "-z"], problem);
-  return listed.toString("utf8").split("\0").filter((name) => name !== "");
+  const listed = await git(ctx, directory, ["ls-files", "-t", "--cached", "--others", "--exclude-standard", "-z"], problem);
+  const lines = listed.toString("utf8").split("\0").filter((line) => line !== "" && !(line.startsWith("? ") && isRubbish(line.slice(2))));
+  // What is not merged yet stands there three times.
+  return [...new Set(lines.map((line) => line.slice(2)))];
 }
 
 async function listPlain(directory: string): Promise<readonly string[]> {

@@ -9,8 +9,10 @@ export interface Source extends AsyncDisposable {
   around(): Promise<Json | undefined>;
   /** HEAD was taken because nobody named a revision, and the files on disk differ from it. */
   readonly uncommitted: boolean;
-  /** What `git describe --tags --long` prints, or the number of commits where there is no tag; undefined without git. Walks the history, so it is asked only when called. */
+  /** What `git describe --tags --long` prints, or the number of commits where there is no tag; undefined without git, and for files on disk. Walks the history, so it is asked only when called. */
   describe(): Promise<string | undefined>;
+  /** What a version may be made of besides files: the commit, or the one that files on disk lie upon, and how git describes it. Part of keys. */
+  commit(): Promise<{ readonly commit: string; readonly describe: string }>;
   /** A file of the package's directory, found without a checkout; undefined where there is none. */
   readText(name: string): Promise<string | undefined>;
   /** The package's directory in a checkout of the whole repository, made once. To be read only: what a back end leaves behind would go into the next build. */

@@ -79,6 +79,7 @@ function requirementsSource(needs: readonly string[]): Source {
     around: () => Promise.resolve(undefined),
     uncommitted: false,
     describe: () => Promise.resolve(undefined),
+    commit: () => Promise.resolve({ commit: id, describe: "" }),
     readText: (name) => Promise.resolve(name === "requirements.txt" ? text : undefined),
     checkout: nowhere,
     checkoutInto: nowhere,

@@ -70,7 +70,7 @@ const CURES: readonly (readonly [sign: RegExp, cure: Cure])[] = [
   [/Git executable not found|No such file or directory: '(git|hg|cmake|ninja|swig|make|cargo|rustc|go|node|npm|protoc|pkg-config|pg_config|mysql_config|\w+-config|autoreconf|patchelf|nasm)'/, (program) => installProgram(program || "git")],
   [/command '(?:\S*\/)?([\w-]+)' failed: No such file or directory|unable to execute '([\w-]+)'|\b([\w-]+): (?:command not found|not found)$/, installProgram],
   // What it says of itself.
-  [/setuptools[-_]scm was unable to detect version/, "its version comes from git's tags, which files on disk do not have: build a commit, or set `fallback_version` under [tool.setuptools_scm]"],
+  [/setuptools[-_]scm was unable to detect version/, "its version comes from the tags of a git repository, and these files lie in none: git init, or set `fallback_version` under [tool.setuptools_scm]"],
   [/Versioning for this project requires either an sdist tarball|Can't find a version|VersionNotFound/, "its version comes from git's tags, which an archive does not have: take its sdist of the index, or its repository: NAME @ git+URL"],
   [/Multiple top-level (?:packages|modules) discovered in a flat-layout/, "say which of them it is: `packages` or `py-modules` under [tool.setuptools] in pyproject.toml"],
   [/error: package directory '.+' does not exist/, "where that is a submodule: git submodule update --init"],

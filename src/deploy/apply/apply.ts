@@ -39,8 +39,6 @@ export async function applyPlan(ctx: Context, store: Store, plan: Plan, open: Op
   const rollout: Rollout = { ctx, wire, plan, saw: new Map(plan.hosts.map(({ host, saw }) => [host, saw.generation])), open, starter: options.starter, agents: new Map(), results: new Map(), missed: missed.filter(({ host }) => !plan.hosts.some((each) => each.host.address === host.address && each.host.root === host.root)).length, switching: new Set(), taken: false, values: (options.values ?? (await readPlannedValues(ctx, plan)))?.bytes };
   ctx.report({ type: "rollout", action: plan.action, ...(plan.ref === undefined ? {} : { ref: `${plan.ref.name}@${plan.ref.label}` }), target: plan.target, hosts: plan.hosts.map(({ host }) => host.name), policy: plan.policy });
   const over = new AbortController();
-  // As many may wait for one of them as there are hosts and steps.
-  setMaxListeners(0, ctx.signal, ctx.urgent);
   if (options.starter === undefined) ctx.signal.addEventListener("abort", () => sayStopping(rollout), { signal: over.signal });
   try {
     const changing: HostPlan[] = [];

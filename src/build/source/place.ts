@@ -1,0 +1,47 @@
+import { existsSync } from "node:fs";
+import { realpath } from "node:fs/promises";
+import { basename, dirname, join, posix, relative, resolve } from "node:path";
+import type { Package } from "../../model/index.ts";
+import { errorCode, type Context } from "../../system/index.ts";
+import type { Repository } from "./checkout.ts";
+import type { RevisionRequest } from "./source.ts";
+
+/** Where a package's directory lies. */
+export interface Place {
+  /** Absolute; of a URL's package, in no checkout yet. */
+  readonly directory: string;
+  readonly repository?: Repository;
+  /** The directory relative to the repository's top; "" for the top itself. */
+  readonly path: string;
+  /** As somebody wrote it; undefined means HEAD. */
+  readonly rev?: string;
+}
+
+export async function locate(ctx: Context, workspaceDirectory: string, source: Package["source"], request: RevisionRequest): Promise<Place> {
+  const rev = "rev" in request ? request.rev : undefined;
+  if ("git" in source) {
+    const wanted = rev ?? source.ref;
+    const { openMirror } = await import("./mirror.ts");
+    const mirror = await openMirror(ctx, workspaceDirectory, source.git, wanted, "offline" in request && request.offline);
+    return { directory: mirror.top, repository: mirror, path: posix.normalize(source.path ?? "").replace(/^\.?\/?$/, "").replace(/\/$/, ""), rev: wanted };
+  }
+  const directory = await realpathOfNearest(resolve(workspaceDirectory, source.path));
+  const top = findTop(directory);
+  return { directory, path: top === undefined ? "" : relative(top, directory), ...(top === undefined ? {} : { repository: { top } }), ...(rev === undefined ? {} : { rev }) };
+}
+
+/** The path without links, as far as it exists: at another revision there may be a directory that is not on disk. */
+async function realpathOfNearest(path: string): Promise<string> {
+  try {
+    return await realpath(path);
+  } catch (error) {
+    if (errorCode(error) !== "ENOENT" || dirname(path) === path) throw error;
+    return join(await realpathOfNearest(dirname(path)), basename(path));
+  }
+}
+
+/** Found without asking git, which would cost a process; a submodule or a linked working tree has a file there. */
+function findTop(directory: string): string | undefined {
+  if (existsSync(join(directory, ".git"))) return directory;
+  return dirname(directory) === directory ? undefined : findTop(dirname(directory));
+}
