@@ -140,7 +140,7 @@ describe("a repository that holds the workspace", () => {
   it("takes a directory that git ignores for one without git, whatever repository lies around it", async () => {
     makeShop();
     ground.write({ "shop/.gitignore": "scratch/\n", "shop/scratch/try/setup.py": "" });
-    for (const request of [{}, { onDisk: true }] as const) {
+    for (const request of [{}, { onDisk: true } as const]) {
       await using source = await readRevision(ground.context, join(ground.directory, "shop/scratch/try"), { path: "." }, request);
       expect(source.revision).toEqual({ id: source.treeKey, time: 315_532_800, dirty: false });
       expect(readdirSync(await source.checkout())).toEqual(["setup.py"]);
