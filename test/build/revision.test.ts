@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { CaissonError } from "../../src/model/index.ts";
 import { readRevision, readRevisions } from "../../src/build/source/revision.ts";
 import { copyDisk, describeDisk } from "../../src/build/source/snapshot.ts";
+import type { RevisionRequest } from "../../src/build/source/source.ts";
 import { COMMIT_TIME, makeGround, type Ground } from "./ground.ts";
 
 let ground: Ground;
@@ -140,7 +141,8 @@ describe("a repository that holds the workspace", () => {
   it("takes a directory that git ignores for one without git, whatever repository lies around it", async () => {
     makeShop();
     ground.write({ "shop/.gitignore": "scratch/\n", "shop/scratch/try/setup.py": "" });
-    for (const request of [{}, { onDisk: true } as const]) {
+    const requests: readonly RevisionRequest[] = [{}, { onDisk: true }];
+    for (const request of requests) {
       await using source = await readRevision(ground.context, join(ground.directory, "shop/scratch/try"), { path: "." }, request);
       expect(source.revision).toEqual({ id: source.treeKey, time: 315_532_800, dirty: false });
       expect(readdirSync(await source.checkout())).toEqual(["setup.py"]);
