@@ -1,26 +1,44 @@
-import { artifactOf, mediaTypes, type Artifact, type Bytes, type Descriptor, type FormatName, type Payload, type Tree, type TreeEntry } from "../model/index.ts";
-import { artifactFileName, bundleFiles, packBundle, packTurret, wheelhouseFiles, type ArchiveName } from "../formats/index.ts";
+import { artifactOf, mediaTypes, type Artifact, type Bytes, type Content, type Descriptor, type FormatName, type Payload, type Tree, type TreeEntry } from "../model/index.ts";
+import { artifactFileName, bundleFiles, packBundle, packTree, packTurret, parseFormat, wheelhouseFiles, type ArchiveName, type BundleFile } from "../formats/index.ts";
 import type { Store } from "../store/index.ts";
-import { treeId, type Context } from "../system/index.ts";
+import { mapConcurrently, treeId, type Context } from "../system/index.ts";
 import type { Action } from "./action.ts";
+import type { Drafts } from "./drafts.ts";
+import { gather } from "./gather.ts";
 
-/** Pack a payload in one format; its bytes go into the store, and what is handed back says what they are. `count` is told of bytes that were packed. */
-export async function packArtifact(ctx: Context, store: Store, payload: Payload, format: FormatName, action: Action, count: (bytes: number) => void): Promise<Artifact> {
-  const content = await storeContent(ctx, store, payload, format, count);
-  return artifactOf(payload, {
-    format,
-    fileName: artifactFileName(payload, format),
-    content,
-    payload: await store.writeJson(payload, mediaTypes.payload),
-    provenance: await store.writeJson({ schema: "caisson.provenance/1", action, revision: payload.revision, ...(action.kind === "artifact" && action.scripts !== undefined ? { hermetic: false } : {}) }, mediaTypes.provenance),
-  });
+/** Pack a payload in one format; what it consists of goes into the store, a file into `drafts`, and what is handed back says what they are. `count` is told of bytes that were packed. */
+export async function packArtifact(ctx: Context, store: Store, payload: Payload, format: FormatName, action: Action, drafts: Drafts, count: (bytes: number) => void): Promise<Artifact> {
+  const fileName = artifactFileName(payload, format);
+  const [content, document, provenance] = await gather([
+    storeContent(ctx, store, payload, { format, fileName, drafts, count }),
+    store.writeJson(payload, mediaTypes.payload),
+    store.writeJson({ schema: "caisson.provenance/1", action, revision: payload.revision, ...(action.kind === "artifact" && action.scripts !== undefined ? { hermetic: false } : {}) }, mediaTypes.provenance),
+  ]);
+  return artifactOf(payload, { format, fileName, content, payload: document, provenance });
 }
 
-async function storeContent(ctx: Context, store: Store, payload: Payload, format: FormatName, count: (bytes: number) => void): Promise<Descriptor> {
-  if (format === "dir") return await storeDirectory(store, bundleFiles(payload, store), count);
-  if (format === "wheelhouse") return await storeDirectory(store, wheelhouseFiles(payload, store), count);
+interface Wanted {
+  readonly format: FormatName;
+  readonly fileName: string;
+  readonly drafts: Drafts;
+  readonly count: (bytes: number) => void;
+}
+
+async function storeContent(ctx: Context, store: Store, payload: Payload, { format, fileName, drafts, count }: Wanted): Promise<Content> {
+  if (format === "dir") return await storeFiles(store, bundleFiles(payload, store), count);
+  if (format === "wheelhouse") return await storeFiles(store, wheelhouseFiles(payload, store), count);
   if (format === "turret") return await store.write(counted(packTurret(payload, store), count), undefined, mediaTypes.tar);
-  return await store.write(counted(packBundle(ctx, payload, format, store, { brief: true }), count), undefined, CONTENT[format]);
+  // Another bzip2 may make other bytes of the same files.
+  if (format === "tar.bz2") return await store.write(counted(packBundle(ctx, payload, format, store), count), undefined, CONTENT[format]);
+  const files = await storeFiles(store, bundleFiles(payload, store), count);
+  const bytes = await archiveBytes(ctx, store, { format, fileName, revision: payload.revision }, files);
+  return { ...(await drafts.write(fileName, counted(bytes, count))), mediaType: CONTENT[format], files };
+}
+
+/** The bytes of an artifact whose files the store keeps. */
+export async function archiveBytes(ctx: Context, store: Store, { format, fileName, revision }: Pick<Artifact, "format" | "fileName" | "revision">, files: Descriptor): Promise<Bytes> {
+  const folder = fileName.slice(0, -parseFormat(format).suffix.length);
+  return packTree(ctx, await store.readJson<Tree>(files.digest), store, { format: format as ArchiveName, folder, time: revision.time, brief: true });
 }
 
 async function* counted(bytes: Bytes, count: (bytes: number) => void): Bytes {
@@ -37,14 +55,17 @@ const CONTENT: Readonly<Record<ArchiveName, string>> = {
   zip: mediaTypes.zip,
 };
 
-/** A directory has no bytes of its own: its content is the document of the tree that it is. */
-async function storeDirectory(store: Store, files: ReturnType<typeof bundleFiles>, count: (bytes: number) => void): Promise<Descriptor> {
-  const entries: TreeEntry[] = [];
-  for await (const file of files) {
-    if (file.kind !== "file") continue;
+/** The files of a bundle as the document of a tree; a directory has no other bytes. */
+async function storeFiles(store: Store, files: ReturnType<typeof bundleFiles>, count: (bytes: number) => void): Promise<Descriptor> {
+  const all: BundleFile[] = [];
+  for await (const file of files) if (file.kind === "file") all.push(file);
+  const entries = await mapConcurrently(all, WRITERS, async (file): Promise<TreeEntry> => {
     const { digest, size } = file.blob ?? (await store.write(counted(file.open(), count), undefined, mediaTypes.bytes));
-    entries.push({ kind: "file", path: `root/${file.path}`, mode: file.mode, digest, size, source: { from: "blob", blob: digest } });
-  }
+    return { kind: "file", path: `root/${file.path}`, mode: file.mode, digest, size, source: { from: "blob", blob: digest } };
+  });
   const tree: Tree = { schema: "caisson.tree/1", id: treeId(entries), entries };
   return await store.writeJson(tree, mediaTypes.tree);
 }
+
+/** Files that are written at one time: the disk makes them durable together. */
+const WRITERS = 8;

@@ -5,6 +5,7 @@ import type { Context } from "../system/index.ts";
 import { gather } from "./gather.ts";
 import { machinePlatform } from "./machine.ts";
 import { orderPackages, siblingsOf } from "./order.ts";
+import { openDrafts, type Drafts } from "./drafts.ts";
 import { placeArtifact } from "./output.ts";
 import { buildPackage, type MadePackage } from "./package.ts";
 import { lazily } from "./queue.ts";
@@ -56,12 +57,13 @@ export interface BuiltArtifact {
  * @throws CaissonError with the problems of all packages and platforms
  */
 export async function buildPackages(ctx: Context, store: Store, workspace: Workspace, request: BuildRequest): Promise<readonly BuildResult[]> {
-  const made = await makePackages(ctx, store, workspace, request);
   const directory = resolve(ctx.cwd, request.output ?? "dist");
+  await using drafts = openDrafts(directory);
+  const made = await makePackages(ctx, store, workspace, request, drafts);
   const results: BuildResult[] = [];
   for (const { artifacts, excused: _, ...result } of made) {
     const placed: BuiltArtifact[] = [];
-    for (const each of artifacts) placed.push({ ...each, path: (await placeArtifact(ctx, store, each.artifact, directory)).path });
+    for (const each of artifacts) placed.push({ ...each, path: (await placeArtifact(ctx, store, each.artifact, directory, drafts)).path });
     results.push({ ...result, artifacts: placed });
   }
   if (request.wheelDirectory !== undefined) {
@@ -71,15 +73,15 @@ export async function buildPackages(ctx: Context, store: Store, workspace: Works
   return results;
 }
 
-/** As `buildPackages`, into the store alone: for who deploys them from there. */
-export async function makePackages(ctx: Context, store: Store, workspace: Workspace, request: MakeRequest): Promise<readonly MadePackage[]> {
+/** As `buildPackages`, into the store alone: for who deploys them from there. Files are put into `drafts` while they are made. */
+export async function makePackages(ctx: Context, store: Store, workspace: Workspace, request: MakeRequest, drafts: Drafts = openDrafts(undefined)): Promise<readonly MadePackage[]> {
   const packages = choosePackages(workspace, request.packages).filter((pkg) => request.packages !== undefined || formatsOf(pkg, request.formats).length > 0);
   const { kind, lacks, nobody } = request.formats.flatMap((format) => ONE_KIND[format] ?? []).at(0) ?? ONE_KIND.turret;
   const hint = `that format is for packages of kind "${kind}"`;
   failAll(packages.filter((pkg) => formatsOf(pkg, request.formats).length === 0).map(({ written }) => ({ code: "format-unknown", message: `\`${written}\` ${lacks}`, hint })));
   if (packages.length === 0) fail({ code: "format-unknown", message: `no package of this workspace ${nobody}`, hint });
   const needed = workspace.packages.filter((pkg) => packages.some((wanted) => wanted === pkg || siblingsOf(wanted, workspace.packages).includes(pkg)));
-  const [session, platforms] = await gather([openSession(ctx, store, workspace, needed, request), choosePlatforms(ctx, workspace, request.platforms)]);
+  const [session, platforms] = await gather([openSession(ctx, store, workspace, needed, { ...request, drafts }), choosePlatforms(ctx, workspace, request.platforms)]);
   await using _ = session;
   const { beforeWork } = request;
   const recap = beforeWork === undefined ? undefined : lazily(async () => beforeWork(await (await import("./recap.ts")).recapOf(session, { ...request, packages, platforms })));

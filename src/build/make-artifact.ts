@@ -44,13 +44,13 @@ async function writeLaunchers(store: Store, { name, processes }: Package): Promi
 
 /** Pack it in one format, and remember under which key. */
 export async function makeArtifact(session: Session, { action }: Inputs, format: FormatName, { payload, reliance, settled }: MadePayload): Promise<Artifact> {
-  const { ctx, store } = session;
+  const { ctx, store, drafts } = session;
   const what = `bundle ${payload.written} ${payload.platform.label} ${format}`;
   ctx.report({ type: "started", what });
   try {
     const full: ArtifactAction = { ...action, format, ...settled };
     let done = 0;
-    const artifact = await packArtifact(ctx, store, payload, format, full, (bytes) => ctx.report({ type: "progress", what, done: (done += bytes), unit: "bytes" }));
+    const artifact = await packArtifact(ctx, store, payload, format, full, drafts, (bytes) => ctx.report({ type: "progress", what, done: (done += bytes), unit: "bytes" }));
     await rememberAction(store, full, { artifact } as unknown as Json);
     await rememberAction(store, { ...action, format }, reliance as unknown as Json);
     return artifact;

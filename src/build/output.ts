@@ -1,29 +1,41 @@
 import { lstat, readFile, rename } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { CaissonError, digestHex, type Artifact, type Digest, type FormatName, type Tree, type TreeEntry } from "../model/index.ts";
+import { CaissonError, digestHex, fail, type Artifact, type Digest, type FormatName, type Tree, type TreeEntry } from "../model/index.ts";
 import type { Store } from "../store/index.ts";
 import { explainFileError, makeDirectory, removeAbandoned, ownedDirectory, walk, writeDurably, type Context } from "../system/index.ts";
+import { archiveBytes } from "./artifact.ts";
+import type { Drafts } from "./drafts.ts";
 import { isFile } from "./known-file.ts";
 
 /**
  * Put an artifact where people look for it, with its `.sha256` file beside it, which `sha256sum -c` reads: one line, or for a directory one for each of its files. What is there already and right stays as it is.
  * Returns the path, and whether something had to be written.
  */
-export async function placeArtifact(ctx: Context, store: Store, artifact: Artifact, directory: string): Promise<{ readonly path: string; readonly changed: boolean }> {
+export async function placeArtifact(ctx: Context, store: Store, artifact: Artifact, directory: string, drafts: Drafts): Promise<{ readonly path: string; readonly changed: boolean }> {
   const path = join(directory, artifact.fileName);
   await makeDirectory(directory);
   await removeAbandoned(".tmp", directory);
-  return { path, changed: DIRECTORIES.includes(artifact.format) ? await placeDirectory(ctx, store, artifact, path) : await placeFile(ctx, store, artifact, path) };
+  return { path, changed: DIRECTORIES.includes(artifact.format) ? await placeDirectory(ctx, store, artifact, path) : await placeFile(ctx, store, artifact, path, drafts) };
 }
 
 /** Formats that are no file. */
 const DIRECTORIES: readonly FormatName[] = ["dir", "wheelhouse"];
 
-async function placeFile(ctx: Context, store: Store, { content, fileName }: Artifact, path: string): Promise<boolean> {
-  const stands = await isFile(ctx, path, content);
-  if (!stands) await store.copyTo(content.digest, path, 0o644);
+async function placeFile(ctx: Context, store: Store, artifact: Artifact, path: string, drafts: Drafts): Promise<boolean> {
+  const { content, fileName } = artifact;
+  const written = await drafts.place(fileName, content.digest);
+  const stands = !written && (await isFile(ctx, path, content));
+  if (!written && !stands) await makeAgain(ctx, store, artifact, path, drafts);
   await placeSums(path, [[content.digest, fileName]]);
   return !stands;
+}
+
+/** @throws CaissonError `blob-missing` · `digest-mismatch` */
+async function makeAgain(ctx: Context, store: Store, artifact: Artifact, path: string, drafts: Drafts): Promise<void> {
+  const { content, fileName } = artifact;
+  if (content.files === undefined) return await store.copyTo(content.digest, path, 0o644);
+  const { digest } = await drafts.write(fileName, await archiveBytes(ctx, store, artifact, content.files));
+  if (!(await drafts.place(fileName, content.digest))) fail({ code: "digest-mismatch", message: `\`${fileName}\` is \`${content.digest}\`, and its files come to \`${digest}\``, hint: "`caisson store clean --caches` forgets what was built; the next build makes it anew" });
 }
 
 async function placeSums(path: string, files: readonly (readonly [digest: Digest, name: string])[]): Promise<void> {

@@ -3,6 +3,7 @@ import { fail, type Descriptor, type Digest, type InterpreterTree, type Package,
 import type { Store } from "../store/index.ts";
 import { hashFile, hashJson, ownPath, takeOwnerWithin, type Context } from "../system/index.ts";
 import { cacheDirectory } from "./cache.ts";
+import { openDrafts, type Drafts } from "./drafts.ts";
 import type { ByScripts } from "./build-scripts/build-scripts.ts";
 import { readDistribution } from "./payload/distributions.ts";
 import { excusedRules } from "./payload/exceptions.ts";
@@ -46,6 +47,8 @@ export interface Session extends AsyncDisposable {
   /** The wheel of a source for a platform, built or remembered, and read. */
   readonly wheel: (source: WheelSource, platform: Platform) => Promise<InstalledDistribution>;
   readonly workshop: Workshop;
+  /** Files that artifacts are, until they are put in their places. */
+  readonly drafts: Drafts;
   /** What a package with build scripts comes to for a platform. */
   readonly byScripts: (pkg: Package, platform: Platform) => Promise<ByScripts>;
 }
@@ -55,6 +58,7 @@ export interface SessionOptions {
   readonly onDisk?: boolean;
   readonly offline: boolean;
   readonly beyondLocks?: boolean;
+  readonly drafts?: Drafts;
   /** Those of the packages, in their order, where the caller has them already. */
   readonly sources?: readonly Source[];
 }
@@ -139,6 +143,7 @@ export async function openSession(ctx: Context, store: Store, workspace: Workspa
         return { ...(await read(fileName, wheel)), maker };
       }),
     workshop,
+    drafts: options.drafts ?? openDrafts(undefined),
     // One platform after the other: the second finds what scripts have left for the first.
     byScripts: (pkg, platform) =>
       scripted(JSON.stringify([pkg.name, platform.label]), async () => {

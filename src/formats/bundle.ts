@@ -35,7 +35,16 @@ export async function* bundleFiles(payload: Payload, read: BlobReader): AsyncIte
     ...[...bundleBlobs(payload)].map(([path, blob]) => blobFile(path, blob, read)),
   ];
   files.push(...(await additionalFiles(payload, read)));
-  yield* [...files, ...directoriesOf(files)].toSorted((a, b) => compareBytewise(a.path, b.path));
+  yield* withDirectories(files);
+}
+
+/** The same, where its files were kept as a tree. */
+export async function* filesOfTree({ entries }: Tree, read: BlobReader): AsyncIterable<BundleFile> {
+  yield* withDirectories(entries.flatMap((entry) => (entry.kind === "file" ? [{ ...blobFile(entry.path.replace(/^root\//, ""), { digest: entry.digest, size: entry.size, mediaType: mediaTypes.bytes }, read), mode: entry.mode }] : [])));
+}
+
+function withDirectories(files: readonly BundleFile[]): readonly BundleFile[] {
+  return [...files, ...directoriesOf(files)].toSorted((a, b) => compareBytewise(a.path, b.path));
 }
 
 /** What `info.json` says, for people and their scripts. */

@@ -16,6 +16,7 @@ export { printSudoers } from "./systemd/sudoers.ts";
 export { launcherLinks, launcherTree } from "./launcher.ts";
 export { compareMembers, parseTurretContainer, turretFolder, turretFormatNumber, writeTurret, type TurretContainer } from "./turret.ts";
 export type { NewMember } from "./archive/member.ts";
+export type { BundleFile } from "./bundle.ts";
 export { quoteWord } from "./shell-word.ts";
 export { artifactFileName, containers, formats, ownDataNames, parseFormat, wheelhouseName, type ArchiveName, type Format } from "./format.ts";
 
@@ -25,6 +26,9 @@ export async function* bundleFiles(...words: Parameters<typeof Bundle.bundleFile
 }
 export async function* packBundle(...words: Parameters<typeof Pack.packBundle>): Bytes {
   yield* (await import("./pack.ts")).packBundle(...words);
+}
+export async function* packTree(...words: Parameters<typeof Pack.packTree>): Bytes {
+  yield* (await import("./pack.ts")).packTree(...words);
 }
 export async function* wheelhouseFiles(...words: Parameters<typeof Wheelhouse.wheelhouseFiles>): ReturnType<typeof Wheelhouse.wheelhouseFiles> {
   yield* (await import("./wheelhouse.ts")).wheelhouseFiles(...words);

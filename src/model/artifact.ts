@@ -15,14 +15,19 @@ export interface Artifact {
   readonly platform: string;
   readonly format: FormatName;
   readonly fileName: string;
-  /** The file's own bytes; of a directory, its tree document. */
-  readonly content: Descriptor;
+  readonly content: Content;
   /** Further blobs that a deploy of it needs: tree documents and what their files come from. */
   readonly parts: readonly Descriptor[];
   readonly payload: Descriptor;
   readonly revision: Revision;
   /** How it was made, a JSON document: inputs, tools, key. */
   readonly provenance: Descriptor;
+}
+
+/** The file's own bytes; of a directory, its tree document. */
+export interface Content extends Descriptor {
+  /** The tree of what is in the file, for the store keeps that, and makes the bytes of it when they are asked for; absent where it keeps them. */
+  readonly files?: Descriptor;
 }
 
 /** The artifact of a payload; `made` is what packing it gave. */

@@ -1,4 +1,4 @@
-import { compareBytewise, fail, printCanonicalJson, type Artifact, type Descriptor, type Json, type PackageName } from "../model/index.ts";
+import { compareBytewise, fail, mediaTypes, printCanonicalJson, type Artifact, type Descriptor, type Digest, type Json, type PackageName, type Tree } from "../model/index.ts";
 import { mapConcurrently } from "../system/index.ts";
 import type { Store } from "./store.ts";
 
@@ -48,11 +48,22 @@ export async function listVersions(store: Store, name: PackageName): Promise<rea
  * @throws CaissonError `blob-missing`
  */
 export async function useArtifacts(store: Store, artifacts: readonly Artifact[]): Promise<void> {
-  const blobs = new Map<string, Descriptor>();
-  for (const { content, parts, payload, provenance } of artifacts) for (const blob of [content, ...parts, payload, provenance]) blobs.set(blob.digest, blob);
-  await mapConcurrently([...blobs.values()], 16, async ({ digest, mediaType }) => {
-    if (!(await store.has(digest))) fail({ code: "blob-missing", message: `the store lacks \`${digest}\` (${mediaType})`, hint: "build it again" });
-  });
+  const blobs = new Map<Digest, string>();
+  for (const { content, parts, payload, provenance } of artifacts) {
+    const { files = content } = content;
+    for (const { digest, mediaType } of [files, ...parts, payload, provenance]) blobs.set(digest, mediaType);
+    if (files.mediaType === mediaTypes.tree) for (const blob of await filesOf(store, files)) blobs.set(blob, mediaTypes.bytes);
+  }
+  await mapConcurrently([...blobs], 16, ([digest, mediaType]) => expectBlob(store, digest, mediaType));
+}
+
+async function filesOf(store: Store, { digest, mediaType }: Descriptor): Promise<readonly Digest[]> {
+  await expectBlob(store, digest, mediaType);
+  return (await store.readJson<Tree>(digest)).entries.flatMap((entry) => (entry.kind === "file" ? [entry.digest] : []));
+}
+
+async function expectBlob(store: Store, digest: Digest, mediaType: string): Promise<void> {
+  if (!(await store.has(digest))) fail({ code: "blob-missing", message: `the store lacks \`${digest}\` (${mediaType})`, hint: "build it again" });
 }
 
 async function readArtifacts(store: Store, wanted: (artifact: ReturnType<typeof parseArtifactName>) => boolean): Promise<readonly Artifact[]> {

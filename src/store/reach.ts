@@ -86,8 +86,9 @@ function* digestsIn(value: Json): Iterable<{ readonly digest: Digest; readonly m
   } else if (Array.isArray(value)) {
     for (const item of value as readonly Json[]) yield* digestsIn(item);
   } else if (value !== null && typeof value === "object") {
-    const { digest, mediaType, blob } = value as { readonly [key: string]: Json };
-    if (typeof digest === "string" && typeof mediaType === "string") yield* needed(digest, mediaType);
+    const { digest, mediaType, blob, files } = value as { readonly [key: string]: Json };
+    // What is kept as the tree of its files is no blob itself.
+    if (typeof digest === "string" && typeof mediaType === "string" && files === undefined) yield* needed(digest, mediaType);
     if (typeof blob === "string") yield* needed(blob, "application/octet-stream");
     for (const member of Object.values(value)) yield* digestsIn(member);
   }

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync } from "node:fs";
+import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, readSync } from "node:fs";
 import { chmod, copyFile, open, rename, rm, type FileHandle } from "node:fs/promises";
 import { CaissonError, fail, type Bytes, type Digest, type EpochSeconds } from "../model/index.ts";
 import { errorCode, explainFileError, hashFile, sha256, takeOwner, temporaryBeside } from "../system/index.ts";
@@ -19,12 +19,11 @@ export interface OpenBlob extends AsyncDisposable {
 const CHUNK = 1 << 16;
 const BRIEF_CHUNK = 1 << 19;
 
-/** The blob's bytes, hashed on the way out; the last chunk comes only when the digest is right. Brief ones lie in two buffers in turn: a new one for each costs as much as the hashing. */
+/** The blob's bytes, hashed on the way out; the last chunk comes only when the digest is right. */
 export async function* readBlob(store: string, blob: Digest, brief = false): Bytes {
-  await using file = await openFile(store, blob);
   const hash = createHash("sha256");
   let held: Uint8Array | undefined;
-  for await (const chunk of brief ? briefChunksOf(file, blobPath(store, blob)) : chunksOf(file, blobPath(store, blob))) {
+  for await (const chunk of brief ? briefChunksOf(store, blob) : chunksOf(store, blob)) {
     hash.update(chunk);
     if (held !== undefined) yield held;
     held = chunk;
@@ -111,10 +110,11 @@ export async function copyBlob(store: string, blob: Digest, path: string, mode: 
   }
 }
 
-async function* chunksOf(file: FileHandle, path: string): Bytes {
+async function* chunksOf(store: string, blob: Digest): Bytes {
+  await using file = await openFile(store, blob);
   for (let position = 0; ;) {
     const chunk = await readAt(file, position, CHUNK).catch((error: unknown) => {
-      throw explainReadError(error, path);
+      throw explainReadError(error, blobPath(store, blob));
     });
     if (chunk.length > 0) yield chunk;
     if (chunk.length < CHUNK) return;
@@ -122,27 +122,45 @@ async function* chunksOf(file: FileHandle, path: string): Bytes {
   }
 }
 
-/** Each chunk is good until the next but one is asked for. */
-async function* briefChunksOf(file: FileHandle, path: string): Bytes {
-  const size = Math.min(BRIEF_CHUNK, Math.max(1, (await file.stat()).size));
+/**
+ * Each chunk is good until the next but one is asked for: they lie in two buffers in turn, since a new one for each costs as much as the hashing.
+ * Who packs a bundle has nothing else to do meanwhile, and what lies in memory is read sooner than another thread is asked for it.
+ */
+async function* briefChunksOf(store: string, blob: Digest): Bytes {
+  await using file = openAtOnce(store, blob) ?? (await openFile(store, blob));
+  const size = Math.min(BRIEF_CHUNK, Math.max(1, fstatSync(file.fd).size));
   let [next, last] = [Buffer.allocUnsafe(size), Buffer.allocUnsafe(size)];
-  for (let position = 0; ;) {
-    const chunk = await fill(file, position, next).catch((error: unknown) => {
-      throw explainReadError(error, path);
-    });
-    if (chunk.length > 0) yield chunk;
-    if (chunk.length < size) return;
-    position += chunk.length;
+  for (let length = size; length === size;) {
+    length = fillAtOnce(file.fd, next, blobPath(store, blob));
+    if (length > 0) yield next.subarray(0, length);
     [next, last] = [last, next];
   }
 }
 
-async function readAt(file: FileHandle, offset: number, length: number): Promise<Uint8Array> {
-  return await fill(file, offset, Buffer.allocUnsafe(length));
+/** Undefined where more has to be found out. */
+function openAtOnce(store: string, blob: Digest): (AsyncDisposable & { readonly fd: number }) | undefined {
+  try {
+    const fd = openSync(blobPath(store, blob), constants.O_RDONLY | constants.O_NOFOLLOW);
+    return { fd, [Symbol.asyncDispose]: async () => closeSync(fd) };
+  } catch {
+    return undefined;
+  }
+}
+
+/** As much as there is, from where the last read ended; says how much. */
+function fillAtOnce(file: number, buffer: Buffer, path: string): number {
+  try {
+    let done = 0;
+    for (let count = -1; count !== 0 && done < buffer.length; done += count) count = readSync(file, buffer, done, buffer.length - done, null);
+    return done;
+  } catch (error) {
+    throw explainReadError(error, path);
+  }
 }
 
 /** As much as there is, from `offset` on. */
-async function fill(file: FileHandle, offset: number, buffer: Buffer): Promise<Uint8Array> {
+async function readAt(file: FileHandle, offset: number, length: number): Promise<Uint8Array> {
+  const buffer = Buffer.allocUnsafe(length);
   let done = 0;
   while (done < buffer.length) {
     const { bytesRead } = await file.read(buffer, done, buffer.length - done, offset + done);

@@ -17,9 +17,10 @@ export interface Draft {
 
 /**
  * Write a file under a temporary name beside its place. Many files are durable sooner when all are written before the first is synced.
+ * `watch` sees all the bytes, while the disk takes them. `mode`: whatever the umask says.
  * @throws CaissonError `disk-full` · `permission`
  */
-export async function writeDraft(path: string, bytes: Bytes): Promise<Draft> {
+export async function writeDraft(path: string, bytes: Bytes, { watch, mode }: { readonly watch?: Watch; readonly mode?: number } = {}): Promise<Draft> {
   const temporary = temporaryBeside(path);
   const file = await open(temporary, "wx", 0o644).catch((error: unknown) => {
     throw explainFileError(error, path);
@@ -37,7 +38,8 @@ export async function writeDraft(path: string, bytes: Bytes): Promise<Draft> {
     }
   };
   await orNothing(async () => {
-    await writePieces(file, bytes);
+    if (mode !== undefined) await file.chmod(mode);
+    await writePieces(file, bytes, watch);
   });
   return {
     path,
@@ -51,23 +53,27 @@ export async function writeDraft(path: string, bytes: Bytes): Promise<Draft> {
   };
 }
 
+type Watch = (piece: Uint8Array) => void;
+
 /** Small pieces wait for a large one, and go with it. A large one may be used again by whoever gave it, once it is written. */
-async function writePieces(file: FileHandle, bytes: Bytes): Promise<void> {
+async function writePieces(file: FileHandle, bytes: Bytes, watch?: Watch): Promise<void> {
   let waiting: Uint8Array[] = [];
   for await (const chunk of bytes) {
     if (chunk.length < LARGE) waiting.push(Uint8Array.from(chunk));
     if (chunk.length < LARGE && waiting.length < MANY) continue;
-    await writeAll(file, chunk.length < LARGE ? waiting : [...waiting, chunk]);
+    await writeAll(file, chunk.length < LARGE ? waiting : [...waiting, chunk], watch);
     waiting = [];
   }
-  await writeAll(file, waiting);
+  await writeAll(file, waiting, watch);
 }
 
 const LARGE = 1 << 16;
 const MANY = 64;
 
-async function writeAll(file: FileHandle, pieces: readonly Uint8Array[]): Promise<void> {
+async function writeAll(file: FileHandle, pieces: readonly Uint8Array[], watch?: Watch): Promise<void> {
   const wanted = pieces.reduce((sum, { length }) => sum + length, 0);
-  const { bytesWritten } = wanted === 0 ? { bytesWritten: 0 } : await file.writev(pieces);
+  const writing = wanted === 0 ? { bytesWritten: 0 } : file.writev(pieces);
+  if (watch !== undefined) for (const piece of pieces) watch(piece);
+  const { bytesWritten } = await writing;
   if (bytesWritten < wanted) await file.writeFile(Buffer.concat(pieces).subarray(bytesWritten));
 }

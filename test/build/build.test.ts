@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -7,8 +7,9 @@ import { makeBuildEnvironment } from "../../src/build/wheel/build-environment.ts
 import { indexSettings, uvEnvironment } from "../../src/build/fetch/index-settings.ts";
 import { findInterpreter } from "../../src/build/interpreter.ts";
 import { findUv } from "../../src/build/uv/tools.ts";
-import type { CaissonError, Package, PackageName, Payload, Tree } from "../../src/model/index.ts";
+import { digestHex, type CaissonError, type Digest, type Package, type PackageName, type Payload, type Tree, type TreeEntry } from "../../src/model/index.ts";
 import { platformPreset } from "../../src/python/index.ts";
+import { verify } from "../../src/store/index.ts";
 import { hashFile, sha256 } from "../../src/system/index.ts";
 import { defaultPythonMinor, findPythons, has } from "../support/machine.ts";
 import { flit, makeWorkshop, openWorkshops, type TestWorkshop } from "./workshop.ts";
@@ -123,6 +124,27 @@ describe("buildPackages", () => {
     await workshop.build();
     expect((await hashFile(path)).digest).toBe(artifact.content.digest);
     expect(readdirSync(join(path, "..")).toSorted()).toEqual([artifact.fileName, `${artifact.fileName}.sha256`]);
+  });
+
+  it("row P16: makes a file again from what the store keeps of it, once that is whole", async () => {
+    const workshop = await workshopWith(hello);
+    const [result] = await workshop.build();
+    const { path, artifact: { content } } = result!.artifacts[0]!;
+    const { store } = workshop;
+    const blobOf = (digest: Digest): string => join(store.directory, "blobs/sha256", digestHex(digest));
+    expect(existsSync(blobOf(content.digest))).toBe(false);
+    expect(await verify(workshop.context, store, { repair: false })).toMatchObject({ problems: [] });
+    const { entries } = await store.readJson<Tree>(content.files!.digest);
+    const agent = entries.find((entry) => entry.path === "root/data/agent.py") as Extract<TreeEntry, { readonly kind: "file" }>;
+    rmSync(join(path, ".."), { recursive: true });
+    chmodSync(blobOf(agent.digest), 0o644);
+    writeFileSync(blobOf(agent.digest), "damaged");
+    await expect(workshop.build()).rejects.toMatchObject({ code: "digest-mismatch" });
+    expect(readdirSync(join(path, ".."))).toEqual([]);
+    expect((await verify(workshop.context, store, { repair: true })).removed).toEqual([agent.digest]);
+    expect((await workshop.build())[0]!.artifacts[0]).toMatchObject({ state: "built", artifact: { content } });
+    expect((await hashFile(path)).digest).toBe(content.digest);
+    expect(uvRuns(workshop)).toEqual([]);
   });
 
   it("row P4: makes every format, the directory too, and one format more without building again", async () => {
