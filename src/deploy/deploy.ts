@@ -2,7 +2,7 @@ import { failAll, printStackRef, type Plan, type Target } from "../model/index.t
 import type { Store } from "../store/index.ts";
 import type { Context } from "../system/index.ts";
 import type { Change } from "./change.ts";
-import { checkReach, contactHosts } from "./observe/contact.ts";
+import { checkReach, contactHosts, PATIENCE } from "./observe/contact.ts";
 import { interpreterFrom } from "./bring-interpreter.ts";
 import { findMoves } from "./plan/moved.ts";
 import type { ObservedHost } from "./observe/observed-host.ts";
@@ -11,13 +11,13 @@ import { freezeWanted, wantedStack, type Wanted } from "./wanted.ts";
 
 /**
  * Look at the target's hosts and plan a deploy to them. Nothing is changed before `apply`, which freezes the stack first.
- * `starts`: the caller is the service manager. `retry`: only the hosts where the stack is not current yet. `acrossHooks`: also back across irreversible hooks.
+ * `starts`: the caller is the service manager. `retry`: only the hosts where the stack is not current yet. `acrossHooks`: also back across irreversible hooks. `patience`: seconds to wait for somebody else who changes a host.
  * @throws CaissonError with every reason why some host cannot take it
  */
-export async function prepareDeploy(ctx: Context, store: Store, wanted: Wanted, target: Target, options: { readonly starts?: boolean; readonly retry?: boolean; readonly acrossHooks?: boolean } = {}): Promise<Change> {
+export async function prepareDeploy(ctx: Context, store: Store, wanted: Wanted, target: Target, options: { readonly starts?: boolean; readonly retry?: boolean; readonly acrossHooks?: boolean; readonly patience?: number } = {}): Promise<Change> {
   const values = target.environment === undefined ? undefined : await readValues(ctx, target.environment);
   const { stack, digest } = wanted;
-  const contacting = contactHosts(ctx, target.hosts, undefined, interpreterFrom(store, stack, target));
+  const contacting = contactHosts(ctx, target.hosts, { bring: interpreterFrom(store, stack, target), patience: options.patience ?? PATIENCE });
   // Heard of below, where it is waited for; the way to hosts is long, and what plans is loaded meanwhile.
   contacting.catch(() => undefined);
   const [{ planStack }, { createChange }] = await Promise.all([import("./plan/plan-stack.ts"), import("./change.ts")]);
@@ -50,7 +50,7 @@ function whatIsLeft(plan: Plan): Plan {
  * @throws CaissonError `host-changed` where a host is no longer as the plan saw it
  */
 export async function preparePlan(ctx: Context, store: Store, plan: Plan): Promise<Change> {
-  const contacting = contactHosts(ctx, plan.hosts.map(({ host }) => host));
+  const contacting = contactHosts(ctx, plan.hosts.map(({ host }) => host), { patience: PATIENCE });
   contacting.catch(() => undefined);
   const { createChange } = await import("./change.ts");
   const contact = await contacting;

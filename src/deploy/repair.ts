@@ -4,7 +4,7 @@ import { mapConcurrently, type Context } from "../system/index.ts";
 import type { Verification } from "../transport/index.ts";
 import type { HostResult } from "./apply/outcome.ts";
 import { createChange, type Change } from "./change.ts";
-import { contactHosts } from "./observe/contact.ts";
+import { contactHosts, PATIENCE } from "./observe/contact.ts";
 import type { HostVerification } from "./observe/verify.ts";
 import type { PayloadDocument } from "./plan/plan.ts";
 import { damagedReleases, damagedTrees, planRepair, type DamagedHost, type RepairRequest } from "./plan/plan-repair.ts";
@@ -33,7 +33,7 @@ export interface Repair extends Change {
 
 /** Have every host read its files, and plan to mend what is damaged. Hosts out of reach keep nobody from mending the others. */
 export async function prepareRepair(ctx: Context, store: Store, target: Target): Promise<Repair> {
-  const contact = await contactHosts(ctx, target.hosts);
+  const contact = await contactHosts(ctx, target.hosts, { patience: PATIENCE });
   try {
     const looks = await Promise.all(contact.hosts.map(async (observed) => ({ observed, ...(await orProblem(async () => await contact.verify(observed.host))) })));
     const hosts = looks.flatMap(({ observed, found }): readonly DamagedHost[] => (found === undefined ? [] : [{ ...observed, found }]));

@@ -3,7 +3,7 @@ import type { Store } from "../store/index.ts";
 import type { Context } from "../system/index.ts";
 import type { Change } from "./change.ts";
 import { decideStart } from "./plan/choose-processes.ts";
-import { checkReach, contactHosts } from "./observe/contact.ts";
+import { checkReach, contactHosts, PATIENCE } from "./observe/contact.ts";
 import { readFleetPayloads } from "./plan/payloads.ts";
 import type { ObservedHost } from "./observe/observed-host.ts";
 import { valuesOf } from "./values.ts";
@@ -11,7 +11,7 @@ import { valuesOf } from "./values.ts";
 /** Plan to make an older release current again: one release back, or the one named. */
 export async function prepareRollback(ctx: Context, store: Store, target: Target, to?: Label, options: { readonly acrossHooks?: boolean } = {}): Promise<Change> {
   const values = await valuesOf(ctx, target);
-  const contacting = contactHosts(ctx, target.hosts);
+  const contacting = contactHosts(ctx, target.hosts, { patience: PATIENCE });
   // Heard of below, where it is waited for; the way to hosts is long, and what plans is loaded meanwhile.
   contacting.catch(() => undefined);
   const [{ planRollback }, { waysBack }, { createChange }] = await Promise.all([import("./plan/plan-rollback.ts"), import("./plan/ways-back.ts"), import("./change.ts")]);

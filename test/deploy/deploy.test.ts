@@ -189,7 +189,7 @@ describe("deploy, when contact is lost", () => {
 });
 
 describe("two deployers at once", () => {
-  it("get in each other's way without harm: one wins, the other is told who is at work", async () => {
+  it("get in each other's way without harm: one wins, the other is told who is at work, and waits for a while", async () => {
     await deploy(await makeStack(bench.store, version("1.0")));
     const flag = join(bench.directory, "flag");
     const slow = await makeStack(bench.store, version("1.1", { health: { argv: ["sh", "-c", `while ! test -e '${flag}'; do sleep 0.1; done`] } }));
@@ -199,10 +199,14 @@ describe("two deployers at once", () => {
     const winning = first.apply();
     while (current() !== "1.1") await new Promise((resolve) => setTimeout(resolve, 10));
     expect(await second.apply()).toMatchObject([{ outcome: "not-done", problem: { code: "host-busy" } }]);
-    await expect(deploy(other)).rejects.toMatchObject({ code: "host-busy", message: expect.stringMatching(/^local: `tester@.+` has been changing this host since .+ UTC \(deploy hello@1\.1, process \d+\)$/) as string, hint: "wait until that has ended, then run the same command again" });
+    const holder = "`tester@.+` has been changing this host since .+ UTC \\(deploy hello@1\\.1, process \\d+\\)";
+    await expect(prepareDeploy(bench.ctx, bench.store, other, target(), { patience: 0.1 })).rejects.toMatchObject({ code: "host-busy", message: expect.stringMatching(`^local: ${holder}$`) as string, hint: "wait until that has ended, then run the same command again" });
+    const waiting = prepareDeploy(bench.ctx, bench.store, other, target(), { patience: 600 });
+    await expect.poll(() => bench.events, { timeout: 60_000 }).toContainEqual({ type: "notice", message: expect.stringMatching(`^local: ${holder}; waiting for 600 s at most$`) as string });
     writeFileSync(flag, "");
     expect(await winning).toMatchObject([{ outcome: "done" }]);
-    expect(await deploy(other)).toMatchObject([{ outcome: "done", from: "1.1", now: "1.2" }]);
+    await using third = await waiting;
+    expect(await third.apply()).toMatchObject([{ outcome: "done", from: "1.1", now: "1.2" }]);
   });
 });
 

@@ -25,7 +25,7 @@ export interface Examination {
  */
 export async function examineHosts(ctx: Context, target: Target, workspace: Workspace | undefined, openStore: () => Promise<Store>): Promise<readonly Examination[]> {
   const { bring, ...brought } = await findInterpreter(ctx, platformOf(target, workspace), workspace, openStore);
-  await using contact = await contactHosts(ctx, target.hosts, undefined, bring);
+  await using contact = await contactHosts(ctx, target.hosts, bring === undefined ? {} : { bring });
   const found = await Promise.all(contact.hosts.map((observed) => examineHost(ctx, contact, observed, target, workspace, brought)));
   const missed = await Promise.all(contact.missed.map(async ({ host, problem }): Promise<Examination> => {
     const hint = problem.code === "host-unfit" ? (brought.lacksInterpreter?.hint ?? problem.hint) : problem.hint;

@@ -1,4 +1,6 @@
 import { hostname, userInfo } from "node:os";
+import { performance } from "node:perf_hooks";
+import { setTimeout as sleep } from "node:timers/promises";
 import { CaissonError, fail, failAll, type HostAddress, type HostState, type Policy, type Problem } from "../../model/index.ts";
 import { mapConcurrently, type Context } from "../../system/index.ts";
 import { openAgent, openWays, type Agent, type BringInterpreter, type Verification } from "../../transport/index.ts";
@@ -23,11 +25,27 @@ export interface Contact extends AsyncDisposable {
   readonly open: OpenHost;
 }
 
+/** What is asked of hosts besides what they are like. */
+export interface ContactOptions {
+  /** So many of the last lines of each one's journal. */
+  readonly journal?: number;
+  /** An interpreter for those that have none. */
+  readonly bring?: BringInterpreter;
+  /** Seconds to wait for somebody else who changes a host; not at all where absent. */
+  readonly patience?: number;
+}
+
 /** Connections opened at once. */
 const STARTING = 32;
 
-/** Ask every host what it is like; `journal` wants so many of its last lines; `bring` has an interpreter for those that have none. One connection for each host, kept for the work that follows. */
-export async function contactHosts(ctx: Context, hosts: readonly HostAddress[], journal?: number, bring?: BringInterpreter): Promise<Contact> {
+/** Milliseconds between two looks at a host that somebody else changes. */
+const GLANCE = 250;
+
+/** Seconds that whoever wants to change hosts waits for another who does: an agent whose caller is gone needs moments to go back and to tidy up, and one whose line fell silent ends as soon as ours would have been given up. */
+export const PATIENCE = 10;
+
+/** Ask every host what it is like. One connection for each host, kept for the work that follows. */
+export async function contactHosts(ctx: Context, hosts: readonly HostAddress[], { journal, bring, patience = 0 }: ContactOptions = {}): Promise<Contact> {
   // Also when we are asked to stop, a host must be told, and asked what is true there.
   const calm = { ...ctx, signal: new AbortController().signal };
   const by = whoAsks(ctx);
@@ -48,7 +66,7 @@ export async function contactHosts(ctx: Context, hosts: readonly HostAddress[], 
       const state = await agent.observe(journal === undefined ? {} : { journal });
       const skew = skewOf(state.clock, began, ctx.now());
       ctx.report({ type: "step", host: host.name, step: "connect", result: "done", generation: state.generation, ...(skew === 0 ? {} : { skew }) });
-      return { host, state, skew };
+      return { host, state: await untilFree(ctx, agent, host, state, patience), skew };
     } catch (error) {
       if (!(error instanceof CaissonError)) throw error;
       const [problem] = error.problems;
@@ -75,6 +93,15 @@ export async function contactHosts(ctx: Context, hosts: readonly HostAddress[], 
     },
     [Symbol.asyncDispose]: release,
   };
+}
+
+/** The host as it is when nobody else changes it any more, or when waiting for that has taken too long. */
+async function untilFree(ctx: Context, agent: Agent, { name }: HostAddress, found: HostState, patience: number): Promise<HostState> {
+  if (found.busy === undefined || patience === 0) return found;
+  ctx.report({ type: "notice", message: `${name}: ${found.busy}; waiting for ${patience} s at most` });
+  let state = found;
+  for (const deadline = performance.now() + patience * 1000; state.busy !== undefined && performance.now() < deadline && !ctx.signal.aborted; state = await agent.observe()) await sleep(GLANCE);
+  return state;
 }
 
 /** `user@machine`, for a host's journal. */

@@ -15,7 +15,7 @@ export interface HostHistory {
 export async function readHistory(ctx: Context, target: Target, count: number): Promise<readonly HostHistory[]> {
   // To put journals together needs no host.
   const { contactHosts } = await import("./contact.ts");
-  await using contact = await contactHosts(ctx, target.hosts, count);
+  await using contact = await contactHosts(ctx, target.hosts, { journal: count });
   return [
     ...contact.hosts.map(({ host, state, skew }) => ({ host: host.name, entries: state.journal ?? [], ...(skew === undefined ? {} : { skew }) })),
     ...contact.missed.map(({ host, problem }) => ({ host: host.name, entries: [], problem })),

@@ -20,7 +20,7 @@ const LINES = 20;
 /** Ask every host of a target what it runs and how that is. Changes nothing. */
 export async function readStatus(ctx: Context, store: Store, target: Target): Promise<readonly HostStatus[]> {
   const values = await valuesOf(ctx, target);
-  await using contact = await contactHosts(ctx, target.hosts, LINES);
+  await using contact = await contactHosts(ctx, target.hosts, { journal: LINES });
   const found = await Promise.all(contact.hosts.map((observed) => statusOf(store, target, values, contact, observed)));
   const missed = contact.missed.map(({ host, problem }): HostStatus => ({ host: host.name, previous: null, health: "unchecked", problem }));
   return inOrder(target.hosts, [...found, ...missed]);
