@@ -24,10 +24,23 @@ def step_hook(root, request):
     run_hook(root, label, package, hook, request.get("user"))
     return True, None
 
+def step_ran(root, request):
+    """Write down that another host has run a hook for all."""
+    label, hook = checked_label(request["release"]), request["hook"]
+    name = hook_name(checked(request["package"], PACKAGE, "package name"), hook)
+    if name in hooks_done(root.journal(), label):
+        return False, None
+    root.note("hook", None, label, detail="done on %s: %s" % (request["host"], name), ended=True, **said_of(name, hook))
+    return True, None
+
+def said_of(name, hook):
+    """What the journal says of a hook wherever it names one."""
+    return {"hook": name, "at": hook["at"], "once": hook["once"], "irreversible": not hook["reversible"] or None}
+
 def run_hook(root, label, package, hook, user):
     """The journal says that an irreversible one begins: whatever becomes of us then, nobody goes back across it by himself."""
     name, began = hook_name(package, hook), time.monotonic()
-    more = {"hook": name, "at": hook["at"], "once": hook["once"], "irreversible": not hook["reversible"] or None}
+    more = said_of(name, hook)
     record, environment, argv = prepare_hook(root, label, package, hook, user)
     if more["irreversible"]:
         root.note("hook", None, label, detail="begun: " + name, ended=False, **more)

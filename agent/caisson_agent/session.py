@@ -17,7 +17,7 @@ from .files import (
     write_new,
 )
 from .health import step_check
-from .hooks import step_hook
+from .hooks import step_hook, step_ran
 from .incoming import Incoming
 from .intact import write_note
 from .interpreters import describe_interpreter, find_interpreter
@@ -48,7 +48,7 @@ from .verifying import step_verify
 from .workers import Worker, answer_of, fault
 
 STEPS = {
-    "environment": step_environment, "hook": step_hook,
+    "environment": step_environment, "hook": step_hook, "ran": step_ran,
     "stage": step_stage, "units": step_units, "activate": step_activate, "restart": step_restart, "check": step_check, "confirm": step_confirm,
     "undo": step_undo, "prune": step_prune, "verify": step_verify, "observe": step_observe, "examine": step_examine, "platform": step_platform,
     "running": step_running, "logs": step_logs,

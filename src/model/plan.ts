@@ -9,7 +9,7 @@ import type { Units } from "./unit.ts";
 /**
  * Exactly the agent's requests; there is no other way to change a host.
  * `receive`: the blob's bytes follow the frame; `source` is where we have them, where they are no blob of the store. `tree`: made from the tree's document and its blobs, all received before, and from what trees that it is `like` have of it on the host; `python` is the minor whose bytecode it gets, by default the agent's own; none with `bytecode: false`. `stage`: the release's directory, from payload documents received before. `again`, of both: though it is there, where it is damaged.
- * `environment`: the values of these names, for these packages, follow as bytes; they take effect with the next switch, and are never part of a plan. `hook`: one program of the release, run to its end.
+ * `environment`: the values of these names, for these packages, follow as bytes; they take effect with the next switch, and are never part of a plan. `hook`: one program of the release, run to its end. `ran`: one that another `host` has run for all, so that this one's journal says so too.
  * `units`: what systemd is to know of the release, kept and checked, and put in place by `restart`; where absent, as the release had it before. `restart`: done when the processes have started, after `deadline` at most; `check` looks at the processes of `service` too.
  * `activate`: `current` goes from `saw` to `release`, and back by itself when nobody confirms; not back where it names `irreversible` hooks that have run. `compare`: the release's trees must be as they were made. `undo`: `detail` says why, for the journal.
  * `prune`: `hooks` are run for those of the releases that are removed. `user` is who runs programs; the agent's own user where absent. Times in seconds.
@@ -20,6 +20,7 @@ export type Step =
   | { readonly step: "stage"; readonly release: Label; readonly stack: { readonly name: PackageName; readonly digest: Digest }; readonly payloads: readonly Descriptor[]; readonly user?: string; readonly again?: true }
   | { readonly step: "environment"; readonly packages: readonly PackageName[]; readonly names: readonly string[] }
   | ({ readonly step: "hook"; readonly user?: string } & HookOf)
+  | ({ readonly step: "ran"; readonly host: string } & HookOf)
   | { readonly step: "activate"; readonly release: Label; readonly saw: Label | null; readonly undoAfter: number; readonly service: Service; readonly irreversible?: readonly string[]; readonly compare?: true }
   | { readonly step: "units"; readonly release: Label; readonly service: Service; readonly units?: Units }
   | { readonly step: "restart"; readonly release: Label; readonly service: Service; readonly deadline?: number }

@@ -154,15 +154,19 @@ describe("hooks that run once for all hosts", () => {
     expect([notes("h1").length, notes("h2").length]).toEqual([2, 0]);
   });
 
-  it("are not run by the hosts that a second deploy takes up", async () => {
-    const to = { ...target("h1", "h2"), policy: { ...target().policy, maxFailed: 0 } };
+  it("are not run by the hosts that a second deploy takes up, though the one that ran them is out of reach", async () => {
+    const to = target("h1", "h2", "h3");
     await deploy(await makeStack(bench.store, version("1.0", [])), to);
-    put("h2", "ill");
+    put("h1", "ill");
     const wanted = await makeStack(bench.store, version("1.1", [hook]));
-    expect((await deploy(wanted, to)).map(({ outcome }) => outcome)).toEqual(["done", "undone"]);
-    await rm(join(bench.directory, "h2/shared/ill"));
-    expect((await deploy(wanted, to)).map(({ outcome }) => outcome)).toEqual(["unchanged", "done"]);
-    expect([notes("h1").length, notes("h2").length]).toEqual([1, 0]);
+    expect((await deploy(wanted, to)).map(({ outcome }) => outcome)).toEqual(["undone", "not-done", "not-done"]);
+    await rm(join(bench.directory, "h1/versions/current"));
+    writeFileSync(join(bench.directory, "h1/versions/current"), "in the way");
+    const patient = { ...to, policy: { ...to.policy, maxFailed: 1 } };
+    expect((await deploy(wanted, patient)).map(({ outcome }) => outcome)).toEqual(["not-done", "done", "done"]);
+    expect([notes("h1").length, notes("h2").length, notes("h3").length]).toEqual([1, 0, 0]);
+    const [, h2] = await readHistory(bench.ctx, to, 20);
+    expect(h2?.entries.filter(({ event }) => event === "hook").map(({ detail }) => detail)).toEqual(["done on h1: hello before-activate: note before-activate"]);
   });
 
   it("bar all hosts where the host that should run them cannot be staged", async () => {

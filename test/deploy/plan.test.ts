@@ -255,7 +255,7 @@ describe("planDeploy with hooks, values and a user", () => {
     expect([0, 1, 2].map((at) => words(plan, at))).toEqual([
       [],
       ["stage", "staged", "once", "before", "activate", "check", "after", "confirm"],
-      ["stage", "staged", "before", "activate", "check", "after", "confirm"],
+      ["stage", "staged", "ran", "before", "activate", "check", "after", "confirm"],
     ]);
     expect(plan.hosts.map(({ hooks }) => hooks)).toEqual([0, 4, 3]);
   });
@@ -265,7 +265,8 @@ describe("planDeploy with hooks, values and a user", () => {
     const failed: HostState = { ...emptyHost("h1"), releases: [{ ...staged, ran: ["hello stage: staged"] }] };
     const elsewhere: HostState = { ...emptyHost("h2"), releases: [{ ...staged, ran: ["hello before-activate: once"] }] };
     const plan = planned(request([failed, elsewhere], { payloads }));
-    expect([words(plan, 0), words(plan, 1)]).toEqual([["activate", "check", "confirm"], ["staged", "activate", "check", "confirm"]]);
+    expect([words(plan, 0), words(plan, 1)]).toEqual([["ran", "activate", "check", "confirm"], ["staged", "activate", "check", "confirm"]]);
+    expect(plan.hosts[0]?.steps[0]).toMatchObject({ step: "ran", release: staged.label, package: "hello", hook: { argv: ["once"] }, host: "h2" });
   });
 
   it("tells every host of what cannot be undone, except of what it will only run itself behind its switch", () => {
@@ -288,7 +289,7 @@ describe("planDeploy with hooks, values and a user", () => {
     const wanted = target({ hosts: [host("h1"), host("h2"), host("h3")], environment: ["/work/.env"], user: "shop" });
     const root = { ...facts, privileges: "root" as const };
     const plan = planned(request([{ ...inForce, facts: root }, { ...others, facts: root }, { ...emptyHost("h3"), facts: root }], { environment, payloads, target: wanted }));
-    expect([0, 1, 2].map((at) => words(plan, at))).toEqual([["stage", "once", "activate", "check", "confirm"], ["stage", "environment", "activate", "check", "confirm"], ["stage", "environment", "activate", "check", "confirm"]]);
+    expect([0, 1, 2].map((at) => words(plan, at))).toEqual([["stage", "once", "activate", "check", "confirm"], ["stage", "environment", "ran", "activate", "check", "confirm"], ["stage", "environment", "ran", "activate", "check", "confirm"]]);
     expect(plan.environment).toEqual(["/work/.env"]);
     expect(plan.hosts[0]?.steps.filter((step) => "user" in step && step.user === "shop").map(({ step }) => step)).toEqual(["stage", "hook", "check"]);
     expect(parsePlan("plan.json", printPlan(plan))).toEqual(plan);

@@ -12,7 +12,7 @@ import type { HostResult } from "./outcome.ts";
 import { refusal } from "./refusal.ts";
 import { agentOf, askAndTell, describeWork, endHost, endUnchanged, failuresOf, problemOf, whyStopped, type Rollout } from "./rollout.ts";
 import { stageHost } from "./stage-host.ts";
-import { carriersOf, runSharedHooks } from "./shared-hooks.ts";
+import { carriersOf, runSharedHooks, tellShared } from "./shared-hooks.ts";
 import type { Starter } from "./starter.ts";
 import { switchHost } from "./switch-host.ts";
 import { openWire } from "../wire/wire.ts";
@@ -141,12 +141,14 @@ async function stageAndSwitch(rollout: Rollout, hosts: readonly HostPlan[]): Pro
   const isAwaited = (host: HostPlan): boolean => !staged.includes(host) && !rollout.results.has(host);
   while (!part.isOver && (carriersOf(rollout).some(isAwaited) || !mayGoAhead(state(), maxFailed))) await Promise.race([staging, sleep(GLANCE, undefined, { ref: false })]);
   const inOrder = (): readonly HostPlan[] => hosts.filter((host) => staged.includes(host) && !rollout.results.has(host));
-  await runSharedHooks(rollout, staged);
+  const haveRun = await runSharedHooks(rollout, staged);
+  if (haveRun) await tellShared(rollout, inOrder());
   const ready = inOrder();
   await switchAll(rollout, "canary", ready.slice(0, canary), maxParallel);
   await switchAll(rollout, "switch", ready.slice(canary), maxParallel);
   if (whyStopped(rollout) !== undefined) halt.abort();
   await staging;
+  if (haveRun) await tellShared(rollout, inOrder());
   await switchAll(rollout, "switch", inOrder(), maxParallel);
 }
 

@@ -3,7 +3,7 @@ import type { Step } from "../../model/index.ts";
 /** A host's steps, parted where all hosts wait for each other: what changes nothing that runs, and what may. */
 export interface Parted {
   readonly staging: readonly Step[];
-  /** Hooks that run once for all hosts: behind the staging of all, and before any is switched. */
+  /** Hooks that run once for all hosts, and word of those that another host has run: behind the staging of all, and before any is switched. */
   readonly shared: readonly Step[];
   readonly switching: readonly Step[];
 }
@@ -19,7 +19,7 @@ export function partAtBarrier(steps: readonly Step[]): Parted {
 }
 
 function isShared(step: Step): boolean {
-  return step.step === "hook" && step.hook.at === "before-activate" && step.hook.once === "stack";
+  return step.step === "ran" || (step.step === "hook" && step.hook.at === "before-activate" && step.hook.once === "stack");
 }
 
 /** Whether all hosts depend on what this one does: it runs hooks in the name of all. */

@@ -9,7 +9,7 @@ export interface HookedHost extends ObservedHost {
 /** What hooks add to one host's steps. Each list is in the order in which it is run. */
 export interface HostHooks {
   readonly stage: readonly Step[];
-  /** First those that run once for all hosts: no host is switched before they have. */
+  /** First word of those that another host runs for all, then those that this one does: no host is switched before that. */
   readonly before: readonly Step[];
   readonly after: readonly Step[];
   /** Names of hooks behind which there is no way back for this host. */
@@ -18,6 +18,7 @@ export interface HostHooks {
 
 /**
  * Which hooks run where, for a deploy of one release to several hosts: on each, or on the first that is changed and has the package; not where, or after, they have done their work for this release.
+ * What one host does for all is told to the others that have the package, so that any of them knows should that one be out of reach later.
  * The first function decides it for the fleet, the one that it returns tells it of one host.
  */
 export function planHooks(target: Target, release: Label, hosts: readonly HookedHost[]): (host: HostAddress) => HostHooks {
@@ -27,15 +28,18 @@ export function planHooks(target: Target, release: Label, hosts: readonly Hooked
   const carriers = new Map<string, HostAddress>();
   for (const { name, hook, host, changes } of all) if (hook.once === "stack" && changes && !carriers.has(name)) carriers.set(name, host);
   const runsOn = (host: HostAddress, { name, hook }: Found): boolean => (hook.once === "stack" ? carriers.get(name) === host && !doneAnywhere.has(name) : done.get(host)?.has(name) !== true);
+  const knows = (name: string): HostAddress | undefined => hosts.find(({ host }) => done.get(host)?.has(name) === true)?.host ?? carriers.get(name);
   return (host) => {
     const state = hosts.find((each) => each.host === host)?.state;
     const isCurrent = state?.current === release;
     // What is current has had its hooks; one that was kept has not come to those at its end.
     const mine = all.filter((found) => found.host === host && (!isCurrent || (found.hook.at === "after-activate" && releaseOf(state, release)?.state === "kept")));
     const steps = (at: Found["hook"]["at"], once?: Found["hook"]["once"]): readonly Step[] => mine.filter((found) => found.hook.at === at && (once === undefined || found.hook.once === once) && runsOn(host, found)).map(({ hook, owner }) => ({ step: "hook", release, package: owner, hook, ...asUser(target) }));
+    const foreign = mine.filter(({ name, hook }) => hook.once === "stack" && hook.at !== "after-activate" && done.get(host)?.has(name) !== true && knows(name) !== host);
+    const told = foreign.map(({ name, hook, owner }): Step => ({ step: "ran", release, package: owner, hook, host: knows(name)?.name ?? "" }));
     // Those at work after this host's own switch say so themselves when they begin.
     const closing = all.filter((found) => !found.hook.reversible && (found.hook.once === "stack" ? found.hook.at !== "after-activate" || !runsOn(host, found) : found.host === host && found.hook.at !== "after-activate"));
-    return { stage: [...steps("stage", "stack"), ...steps("stage", "host")], before: [...steps("before-activate", "stack"), ...steps("before-activate", "host")], after: steps("after-activate"), irreversible: [...new Set(closing.map(({ name }) => name))].toSorted() };
+    return { stage: [...steps("stage", "stack"), ...steps("stage", "host")], before: [...told, ...steps("before-activate", "stack"), ...steps("before-activate", "host")], after: steps("after-activate"), irreversible: [...new Set(closing.map(({ name }) => name))].toSorted() };
   };
 }
 
@@ -68,7 +72,7 @@ export function withHooks(steps: readonly Step[], { before, after, irreversible 
 
 /** Whether something may have written into trees, so that they are looked at before a switch: a hook of this deploy, or processes that run as root, whom no mode keeps out. */
 export function maySpoilTrees({ user }: Target, { privileges }: HostFacts, hooks: HostHooks): boolean {
-  return hooks.stage.length + hooks.before.length > 0 || (privileges === "root" && user === undefined);
+  return [...hooks.stage, ...hooks.before].some(({ step }) => step === "hook") || (privileges === "root" && user === undefined);
 }
 
 /** The same steps, with the target's user where programs of a package are run or given something. */

@@ -77,6 +77,7 @@ const step = byWord("step", {
   stage: object({ step: oneOf("stage"), release: label, stack: object({ name: packageName, digest }), payloads: list(blob), user, again: optional(shapes.boolean()) }),
   environment: object({ step: oneOf("environment"), packages: list(packageName), names: list(text("a variable's name", (word) => /^[A-Za-z_][A-Za-z0-9_]*$/.test(word))) }),
   hook: object({ step: oneOf("hook"), ...hookOf, user }),
+  ran: object({ step: oneOf("ran"), ...hookOf, host: text() }),
   activate: object({ step: oneOf("activate"), release: label, saw: orNull(label), undoAfter: integer(), service, irreversible: optional(list(text())), compare: optional(shapes.boolean()) }),
   units: object({ step: oneOf("units"), release: label, service, units: optional(units) }),
   restart: object({ step: oneOf("restart"), release: label, service, deadline: optional(integer()) }),
