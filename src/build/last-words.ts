@@ -18,7 +18,7 @@ export function lastWords(log: readonly string[]): readonly string[] {
 /** `x.c:1:10: fatal error: no such file`, or Rust's `error[E0433]: failed to resolve`. */
 const COMPILER_ERROR = /^\S+:\d+(?::\d+)?: (?:fatal )?error: |^error\[E\d+\]: /;
 
-/** The same of a build by uv, without what uv says around it, and without Python's way through what is not the package's own. */
+/** The same of a back end that ran here or for uv, without what uv says around it, and without Python's way through what is not the package's own. */
 export function lastWordsOfBuild(log: readonly string[]): readonly string[] {
   const { said, causes } = readBuild(log);
   const words = lastWords([...withoutWay(said), ...causes.filter((cause) => !ITS_BACK_END.test(cause))]);
@@ -28,7 +28,7 @@ export function lastWordsOfBuild(log: readonly string[]): readonly string[] {
 /** What uv says where all that went wrong is the back end's to tell. */
 const ITS_BACK_END = /^The build backend returned an error$|^Call to `\S+` failed /;
 
-/** What the back end printed, and what uv says of why it failed. A back end that builds prints above uv's words; one that is only asked what a package needs is quoted below them. */
+/** What the back end printed, and what uv says of why it failed: what it was asked for uv is quoted below uv's words. */
 function readBuild(log: readonly string[]): { readonly said: readonly string[]; readonly causes: readonly string[] } {
   const failed = log.findLastIndex((line) => FAILED.test(line));
   if (failed === -1) return { said: log.filter((line) => !ANNOUNCED.test(line)), causes: [] };
@@ -76,8 +76,8 @@ function withoutWay(lines: readonly string[]): readonly string[] {
   return kept;
 }
 
-/** What Python, a build's environment or nobody wrote. */
-const FOREIGN = /\/(?:site|dist)-packages\/|\/lib\/python3\.\d+\/|^</;
+/** What Python, a build's environment, we or nobody wrote. */
+const FOREIGN = /\/(?:site|dist)-packages\/|\/lib\/python3\.\d+\/|\/agent\/build\/|^</;
 
 /** A compiler's whole command line tells less than its two ends. */
 function shorten(line: string): string {

@@ -88,24 +88,20 @@ export async function openSession(ctx: Context, store: Store, workspace: Workspa
   const bringTree = (platform: Platform): Promise<InterpreterTree | undefined> => trees(platform.label, async () => (await import("./interpreter-tree/choose.ts")).chooseInterpreter(ctx, store, workspace, platform));
   const machine = (): Promise<Platform> => machines("", () => machinePlatform(ctx));
   const facts = once<Omit<MakerFacts, "backend">>();
-  const locking = once<void>();
+  const locking = once<Awaited<ReturnType<typeof lockBuild>>>();
   const buildLock = async (requires: readonly string[], interpreter: string): Promise<BuildLockInputs> => ({ requires, interpreter, index: await index(), workspace });
-  const recallLockOf = async (requires: readonly string[], interpreter: string): Promise<Descriptor | undefined> => await recallBuildLock(store, await buildLock(requires, interpreter));
   const factsOf = async (maker: Maker): Promise<MakerFacts> => {
     const { interpreter, compiled, requires, target = "" } = maker;
     const known = await facts(JSON.stringify([interpreter, compiled, target, maker.tree ?? "", maker.headers ?? ""]), () => makerFacts(ctx, workshop, maker));
-    return requires === undefined ? known : { ...known, backend: (await recallLockOf(requires, interpreter))?.digest ?? "unlocked" };
+    return requires === undefined ? known : { ...known, backend: (await recallBuildLock(ctx, store, await buildLock(requires, interpreter))) ?? "unlocked" };
   };
   const index = lazily(() => indexSettings(ctx, workspace.index));
   const workshop = {
     uv: lazily(() => findUv(ctx, workspace.index, { offline })),
     uvVersion: lazily(() => uvVersion(ctx)),
     factsOf,
-    recallBuildLock: recallLockOf,
     lockBuild: (requires: readonly string[], interpreter: InterpreterFacts) =>
-      locking(JSON.stringify([requires, interpreter.version]), async () => {
-        if (requires.length > 0) await lockBuild(ctx, store, await buildLock(requires, minorOf(interpreter)), { uv: await workshop.uv(), env: await workshop.uvEnvironment(), interpreter, offline });
-      }),
+      locking(JSON.stringify([requires, interpreter.version]), async () => await lockBuild(ctx, store, await buildLock(requires, minorOf(interpreter)), { uv: workshop.uv, env: workshop.uvEnvironment, interpreter, offline })),
     uvEnvironment: async () => uvEnvironment(ctx, await index()),
     interpreter: (minor?: string) => interpreters(minor ?? "", () => (minor === undefined ? askDefault(ctx) : findInterpreter(ctx, minor))),
     machine,

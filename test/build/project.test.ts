@@ -17,17 +17,18 @@ describe("readProject", () => {
   });
 
   it.each([
-    ["flit", { "pyproject.toml": pyproject("flit_core", "flit_core.buildapi", project) }, true],
-    ["hatchling", { "pyproject.toml": pyproject("hatchling", "hatchling.build", project) }, true],
-    ["hatchling with a hook, which may ask for more", { "pyproject.toml": pyproject("hatchling", "hatchling.build", `${project}[tool.hatch.build.hooks.custom]\n`) }, false],
     ["setuptools", { "pyproject.toml": pyproject("setuptools", "setuptools.build_meta", project) }, true],
     ["setuptools with a program that may say setup_requires", { "pyproject.toml": pyproject("setuptools", "setuptools.build_meta", project), "setup.py": "" }, false],
     ["setuptools with setup_requires", { "pyproject.toml": pyproject("setuptools", "setuptools.build_meta", project), "setup.cfg": "[options]\nsetup_requires = x\n" }, false],
-    ["a back end of its own", { "pyproject.toml": pyproject("flit_core", "flit_core.buildapi", `backend-path = ["."]\n${project}`) }, false],
-    ["a back end that nobody knows", { "pyproject.toml": pyproject("x", "x.y", project) }, false],
+    ["a back end that answers at once", { "pyproject.toml": pyproject("flit_core", "flit_core.buildapi", project) }, false],
     ["no word about a back end", { "pyproject.toml": project }, false],
-  ])("knows what a back end needs only where it asks for no more than is written: %s", async (_, files, known) => {
-    expect((await readProject(source(files)))?.needs !== undefined).toBe(known);
+  ])("knows of the back end that answers slowly where it asks for no more than is written: %s", async (_, files, known) => {
+    expect((await readProject(source(files)))?.system.asksForNoMore).toBe(known);
+  });
+
+  it("reads which back end it is, and where one of its own lies", async () => {
+    expect((await readProject(source({ "pyproject.toml": pyproject("x", "x.y:z", 'backend-path = ["tools"]\n') })))?.system).toEqual({ requires: ["x"], backEnd: "x.y:z", places: ["tools"], asksForNoMore: false });
+    expect((await readProject(source({ "pyproject.toml": "[build-system]\nrequires = []\n" })))?.system).toEqual({ requires: [], backEnd: "setuptools.build_meta:__legacy__", places: [], asksForNoMore: false });
   });
 
   it("is none where there is nothing but requirements, or settings of other tools", async () => {
@@ -35,6 +36,6 @@ describe("readProject", () => {
   });
 
   it("leaves a broken pyproject.toml to the back end", async () => {
-    expect(await readProject(source({ "pyproject.toml": "[project\n" }))).toEqual({ hasVersion: false, requires: ["setuptools>=40.8.0"] });
+    expect(await readProject(source({ "pyproject.toml": "[project\n" }))).toMatchObject({ hasVersion: false, system: { requires: ["setuptools>=40.8.0"], backEnd: "setuptools.build_meta:__legacy__" } });
   });
 });

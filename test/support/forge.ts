@@ -79,17 +79,22 @@ export function wheel(name: string, version: string, files: Readonly<Record<stri
   return { name: `${top}-py3-none-any.whl`, bytes: zipSync(Object.fromEntries(members), { mtime: new Date("1980-01-01T12:00:00Z") }) };
 }
 
-/** A back end of one file, which puts its own version into every wheel. */
+/** A back end of one file, which puts its own version into every wheel, and that of `forge-part`, which a project may make it ask for: `asks = ["forge-part"]`. */
 export function backend(version: string): ForgeFile {
   return wheel("forge-backend", version, { "forge_backend.py": `import base64, glob, hashlib, os, re, zipfile\n\nVERSION = "${version}"\n${BACKEND}` });
 }
 
+/** What a back end may need besides. */
+export function part(version: string): ForgeFile {
+  return wheel("forge-part", version, { "forge_part.py": `version = "${version}"\n` });
+}
+
 /** An sdist that is built by that back end. */
-export function sourced(version: string): ForgeFile {
+export function sourced(version: string, more = ""): ForgeFile {
   const top = `forge_sourced-${version}`;
   const files = [
     [`${top}/PKG-INFO`, `Metadata-Version: 2.2\nName: forge-sourced\nVersion: ${version}\n`],
-    [`${top}/pyproject.toml`, `[build-system]\nrequires = ["forge-backend"]\nbuild-backend = "forge_backend"\n\n[project]\nname = "forge-sourced"\nversion = "${version}"\n`],
+    [`${top}/pyproject.toml`, `[build-system]\nrequires = ["forge-backend"]\nbuild-backend = "forge_backend"\n\n[project]\nname = "forge-sourced"\nversion = "${version}"\n${more}`],
     [`${top}/forge_sourced.py`, "sourced = True\n"],
   ] as const;
   return { name: `${top}.tar.gz`, bytes: gzipSync(execFileSync("python3", ["-c", TAR], { input: JSON.stringify(files) })) };
@@ -104,6 +109,17 @@ function jobLock(comment = ""): string {
 const TAR = "import io, json, sys, tarfile\nout = tarfile.open(fileobj=sys.stdout.buffer, mode='w|')\nfor name, text in json.load(sys.stdin):\n    member = tarfile.TarInfo(name)\n    member.size = len(text.encode())\n    out.addfile(member, io.BytesIO(text.encode()))\nout.close()\n";
 
 const BACKEND = `
+def get_requires_for_build_wheel(config_settings=None):
+    asks = re.search("^asks = \\\\[(.*)\\\\]", open("pyproject.toml").read(), re.M)
+    return re.findall('"([^"]+)"', asks.group(1)) if asks else []
+
+def part():
+    try:
+        import forge_part
+    except ImportError:
+        return ""
+    return " with part " + forge_part.version
+
 def build_wheel(directory, config_settings=None, metadata_directory=None):
     text = open("pyproject.toml").read()
     name, version = [re.search('^%s = "(.*)"' % key, text, re.M).group(1) for key in ("name", "version")]
@@ -113,7 +129,7 @@ def build_wheel(directory, config_settings=None, metadata_directory=None):
     info = top + ".dist-info/"
     files = {path: open(path, "rb").read() for path in glob.glob("*.py")}
     files[info + "METADATA"] = "".join(["Metadata-Version: 2.1\\n", "Name: %s\\nVersion: %s\\n" % (name, version)] + ["Requires-Dist: %s\\n" % need for need in needs]).encode()
-    files[info + "WHEEL"] = ("Wheel-Version: 1.0\\nGenerator: forge %s\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n" % VERSION).encode()
+    files[info + "WHEEL"] = ("Wheel-Version: 1.0\\nGenerator: forge %s%s\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n" % (VERSION, part())).encode()
     rows = ["%s,sha256=%s,%d\\n" % (path, base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode(), len(data)) for path, data in files.items()]
     files[info + "RECORD"] = ("".join(rows) + info + "RECORD,,\\n").encode()
     file = top + "-py3-none-any.whl"

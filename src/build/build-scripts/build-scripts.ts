@@ -12,6 +12,7 @@ import type { Session } from "../session.ts";
 import { readSourceVersion } from "../source/source-version.ts";
 import type { Source } from "../source/source.ts";
 import { cleanEnvironment } from "../wheel/make-wheel.ts";
+import type { BuildSystem } from "../wheel/build-system.ts";
 import type { WheelSource } from "../wheel/wheel.ts";
 import { readLeft } from "./left.ts";
 import { runScript, type Scene } from "./run-script.ts";
@@ -34,25 +35,28 @@ export async function buildByScripts(session: Session, pkg: Package, platform: P
   const action = await actionOf(session, pkg, platform);
   const known = (await recallAction(session.store, action)) as Remembered | undefined;
   if (known !== undefined && (await isWhole(session.store, known))) {
-    const { folder, additions } = known;
-    const installed = folder === undefined ? await session.wheel(wheelSource(session, pkg, action, (scratch) => prepareAgain(session, pkg, platform, scratch)), platform) : undefined;
+    const { folder, additions, system } = known;
+    const installed = system === undefined ? undefined : await session.wheel(wheelSource(session, pkg, action, system, (scratch) => prepareAgain(session, pkg, platform, scratch)), platform);
     return { ...(installed === undefined ? {} : { installed }), ...(folder === undefined ? {} : { folder }), ...(additions === undefined ? {} : { additions }) };
   }
   await using scratch = await temporaryDirectory("caisson-scripts");
   const scene = await setScene(session, pkg, platform, scratch.path);
   if (pkg.preBuild !== undefined) await runScript(session.ctx, pkg, "pre-build", pkg.preBuild, scene);
   const source = sourceAt(session.source(pkg), scene.source);
-  const isProject = (await readProject(source)) !== undefined;
-  const installed = isProject ? await session.wheel(wheelSource(session, pkg, action, () => Promise.resolve(scene.source)), platform) : undefined;
-  const folder = isProject ? undefined : await readFolderAt(session, pkg, source, scene);
+  const system = (await readProject(source))?.system;
+  const installed = system === undefined ? undefined : await session.wheel(wheelSource(session, pkg, action, system, () => Promise.resolve(scene.source)), platform);
+  const folder = system === undefined ? await readFolderAt(session, pkg, source, scene) : undefined;
   if (pkg.postBuild !== undefined) await runScript(session.ctx, pkg, "post-build", pkg.postBuild, scene);
   const additions = await readLeft(session.store, pkg, scene);
-  const remembered: Remembered = { ...(folder === undefined ? {} : { folder }), ...(additions === undefined ? {} : { additions }) };
-  await rememberAction(session.store, action, remembered as unknown as Json);
-  return { ...remembered, ...(installed === undefined ? {} : { installed }) };
+  const left = { ...(folder === undefined ? {} : { folder }), ...(additions === undefined ? {} : { additions }) };
+  await rememberAction(session.store, action, { ...left, ...(system === undefined ? {} : { system }) } as unknown as Json);
+  return { ...left, ...(installed === undefined ? {} : { installed }) };
 }
 
-type Remembered = Omit<ByScripts, "installed">;
+interface Remembered extends Omit<ByScripts, "installed"> {
+  /** How its wheel is built after the pre-build script; absent where it is a folder. */
+  readonly system?: BuildSystem;
+}
 
 type ScriptsAction = Extract<Action, { kind: "scripts" }>;
 
@@ -72,14 +76,15 @@ async function actionOf(session: Session, pkg: Package, platform: Platform): Pro
   };
 }
 
-async function isWhole(store: Store, { folder, additions }: Remembered): Promise<boolean> {
+async function isWhole(store: Store, { folder, additions, system }: Remembered): Promise<boolean> {
+  if (folder === undefined && system === undefined) return false;
   const blobs = [folder?.files?.document, ...(folder?.files?.blobs ?? []), additions?.lines, additions?.files?.tree.document, ...(additions?.files?.blobs ?? [])];
   for (const blob of blobs) if (blob !== undefined && !(await store.has(blob.digest))) return false;
   return true;
 }
 
-function wheelSource({ source: sourceOf }: Session, pkg: Package, { source, scripts, machine }: ScriptsAction, path: WheelSource["path"]): WheelSource {
-  return { name: pkg.name, written: pkg.written, key: { ...source, scripts, on: machine }, path, time: sourceOf(pkg).revision.time };
+function wheelSource({ source: sourceOf }: Session, pkg: Package, { source, scripts, machine }: ScriptsAction, system: BuildSystem, path: WheelSource["path"]): WheelSource {
+  return { name: pkg.name, written: pkg.written, key: { ...source, scripts, on: machine }, path, system: () => Promise.resolve(system), time: sourceOf(pkg).revision.time };
 }
 
 /** Only the wheel was lost, or never made for this platform. */

@@ -1,10 +1,11 @@
 import { dirname, join, relative } from "node:path";
-import { CaissonError, fail, failAll, mediaTypes, normalizeName, type Descriptor, type Digest, type Json, type Package, type PackageName, type Platform } from "../../model/index.ts";
+import { fail, failAll, normalizeName, type Digest, type Package, type PackageName, type Platform } from "../../model/index.ts";
 import { parseLock, printLock, readUvLock, satisfies, type Lock } from "../../python/index.ts";
 import type { Store } from "../../store/index.ts";
 import { hashJson, sha256, type Context } from "../../system/index.ts";
 import { withoutCredentials } from "../source/git.ts";
 import { indexSettings, type PackageIndex } from "../fetch/index-settings.ts";
+import { recallLockText, rememberLockText } from "./kept-lock.ts";
 import { readByLines } from "./locate-problems.ts";
 import { fileOf } from "./needs.ts";
 import { keepPinned, readPins, type Pins } from "./pins.ts";
@@ -50,7 +51,7 @@ export async function lockByInputs(ctx: Context, store: Store, request: LockRequ
   if (known !== undefined) return known;
   const needs = pinnedNeeds(pins, await gatherNeeds(request, true));
   const found = (await recall(store, await keyOf({ ...needs, computed: [] }))) ?? (await resolveAnew(ctx, store, request, index, needs, { refresh: false, pins, ...(prefer === undefined ? {} : { prefer }) }));
-  await remember(store, key, found.text);
+  await rememberLockText(store, key, found.text);
   return found;
 }
 
@@ -191,30 +192,8 @@ async function memberNames(request: LockRequest): Promise<readonly PackageName[]
 }
 
 async function recall(store: Store, key: string): Promise<LockAnswer | undefined> {
-  const ref = await store.readRef("locks", key);
-  const blob = (ref?.value as { readonly lock?: Descriptor } | undefined)?.lock;
-  if (blob === undefined || !(await store.has(blob.digest))) return undefined;
-  const text = await readText(store, blob.digest);
-  if (text === undefined) return undefined;
-  return { lock: parseLock("pylock.toml", text), text, digest: blob.digest, origin: "remembered", directory: () => Promise.resolve("/") };
-}
-
-/** A damaged answer is none: it can be found out again. */
-async function readText(store: Store, blob: Digest): Promise<string | undefined> {
-  const chunks: Uint8Array[] = [];
-  try {
-    for await (const chunk of store.read(blob)) chunks.push(chunk);
-  } catch (error) {
-    if (error instanceof CaissonError) return undefined;
-    throw error;
-  }
-  return Buffer.concat(chunks).toString("utf8");
-}
-
-async function remember(store: Store, key: string, text: string): Promise<void> {
-  const lock = await store.write(text, undefined, mediaTypes.bytes);
-  const before = await store.readRef("locks", key);
-  await store.writeRef("locks", key, { lock } as unknown as Json, before?.generation ?? 0);
+  const known = await recallLockText(store, key);
+  return known === undefined ? undefined : { ...known, lock: parseLock("pylock.toml", known.text), origin: "remembered", directory: () => Promise.resolve("/") };
 }
 
 async function resolveAnew(ctx: Context, store: Store, request: LockRequest, index: PackageIndex, needs: Asked, { pins, ...how }: { readonly refresh: boolean; readonly prefer?: string; readonly pins?: Pins | undefined }): Promise<LockAnswer> {
@@ -228,7 +207,7 @@ async function resolveAnew(ctx: Context, store: Store, request: LockRequest, ind
   const text = printLock(lock);
   if (lock.packages.length > 0) ctx.report({ type: "notice", message: `chose ${lock.packages.length} ${lock.packages.length === 1 ? "distribution" : "distributions"} for \`${pkg.written}\` on ${platform.label}${pkg.kind === "turret" ? "" : "; `caisson lock` writes them down"}` });
   // What was newest at a time answers for whoever asks again; what was kept from a lock, only for whoever has that lock.
-  await remember(store, await inputsKey(ctx, request, index, { ...needs, computed: [], ...(how.prefer === undefined || how.refresh ? {} : { prefer: how.prefer }) }), text);
+  await rememberLockText(store, await inputsKey(ctx, request, index, { ...needs, computed: [], ...(how.prefer === undefined || how.refresh ? {} : { prefer: how.prefer }) }), text);
   return { lock, text, digest: sha256(text), origin: "resolved", directory: () => Promise.resolve("/") };
 }
 

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { CaissonError, fail, type IndexSettings, type PackageName, type Platform, type Problem } from "../../model/index.ts";
 import { parseLock, select, type Lock } from "../../python/index.ts";
 import { ownedDirectory, type Context } from "../../system/index.ts";
-import { withoutCredentials } from "../source/git.ts";
+import { gitSurroundings, withoutCredentials } from "../source/git.ts";
 import { askInterpreter, findInterpreter, findOnPath } from "../interpreter.ts";
 import { indexClient } from "../fetch/http.ts";
 import { readIndexPage } from "../fetch/index-page.ts";
@@ -95,12 +95,6 @@ async function prepare(ctx: Context, { needs, constraints = [], members, platfor
     const { status, stderr } = await ctx.run([...argv, ...(refresh && !offline ? ["--refresh"] : []), ...onlyBinary.flatMap((name) => ["--only-binary", name])], { cwd: scratch, env });
     return { status, text: status === 0 ? await readFile(output, "utf8") : "", stderr };
   };
-}
-
-/** A requirement may be a commit of a repository, which uv fetches by git: with the user's keys and settings, and without questions. */
-function gitSurroundings({ env }: Context): Readonly<Record<string, string>> {
-  const passed = ["SSH_AUTH_SOCK", "GIT_SSH_COMMAND", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM", "GIT_SSL_CAINFO"].flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]] as const]));
-  return { ...Object.fromEntries(passed), GIT_CONFIG_GLOBAL: env["GIT_CONFIG_GLOBAL"] ?? join(env["HOME"] ?? "/", ".gitconfig"), GIT_TERMINAL_PROMPT: "0" };
 }
 
 function readAnswer({ text }: Answer, { members }: Question): Lock {

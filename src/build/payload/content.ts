@@ -110,8 +110,7 @@ async function buildOwn(session: Session, pkg: Package, platform: Platform): Pro
     path: (scratch) => source.checkoutInto(scratch),
     // What is keyed by its files alone may know no time but one that is always the same.
     time: dependsOnCommit ? source.revision.time : EPOCH,
-    requires: () => Promise.resolve(project.requires),
-    ...(project.needs === undefined ? {} : { needs: project.needs }),
+    system: () => Promise.resolve(project.system),
   };
   return { installed: await session.wheel(wheel, platform), dependsOnCommit };
 }
@@ -172,12 +171,11 @@ async function readDependency(session: Session, choice: Choice, file: Descriptor
     ...(version === undefined ? {} : { version }),
     key: { sdist: file.digest },
     path: async (scratch) => {
-      // A back end is chosen by what is in the archive, but uv looks at its name.
       const path = join(scratch, fileName);
       await session.store.copyTo(file.digest, path);
       return path;
     },
-    requires: async () => await (await import("../wheel/sdist-requires.ts")).sdistRequires(session.ctx, session.store, file, fileName),
+    system: async () => await (await import("../wheel/sdist-system.ts")).sdistSystem(session.ctx, session.store, file, (await session.workshop.interpreter())?.executable ?? "python3"),
     time: EPOCH,
   };
   return await session.wheel(source, platform);

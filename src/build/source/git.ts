@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { CaissonError, fail, type Problem } from "../../model/index.ts";
 import type { Context } from "../../system/index.ts";
 
@@ -96,6 +97,12 @@ function gitEnvironment(ctx: Context): Readonly<Record<string, string>> {
 }
 
 const REPOSITORY = /^GIT_(?:DIR|WORK_TREE|INDEX_FILE|OBJECT_DIRECTORY|ALTERNATE_OBJECT_DIRECTORIES|COMMON_DIR|NAMESPACE|PREFIX|CEILING_DIRECTORIES|GRAFT_FILE|SHALLOW_FILE|REPLACE_REF_BASE|LITERAL_PATHSPECS|GLOB_PATHSPECS|NOGLOB_PATHSPECS|ICASE_PATHSPECS|EXTERNAL_DIFF|TRACE.*)$/;
+
+/** For a program that fetches repositories by git, as uv does where a requirement is a commit: with the user's keys and settings, and without questions. */
+export function gitSurroundings({ env }: Context): Readonly<Record<string, string>> {
+  const passed = ["SSH_AUTH_SOCK", "GIT_SSH_COMMAND", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM", "GIT_SSL_CAINFO"].flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]] as const]));
+  return { ...Object.fromEntries(passed), GIT_CONFIG_GLOBAL: env["GIT_CONFIG_GLOBAL"] ?? join(env["HOME"] ?? "/", ".gitconfig"), GIT_TERMINAL_PROMPT: "0" };
+}
 
 function explainMissing(error: unknown): never {
   if (error instanceof CaissonError && error.code === "tool-missing") fail({ code: "tool-missing", message: "git is not on PATH, and the source lies in a git repository", hint: "install git" }, error);

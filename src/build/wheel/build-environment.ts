@@ -1,49 +1,49 @@
-import { rename, stat } from "node:fs/promises";
+import { rename, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import type { Digest } from "../../model/index.ts";
 import { hashJson, makeDirectory, ownedDirectory, type Context } from "../../system/index.ts";
 import { cacheDirectory } from "../cache.ts";
 import type { InterpreterFacts } from "../interpreter.ts";
-
-/** What a back end needs to run. */
-export interface BuildNeeds {
-  /** `requires` of pyproject.toml's `[build-system]`. */
-  readonly requires: readonly string[];
-}
+import { sweepBuilds } from "../uv/sweep-builds.ts";
+import type { BuildLock } from "./build-lock.ts";
 
 export interface EnvironmentRequest {
   readonly uv: { readonly path: string; readonly version: string };
   readonly env: Readonly<Record<string, string>>;
   readonly interpreter: InterpreterFacts;
   readonly offline: boolean;
-  /** Versions and hashes of all of it, as a file for uv. */
-  readonly lock?: { readonly path: string; readonly digest: Digest };
+  readonly lock: BuildLock;
 }
 
 /**
- * A virtual environment of its own with a back end in it, at `path`; undefined where it cannot be had so.
- * uv would make one too, but with nothing compiled: most of a small build's time goes into compiling the back end. So one is made for each set of needs, compiled, kept, and copied for each build.
+ * A virtual environment of its own at `path` with all that a lock names, as the interpreter in it; what uv said, where it cannot be had.
+ * Most of a small build's time goes into compiling the back end, so one is made for each lock, compiled, kept, and copied for each build.
  */
-export async function makeBuildEnvironment(ctx: Context, needs: BuildNeeds, request: EnvironmentRequest, path: string): Promise<string | undefined> {
-  const { uv, interpreter, env } = request;
-  const key = hashJson({ schema: 2, lock: request.lock?.digest ?? null, requires: needs.requires.toSorted(), interpreter: [interpreter.executable, interpreter.version], uv: uv.version, index: { url: env["UV_DEFAULT_INDEX"], extra: env["UV_INDEX"], findLinks: env["UV_FIND_LINKS"], none: env["UV_NO_INDEX"] } });
+export async function makeBuildEnvironment(ctx: Context, request: EnvironmentRequest, path: string): Promise<{ readonly python: string } | { readonly log: readonly string[] }> {
+  const { uv, interpreter, env, lock } = request;
+  const key = hashJson({ schema: 3, lock: lock.digest, interpreter: [interpreter.executable, interpreter.version], uv: uv.version });
   const kept = join(cacheDirectory(ctx), "build-environments", key.slice("sha256:".length, "sha256:".length + 32));
-  if ((await stat(kept).catch(() => undefined)) === undefined && !(await prepare(ctx, needs, request, kept))) return undefined;
+  const log = (await stat(kept).catch(() => undefined)) === undefined ? await prepare(ctx, request, kept) : undefined;
+  if (log !== undefined) return { log };
   // Times come along, since compiled files are told from stale ones by them; and no file is shared, so that no build can change what the next one gets.
-  const { status } = await ctx.run(["cp", "-pPR", kept, path], { cwd: dirname(kept), env });
-  return status === 0 ? join(path, "bin", "python") : undefined;
+  await makeDirectory(dirname(path));
+  const { status, stderr } = await ctx.run(["cp", "-pPR", kept, path], { cwd: dirname(kept), env });
+  return status === 0 ? { python: join(path, "bin", "python") } : { log: stderr.split("\n") };
 }
 
-async function prepare(ctx: Context, { requires }: BuildNeeds, { uv, env, interpreter, offline, lock }: EnvironmentRequest, kept: string): Promise<boolean> {
+/** What uv said, where it failed. */
+async function prepare(ctx: Context, { uv, env, interpreter, offline, lock }: EnvironmentRequest, kept: string): Promise<readonly string[] | undefined> {
   await makeDirectory(dirname(kept));
   // Removed by the next one, where this one is killed.
   await using scratch = await ownedDirectory(".made", dirname(kept));
-  const made = join(scratch.path, "environment");
-  const run = async (...words: readonly string[]): Promise<boolean> => (await ctx.run([uv.path, ...words], { cwd: dirname(kept), env, umask: 0o022 })).status === 0;
-  const done =
-    (await run("venv", "--quiet", "--relocatable", "--python", interpreter.executable, made)) &&
-    (await run("pip", "install", "--quiet", "--compile-bytecode", "--link-mode", "copy", ...(offline ? ["--offline"] : []), ...(lock === undefined ? [] : ["--constraints", lock.path]), "--python", join(made, "bin", "python"), "--", ...requires));
+  const [made, file] = [join(scratch.path, "environment"), join(scratch.path, "build-lock.txt")];
+  await writeFile(file, lock.text);
+  await sweepBuilds(ctx);
+  const install = ["pip", "install", "--quiet", "--no-deps", "--compile-bytecode", "--link-mode", "copy", ...(offline ? ["--offline"] : []), ...lock.directories.flatMap((name) => ["--refresh-package", name]), "--python", join(made, "bin", "python"), "--requirements", file];
+  for (const words of [["venv", "--quiet", "--relocatable", "--python", interpreter.executable, made], ...(lock.text === "" ? [] : [install])]) {
+    const { status, stderr } = await ctx.run([uv.path, ...words, "--color", "never"], { cwd: dirname(kept), env, umask: 0o022 });
+    if (status !== 0) return stderr.split("\n");
+  }
   // Somebody else may have made the same meanwhile.
-  if (done) await rename(made, kept).catch(() => undefined);
-  return done;
+  await rename(made, kept).catch(() => undefined);
+  return undefined;
 }

@@ -5,10 +5,11 @@ import { actionKey, recallAction, rememberAction } from "../action.ts";
 import { minorOf, type InterpreterFacts } from "../interpreter.ts";
 import { targetHeaders } from "../zig/headers.ts";
 import { zigCompilers, zigTarget } from "../zig/zig-compilers.ts";
+import { makerOf } from "./asked.ts";
 import type { ChooseCompilers } from "./compilers.ts";
 import { makeWheel } from "./make-wheel.ts";
 import type { Maker } from "./maker.ts";
-import { makerOf, type BuiltWheel, type Job, type MadeWheel, type WheelSource } from "./wheel.ts";
+import type { BuiltWheel, Job, MadeWheel, WheelSource } from "./wheel.ts";
 
 /**
  * The wheel of a source, its C and C++ compiled for a platform by zig, under the tags that its symbols prove.
@@ -20,9 +21,10 @@ export async function compileByZig(job: Job, platform: Platform, exact: Interpre
   const tree = await workshop.tree(platform);
   const interpreter = exact ?? (tree === undefined ? undefined : await workshop.laidTree(tree));
   if (interpreter === undefined) return fail({ code: "tool-missing", message: `there is no Python ${python.version} to compile \`${source.written}\` for ${platform.label} with`, hint: `put python${python.version} on PATH, with its headers, or bring one: caisson interpreter add FILE` });
-  await workshop.lockBuild(job.requires, interpreter);
+  await workshop.lockBuild(job.system.requires, interpreter);
   const headers = tree?.headers;
-  const maker: Maker = { ...makerOf(job, minorOf(interpreter), true), target: zigTarget(platform), ...(exact !== undefined || tree === undefined ? {} : { tree: tree.tree.id }), ...(headers === undefined ? {} : { headers: headers.digest }) };
+  const makerNow = async (): Promise<Maker> => ({ ...(await makerOf(job, minorOf(interpreter), true)), target: zigTarget(platform), ...(exact !== undefined || tree === undefined ? {} : { tree: tree.tree.id }), ...(headers === undefined ? {} : { headers: headers.digest }) });
+  const maker = await makerNow();
   const action = await job.action(maker);
   const known = (await recallAction(store, action)) as BuiltWheel | undefined;
   if (known !== undefined && (await store.has(known.wheel.digest))) return { ...known, maker };
@@ -32,10 +34,12 @@ export async function compileByZig(job: Job, platform: Platform, exact: Interpre
     return { ...(await zigCompilers(scratch, path, await workshop.zig(), zigTarget(platform), found)), name: (wheel) => nameByProof(wheel, source, arch) };
   };
   const key = actionKey(action);
-  const { wheel } = await workshop.making(key, () => workshop.enqueue(() => makeWheel(ctx, store, workshop, source, interpreter, key, choose)));
+  const { wheel } = await workshop.making(key, () => workshop.enqueue(() => makeWheel(job, interpreter, key, choose)));
   if (wheel === undefined) throw new Error("zig refuses nothing");
-  await rememberAction(store, action, { ...wheel } as unknown as Json);
-  return { ...wheel, maker };
+  // By then it is known what the back end asks for.
+  const settled = await makerNow();
+  await rememberAction(store, await job.action(settled), { ...wheel } as unknown as Json);
+  return { ...wheel, maker: settled };
 }
 
 async function nameByProof(wheel: NamedWheel, source: WheelSource, arch: Platform["arch"]): Promise<NamedWheel> {

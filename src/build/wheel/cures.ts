@@ -15,11 +15,6 @@ export function cureFor(log: readonly string[]): string | undefined {
   return undefined;
 }
 
-/** Whether uv found no versions of what a back end asks for. */
-export function isUnresolved(log: readonly string[]): boolean {
-  return log.some((line) => UNRESOLVED.test(line));
-}
-
 const UNRESOLVED = /Failed to resolve requirements from `(?:build-system\.requires|setup\.py build|build requirements)`|No solution found when resolving|Failed to install requirements from/;
 
 /** Made of the first word that the sign caught, where it needs one. */

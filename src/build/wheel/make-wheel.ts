@@ -1,17 +1,20 @@
-import { open, readFile, readdir, writeFile, type FileHandle } from "node:fs/promises";
+import { open, readFile, writeFile, type FileHandle } from "node:fs/promises";
 import { basename, delimiter, dirname, join } from "node:path";
-import { fail, mediaTypes, normalizeName, type Bytes, type Descriptor, type Digest, type EpochSeconds } from "../../model/index.ts";
+import { fail, mediaTypes, normalizeName, type Bytes, type Descriptor, type EpochSeconds } from "../../model/index.ts";
 import { bytesSource, normalizeVersion, normalizeWheel, parseWheelFileName, readZip, streamNormalWheel } from "../../python/index.ts";
 import type { Store } from "../../store/index.ts";
 import { makeDirectory, ownedDirectory, readBriefly, type Context } from "../../system/index.ts";
+import { gitSurroundings } from "../source/git.ts";
+import { recallAsked, rememberAsked } from "./asked.ts";
+import { runBackEnd, type Ran } from "./back-end.ts";
 import { makeBuildEnvironment } from "./build-environment.ts";
+import { isLocked, lockedVersions, type BuildLock } from "./build-lock.ts";
 import { pathWith, type ChooseCompilers, type Compilers } from "./compilers.ts";
-import { cureFor, isUnresolved } from "./cures.ts";
+import { cureFor } from "./cures.ts";
 import { keepLog } from "../kept-log.ts";
 import { lastWordsOfBuild } from "../last-words.ts";
-import { sweepBuilds } from "../uv/sweep-builds.ts";
 import { minorOf, type InterpreterFacts } from "../interpreter.ts";
-import type { BuiltWheel, WheelSource, Workshop } from "./wheel.ts";
+import type { BuiltWheel, Job, WheelSource, Workshop } from "./wheel.ts";
 
 /** What became of a build. */
 export interface Made {
@@ -25,14 +28,14 @@ export interface Made {
  * Run the back end in a directory and an environment of its own, both gone afterwards, whatever happened; the wheel, in its normal form, goes into the store.
  * @throws CaissonError `build-failed`
  */
-export async function makeWheel(ctx: Context, store: Store, workshop: Workshop, source: WheelSource, interpreter: InterpreterFacts, key: string, choose: ChooseCompilers): Promise<Made> {
+export async function makeWheel(job: Job, interpreter: InterpreterFacts, key: string, choose: ChooseCompilers): Promise<Made> {
+  const { ctx, store, source } = job;
   const what = `wheel ${source.written}`;
   ctx.report({ type: "started", what });
   try {
     await using scratch = await ownedDirectory("caisson-wheel");
-    const surroundings = await makeSurroundings(store, workshop, source, interpreter, scratch.path, choose);
-    // What went wrong in an environment of ours may go well in uv's, which asks the back end for all it needs; so only its word counts.
-    const { log, path } = (await buildInCopy(ctx, workshop, source, interpreter, scratch.path, surroundings)) ?? (await buildIsolated(ctx, workshop, source, interpreter, scratch.path, surroundings));
+    const surroundings = await makeSurroundings(job, interpreter, scratch.path, choose);
+    const { log, path } = await build(job, interpreter, surroundings, scratch.path);
     const refused = await surroundings.compilers.haveRefused();
     if (path === undefined) return refused ? { refused } : await buildFailed(ctx, source, log, key);
     const fileName = basename(path);
@@ -77,58 +80,50 @@ async function readAt(file: FileHandle, offset: number, length: number): Promise
   return bytes.subarray(0, done);
 }
 
-interface Built {
-  readonly log: readonly string[];
-  /** The wheel; undefined where there is none. */
-  readonly path: string | undefined;
-}
-
 interface Surroundings {
   /** For what a build consists of. */
   readonly env: Readonly<Record<string, string>>;
   /** Directories of PATH, without compilers that are chosen for a build. */
   readonly path: string;
   readonly compilers: Compilers;
-  /** The lock of what the back end consists of, as a file for uv. */
-  readonly lock?: { readonly path: string; readonly digest: Digest };
 }
 
-async function makeSurroundings(store: Store, workshop: Workshop, source: WheelSource, interpreter: InterpreterFacts, scratch: string, choose: ChooseCompilers): Promise<Surroundings> {
+async function makeSurroundings({ workshop, source }: Job, interpreter: InterpreterFacts, scratch: string, choose: ChooseCompilers): Promise<Surroundings> {
   const env = await cleanEnvironment(workshop, scratch, source.time);
   const path = [...new Set([dirname((await workshop.uv()).path), dirname(interpreter.executable), "/usr/local/bin", "/usr/bin", "/bin"])].join(delimiter);
-  const lock = await workshop.recallBuildLock((await source.requires?.()) ?? [], minorOf(interpreter));
-  const file = join(scratch, "build-lock.txt");
-  if (lock !== undefined) await store.copyTo(lock.digest, file);
-  return { env, path, compilers: await choose(scratch, path), ...(lock === undefined ? {} : { lock: { path: file, digest: lock.digest } }) };
+  return { env, path, compilers: await choose(scratch, path) };
 }
 
-/** In a copy of a prepared environment, where what the back end needs is known; undefined where that gave nothing, and it may go well in another way. */
-async function buildInCopy(ctx: Context, workshop: Workshop, source: WheelSource, interpreter: InterpreterFacts, scratch: string, { env, path, compilers, lock }: Surroundings): Promise<Built | undefined> {
-  if (source.needs === undefined) return undefined;
-  const python = await makeBuildEnvironment(ctx, source.needs, { uv: await workshop.uv(), env: { ...env, PATH: path }, interpreter, offline: workshop.offline, ...(lock === undefined ? {} : { lock }) }, join(scratch, "environment"));
-  if (python === undefined) return undefined;
-  const built = await runUvBuild(ctx, workshop, source, join(scratch, "copy"), { ...env, ...compilers.env, PATH: pathWith(compilers, dirname(python), path) }, ["--no-build-isolation", "--python", python]);
-  return built.path === undefined && !(await compilers.haveRefused()) ? undefined : built;
+/**
+ * Run the back end with what its lock names. Where it asks for more, that is kept, locked together with the rest, and the back end runs with all of it on files that nobody has touched;
+ * so that whoever builds the same again need not ask, and gets the same.
+ */
+async function build(job: Job, interpreter: InterpreterFacts, { env, path, compilers }: Surroundings, scratch: string, answered = false): Promise<Ran> {
+  const { ctx, workshop, source, system } = job;
+  const minor = minorOf(interpreter);
+  const asked = await recallAsked(job, minor);
+  const lock = await workshop.lockBuild([...system.requires, ...asked], interpreter);
+  if ("log" in lock) return lock;
+  const directory = join(scratch, answered ? "answered" : "build");
+  const made = await makeBuildEnvironment(ctx, { uv: await workshop.uv(), env: { ...env, ...gitSurroundings(ctx), PATH: path }, interpreter, offline: workshop.offline, lock }, join(directory, "environment"));
+  if ("log" in made) return made;
+  const ask = !answered && asked.length === 0 && !(system.asksForNoMore && bringsWheel(lock));
+  const ran = await runBackEnd(ctx, await source.path(directory), directory, {
+    system,
+    python: made.python,
+    env: { ...env, ...compilers.env, VIRTUAL_ENV: join(directory, "environment"), PATH: pathWith(compilers, dirname(made.python), path) },
+    here: [...system.requires, ...lockedVersions(lock).keys()],
+    ask,
+  });
+  if (ran.lacks === undefined) return ran;
+  const lacks = ran.lacks.filter((requirement) => !isLocked(lock, requirement));
+  if (lacks.length > 0) await rememberAsked(job, minor, lacks);
+  return await build(job, interpreter, { env, path, compilers }, scratch, true);
 }
 
-/** What the back end asks for besides, when it runs, may be another version of what is locked. */
-async function buildIsolated(ctx: Context, workshop: Workshop, source: WheelSource, interpreter: InterpreterFacts, scratch: string, { env, path, compilers, lock }: Surroundings): Promise<Built> {
-  const build = (directory: string, ...how: readonly string[]): Promise<Built> => runUvBuild(ctx, workshop, source, join(scratch, directory), { ...env, ...compilers.env, PATH: pathWith(compilers, path) }, ["--python", interpreter.executable, ...how]);
-  await sweepBuilds(ctx);
-  const built = await build("isolated", ...(lock === undefined ? [] : ["--build-constraints", lock.path]));
-  return lock !== undefined && built.path === undefined && isUnresolved(built.log) ? await build("unlocked") : built;
-}
-
-async function runUvBuild(ctx: Context, workshop: Workshop, source: WheelSource, directory: string, env: Readonly<Record<string, string>>, how: readonly string[]): Promise<Built> {
-  const out = join(directory, "out");
-  await makeDirectory(out);
-  const path = await source.path(directory);
-  const argv = [(await workshop.uv()).path, "build", "--wheel", "--no-create-gitignore", "--color", "never", ...(workshop.offline ? ["--offline"] : []), ...how, "--out-dir", out, path];
-  const log: string[] = [];
-  const { status } = await ctx.run(argv, { cwd: directory, env, umask: 0o022, tethered: true, // What it lies in is gone when somebody reads this.
-    onLine: (line) => log.push(line.replaceAll(`${path}/`, "")) });
-  const fileName = (await readdir(out)).find((name) => name.endsWith(".whl"));
-  return { log, path: status === 0 && fileName !== undefined ? join(out, fileName) : undefined };
+/** Older releases of setuptools ask for `wheel`, whatever they build. */
+function bringsWheel(lock: BuildLock): boolean {
+  return isLocked(lock, "wheel") || isLocked(lock, "setuptools>=70.1");
 }
 
 /** Nothing of the user's surroundings: what a build needs and does not declare is missing here too. */

@@ -3,8 +3,10 @@ import { ruleSetVersion } from "../../python/index.ts";
 import type { Store } from "../../store/index.ts";
 import type { Context } from "../../system/index.ts";
 import { actionKey, recallAction, rememberAction, type WheelAction } from "../action.ts";
-import type { BuildNeeds } from "./build-environment.ts";
 import { minorOf, type InterpreterFacts } from "../interpreter.ts";
+import { askedOf, makerOf } from "./asked.ts";
+import type { lockBuild } from "./build-lock.ts";
+import type { BuildSystem } from "./build-system.ts";
 import { refusingCompilers, type ChooseCompilers } from "./compilers.ts";
 import { ownCompilers } from "./steady-compilers.ts";
 import { fitting, isBound, isHere, isPure, mustBeCompiled } from "./fit.ts";
@@ -21,13 +23,11 @@ export interface WheelSource {
   /** Where it must be exactly this one, as a lock says. */
   readonly version?: string;
   readonly key: WheelAction["source"];
-  /** The directory or file that `uv build` gets, made below a directory that is removed afterwards: back ends write into what they build. */
+  /** The directory or sdist that a back end gets, made below a directory that is removed afterwards: back ends write into what they build. */
   readonly path: (scratch: string) => Promise<string>;
   readonly time: EpochSeconds;
-  /** What its back end needs, where that is known. */
-  readonly needs?: BuildNeeds;
-  /** What of that stands in its pyproject.toml; it may need more. */
-  readonly requires?: () => Promise<readonly string[]>;
+  /** How it is built, as its files say. */
+  readonly system: () => Promise<BuildSystem>;
 }
 
 /** The machine and the tools that wheels are made with; each is looked for when it is first needed. */
@@ -41,9 +41,7 @@ export interface Workshop {
   readonly interpreter: (minor?: string) => Promise<InterpreterFacts | undefined>;
   readonly machine: () => Promise<Platform>;
   readonly factsOf: (maker: Maker) => Promise<MakerFacts>;
-  /** The lock of what a back end consists of, by what it needs and the interpreter's minor. */
-  readonly recallBuildLock: (requires: readonly string[], interpreter: string) => Promise<Descriptor | undefined>;
-  readonly lockBuild: (requires: readonly string[], interpreter: InterpreterFacts) => Promise<void>;
+  readonly lockBuild: (requires: readonly string[], interpreter: InterpreterFacts) => ReturnType<typeof lockBuild>;
   /** One build at a time for each core. */
   readonly enqueue: Queue;
   /** Whether somebody wants zig to compile for a platform. */
@@ -71,7 +69,7 @@ export interface Job {
   readonly store: Store;
   readonly workshop: Workshop;
   readonly source: WheelSource;
-  readonly requires: readonly string[];
+  readonly system: BuildSystem;
   /** What it is made from, by who makes it. */
   readonly action: (maker: Maker) => Promise<WheelAction>;
 }
@@ -83,33 +81,28 @@ export interface Job {
  */
 export async function buildWheel(ctx: Context, store: Store, workshop: Workshop, source: WheelSource, platform: Platform): Promise<MadeWheel> {
   const { python } = platform;
-  const requires = (await source.requires?.()) ?? [];
-  const job: Job = { ctx, store, workshop, source, requires, action: async (maker) => ({ schema: "caisson.action/1", kind: "wheel", source: source.key, ...(await workshop.factsOf(maker)), rules: ruleSetVersion }) };
+  const job: Job = { ctx, store, workshop, source, system: await source.system(), action: async (maker) => ({ schema: "caisson.action/1", kind: "wheel", source: source.key, ...(await workshop.factsOf(maker)), rules: ruleSetVersion }) };
   const byZig = workshop.isCompiledByZig(platform);
   const known = await recallWheel(job, python.version);
-  if (known !== undefined && !(byZig && isBound(known))) return madeBy(job, python.version, await fitting(known, source, platform, workshop));
+  if (known !== undefined && !(byZig && isBound(known))) return await madeBy(job, python.version, await fitting(known, source, platform, workshop));
 
   const exact = await workshop.interpreter(python.version);
-  if (exact !== undefined) await workshop.lockBuild(requires, exact);
+  if (exact !== undefined) await workshop.lockBuild(job.system.requires, exact);
   const compileElsewhere = async (): Promise<MadeWheel> => (byZig ? await (await import("./compile-by-zig.ts")).compileByZig(job, platform, exact) : mustBeCompiled(source, platform, exact));
   const here = !byZig && exact !== undefined && (await isHere(workshop, platform));
   // A source that gave a wheel for its own system alone would do so again: nobody need wait for a compiler to hear it.
   if (!here && (await isKnownToCompile(job))) return await compileElsewhere();
   const interpreter = exact ?? (await workshop.interpreter());
   if (interpreter === undefined) return fail({ code: "tool-missing", message: `there is no Python ${python.version} to build \`${source.written}\` with`, hint: `put python${python.version} on PATH` });
-  if (exact === undefined) await workshop.lockBuild(requires, interpreter);
+  if (exact === undefined) await workshop.lockBuild(job.system.requires, interpreter);
   const minor = minorOf(interpreter);
   const built = (exact === undefined ? await recallWheel(job, minor) : undefined) ?? (await makeHereOrPure(job, interpreter, here, byZig));
   if (built === undefined || (byZig && isBound(built)) || (exact === undefined && !isPure(built))) return await compileElsewhere();
-  return madeBy(job, minor, await fitting(built, source, platform, workshop));
+  return await madeBy(job, minor, await fitting(built, source, platform, workshop));
 }
 
-function madeBy(job: Job, interpreter: string, built: BuiltWheel): MadeWheel {
-  return { ...built, maker: makerOf(job, interpreter, !isPure(built)) };
-}
-
-export function makerOf({ requires }: Job, interpreter: string, compiled: boolean): Maker {
-  return { interpreter, compiled, ...(requires.length === 0 ? {} : { requires }) };
+async function madeBy(job: Job, interpreter: string, built: BuiltWheel): Promise<MadeWheel> {
+  return { ...built, maker: await makerOf(job, interpreter, !isPure(built)) };
 }
 
 /**
@@ -117,10 +110,10 @@ export function makerOf({ requires }: Job, interpreter: string, compiled: boolea
  * Whichever comes first of these does for both, where it can.
  */
 async function makeHereOrPure(job: Job, interpreter: InterpreterFacts, here: boolean, byZig: boolean): Promise<BuiltWheel | undefined> {
-  const { ctx, store, workshop, source, action } = job;
+  const { store, workshop, action } = job;
   const minor = minorOf(interpreter);
-  const key = actionKey(await action(makerOf(job, minor, false)));
-  const make = (which: string, choose: ChooseCompilers): Promise<Made> => workshop.making(which, () => workshop.enqueue(() => makeWheel(ctx, store, workshop, source, interpreter, key, choose)));
+  const key = actionKey(await action(askedOf(job, minor)));
+  const make = (which: string, choose: ChooseCompilers): Promise<Made> => workshop.making(which, () => workshop.enqueue(() => makeWheel(job, interpreter, key, choose)));
   const first = await make(key, here ? ownCompilers : refusingCompilers);
   const isSure = first.wheel !== undefined && !first.refused;
   if (!isSure && !here && (byZig || first.wheel === undefined)) {
@@ -136,15 +129,15 @@ async function makeHereOrPure(job: Job, interpreter: InterpreterFacts, here: boo
 async function rememberWheel(job: Job, interpreter: string, built: BuiltWheel): Promise<void> {
   const { store, action } = job;
   // Two steps, so that a pure wheel is found without knowing the machine, and a compiled one never by it alone.
-  await rememberAction(store, await action(makerOf(job, interpreter, false)), { pure: isPure(built), ...(isPure(built) ? { ...built } : {}) } as unknown as Json);
-  if (!isPure(built)) await rememberAction(store, await action(makerOf(job, interpreter, true)), { ...built } as unknown as Json);
+  await rememberAction(store, await action(await makerOf(job, interpreter, false)), { pure: isPure(built), ...(isPure(built) ? { ...built } : {}) } as unknown as Json);
+  if (!isPure(built)) await rememberAction(store, await action(await makerOf(job, interpreter, true)), { ...built } as unknown as Json);
   if (isBound(built)) await rememberAction(store, await action(ANYBODY), { bound: true });
 }
 
 async function recallWheel(job: Job, interpreter: string): Promise<BuiltWheel | undefined> {
   const { store, action } = job;
-  const first = (await recallAction(store, await action(makerOf(job, interpreter, false)))) as { readonly pure: boolean } | undefined;
-  const found = (first === undefined || first.pure ? first : await recallAction(store, await action(makerOf(job, interpreter, true)))) as BuiltWheel | undefined;
+  const first = (await recallAction(store, await action(await makerOf(job, interpreter, false)))) as { readonly pure: boolean } | undefined;
+  const found = (first === undefined || first.pure ? first : await recallAction(store, await action(await makerOf(job, interpreter, true)))) as BuiltWheel | undefined;
   return found !== undefined && (await store.has(found.wheel.digest)) ? { fileName: found.fileName, wheel: found.wheel } : undefined;
 }
 
