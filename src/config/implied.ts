@@ -16,14 +16,27 @@ import { readTomlFile, type TomlFile } from "./toml-file.ts";
 export async function withImplied(ctx: Context, workspace: string, drafts: readonly Draft[]): Promise<readonly Draft[]> {
   const all: Draft[] = [];
   const waiting = [...drafts];
+  const names = new Set(drafts.map(({ pkg }) => pkg.name));
+  // Of a root that is known already its members are not read again: each of a hundred may name all the others.
+  const roots = new Map<string, Promise<Members>>();
+  const membersOf = (root: TomlFile): Promise<Members> => {
+    const members = roots.get(root.path) ?? readMembers(ctx, root);
+    roots.set(root.path, members);
+    return members;
+  };
   for (let draft = waiting.shift(); draft !== undefined; draft = waiting.shift()) {
     const place = await locate(ctx, workspace, draft);
     all.push(place?.inherited === true ? { ...draft, pkg: { ...draft.pkg, sourcesFrom: relative(place.directory, place.root?.path ?? "").replaceAll(sep, "/") } } : draft);
     for (const { name, sources, base } of place?.named ?? []) {
-      for (const directory of await directoriesOf(ctx, sources, name, base, place?.root)) {
-        if (isOutside(workspace, directory) || [...all, ...waiting].some((other) => other.pkg.name === name || (other.pkg.script === undefined && directoryOf(workspace, other) === directory))) continue;
+      if (names.has(name)) continue;
+      const members = place?.root === undefined || !sources.some(({ from }) => from === "workspace") ? undefined : await membersOf(place.root);
+      for (const directory of await directoriesOf(sources, base, members?.get(name))) {
+        if (names.has(name) || isOutside(workspace, directory) || [...all, ...waiting].some((other) => other.pkg.script === undefined && directoryOf(workspace, other) === directory)) continue;
         const project = await readProject(ctx, directory);
-        if (project !== undefined) waiting.push(implied(packageOfProject(workspace, directory, project, nameOfDirectory(directory))));
+        if (project === undefined) continue;
+        const found = implied(packageOfProject(workspace, directory, project, nameOfDirectory(directory)));
+        waiting.push(found);
+        names.add(found.pkg.name);
       }
     }
   }
@@ -76,16 +89,24 @@ async function findRoot(ctx: Context, workspace: string, directory: string): Pro
   return undefined;
 }
 
-async function directoriesOf(ctx: Context, sources: readonly UvSource[], name: PackageName, base: string, root: TomlFile | undefined): Promise<readonly string[]> {
+/** Where sources lie, by paths that start at `base`, or as `members` of a uv workspace that have the wanted name. */
+async function directoriesOf(sources: readonly UvSource[], base: string, members: readonly string[] = []): Promise<readonly string[]> {
   const found = await Promise.all(sources.map(async (source) => {
-    if (source.from === "workspace" && root !== undefined) return await membersCalled(ctx, root, name);
+    if (source.from === "workspace") return members;
     const directory = source.from === "path" ? resolve(base, source.path) : "";
     return (await stat(directory).catch(() => undefined))?.isDirectory() === true ? [directory] : [];
   }));
   return found.flat();
 }
 
-async function membersCalled(ctx: Context, root: TomlFile, name: PackageName): Promise<readonly string[]> {
-  const found = await Promise.all((await findMembers(root)).map(async (member) => [member, (await readProject(ctx, member))?.name] as const));
-  return found.filter(([, written]) => written !== undefined && normalizeName(written) === name).map(([member]) => member);
+/** Directories of a uv workspace's members, by the names that these give themselves. */
+type Members = ReadonlyMap<PackageName, readonly string[]>;
+
+async function readMembers(ctx: Context, root: TomlFile): Promise<Members> {
+  const members = new Map<PackageName, readonly string[]>();
+  for (const directory of await findMembers(root)) {
+    const name = (await readProject(ctx, directory))?.name;
+    if (name !== undefined) members.set(normalizeName(name), [...(members.get(normalizeName(name)) ?? []), directory]);
+  }
+  return members;
 }
