@@ -9,6 +9,8 @@ export function locateKeys(text: string): (at: KeyPath) => number | undefined {
   /** How many tables each array of tables has so far. */
   const arrays = new Map<string, number>();
   let position = 0;
+  let line = 1;
+  let counted = 0;
   let table: KeyPath = [];
   scanDocument();
   return (at) => {
@@ -122,9 +124,11 @@ export function locateKeys(text: string): (at: KeyPath) => number | undefined {
     for (skipBlank(); text[position] === ","; skipBlank()) position++;
   }
 
+  /** Places come in the order of the text, so that each line is counted once. */
   function remember(path: KeyPath, at: number): void {
+    for (; counted < at; counted++) if (text[counted] === "\n") line++;
     const key = keyOf(path);
-    if (!lines.has(key)) lines.set(key, text.slice(0, at).split("\n").length);
+    if (!lines.has(key)) lines.set(key, line);
   }
 }
 
