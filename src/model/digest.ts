@@ -4,6 +4,9 @@ export type Digest = `sha256:${string}`;
 /** Seconds since 1970-01-01 UTC, an integer. The one clock of an output is a commit time. */
 export type EpochSeconds = number;
 
+/** 1980-01-01, the oldest that a zip can hold: the time of what has none of its own. */
+export const OLDEST_TIME: EpochSeconds = 315_532_800;
+
 /** What some bytes are: their address, their length and their media type. */
 export interface Descriptor {
   readonly digest: Digest;

@@ -13,7 +13,7 @@ export { isLockFileName, parseLock, type Lock, type LockedFile, type LockedPacka
 export { readUvLock, type UvLockRequest } from "./lock/uv-lock.ts";
 export { nodeHashName } from "./lock/hashes.ts";
 export { printLock } from "./lock/print.ts";
-export { select, type Choice, type Misfit, type SelectOptions } from "./lock/select.ts";
+export { select, type Choice, type ChosenCommit, type Misfit, type SelectOptions } from "./lock/select.ts";
 export { planFiles, planLinks } from "./environment/links.ts";
 export { bytesSource, type ByteSource } from "./zip/source.ts";
 export type { Zip } from "./zip/zip.ts";

@@ -70,6 +70,16 @@ describe("a repository that holds the workspace", () => {
     expect(await source.readText("setup.py")).toBeUndefined();
   });
 
+  it("reads what a link leads to in the repository, as it does on disk; what leads out of it, or nowhere, is not there", async () => {
+    const shop = makeShop();
+    ground.write({ "shop/requirements.txt": "six\n", "shop/notes/long.txt": "long\n" });
+    for (const [name, target] of [["requirements.txt", "../requirements.txt"], ["notes.txt", "../notes/long.txt"], ["VERSION", "/etc/hostname"], ["setup.py", "nowhere\n\nat all"]] as const) symlinkSync(target, join(shop, "util", name));
+    commit("shop", "links");
+    await using source = await readRevision(ground.context, shop, { path: "util" }, {});
+    expect(await Promise.all(["requirements.txt", "notes.txt", "VERSION", "setup.py", "util.py"].map((name) => source.readText(name)))).toEqual(["six\n", "long\n", undefined, undefined, "one\n"]);
+    expect(await source.around()).toEqual({ ".gitignore": ground.gitIn("shop", "rev-parse", "HEAD:.gitignore"), outside: ground.gitIn("shop", "rev-parse", "HEAD^{tree}") });
+  });
+
   it("checks the whole repository out as a repository of its own, so that a back end finds a version, and removes it", async () => {
     const shop = makeShop();
     ground.write({ "shop/web/src/web.py": "two\n" });
@@ -378,6 +388,13 @@ describe("a repository named by its URL", () => {
     expect(moved.revision.id).toBe(second);
     await using asked = await readRevision(ground.context, ground.directory, { git: url("shop"), ref: "main", path: "web" }, { rev: "1.0" });
     expect(asked.revision.id).toBe(first);
+  });
+
+  it("fetches a repository once for all packages that come from it", async () => {
+    makeShop();
+    const sources = await readRevisions(ground.context, ground.directory, ["web", "util", "."].map((path) => ({ git: url("shop"), ref: "main", path })), {});
+    expect(new Set(sources.map(({ revision }) => revision.id)).size).toBe(1);
+    expect(ground.events.filter(({ type }) => type === "started")).toHaveLength(1);
   });
 
   it("row G4: finds a commit that no branch and no tag leads to", async () => {

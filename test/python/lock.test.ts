@@ -301,8 +301,20 @@ test("wheels T11: wheel variants are refused clearly, and passed over where some
   expect(chosen(both, "debian-12")).toEqual(["x-1.0-py3-none-any.whl"]);
 });
 
+test("wheels P6, P7, P14: a commit of a git repository is chosen as a file is", () => {
+  const commit = (more: string) => `[[packages]]\nname = "v"\n${more}\nvcs = { type = "git", url = "https://git.example.com/v", commit-id = "abc" }\n`;
+  const commits = (lock: Lock, options: SelectOptions = {}): readonly string[] => {
+    const result = select(lock, platform("debian-12"), options);
+    return "commits" in result ? result.commits.map(({ name, source: { commitId } }) => `${name} ${commitId}`) : result.problems.map(({ message }) => message);
+  };
+  const inExtra = lockOf(commit(`marker = "'web' in extras or 'test' in dependency_groups"`));
+  expect([commits(inExtra), commits(inExtra, { extras: ["web"] }), commits(inExtra, { groups: ["test"] }), commits(inExtra, { extras: ["web"], provided: ["v" as PackageName] })]).toEqual([[], ["v abc"], ["v abc"], []]);
+  expect(commits(lockOf(commit('requires-python = ">=3.12"')))).toEqual(["`v` needs Python >=3.12, and debian-12 has 3.11.2"]);
+  expect(commits(lockOf(commit("") + commit("")))).toEqual(["`pylock.toml` has `v` and again for debian-12"]);
+});
+
 test("what has no hash is refused, unless the workspace provides it", () => {
-  const lock = lockOf(`[[packages]]\nname = "v"\nvcs = { type = "git", url = "https://git.example.com/v", commit-id = "abc" }\n[[packages]]\nname = "d"\ndirectory = { path = "d" }\n`);
+  const lock = lockOf(`[[packages]]\nname = "v"\nvcs = { type = "hg", url = "https://hg.example.com/v", commit-id = "abc" }\n[[packages]]\nname = "d"\ndirectory = { path = "d" }\n`);
   expect(chosen(lock, "debian-12")).toEqual(["wheel-unfit: `v` is locked to a commit, which has no hash", "wheel-unfit: `d` is locked to a directory, which has no hash"]);
   expect(chosen(lock, "debian-12", { provided: ["d" as PackageName, "v" as PackageName] })).toEqual([]);
 });

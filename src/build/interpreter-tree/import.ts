@@ -1,7 +1,7 @@
 import { createReadStream } from "node:fs";
 import { chmod, copyFile, readdir, readFile, readlink, rename, stat, symlink } from "node:fs/promises";
 import { dirname, join, posix, resolve } from "node:path";
-import { compareBytewise, fail, mediaTypes, type InterpreterTree, type Platform, type Tree, type TreeEntry } from "../../model/index.ts";
+import { compareBytewise, fail, mediaTypes, OLDEST_TIME, type InterpreterTree, type Platform, type Tree, type TreeEntry } from "../../model/index.ts";
 import { writeTar } from "../../formats/index.ts";
 import { gatherElfFacts, readElf, type ElfFile } from "../../python/index.ts";
 import type { Store } from "../../store/index.ts";
@@ -24,9 +24,6 @@ interface Kept {
   readonly mode: number;
   readonly size: number;
 }
-
-/** 1980-01-01. */
-const EPOCH = 315_532_800;
 
 /**
  * Take a relocatable build of CPython into the store: an archive that `tar` knows, or a directory, in which `bin/python3.X` lies at the top or below.
@@ -124,7 +121,7 @@ async function lay(from: string, to: string, kept: readonly Kept[]): Promise<voi
 
 async function writeTree(store: Store, directory: string, kept: readonly Kept[]): Promise<{ readonly blob: InterpreterTree["blob"]; readonly tree: Tree }> {
   const files = kept.filter(({ kind }) => kind === "file").toSorted((a, b) => compareBytewise(a.path, b.path));
-  const blob = await store.write(writeTar(members(directory, files), EPOCH), undefined, mediaTypes.tar);
+  const blob = await store.write(writeTar(members(directory, files), OLDEST_TIME), undefined, mediaTypes.tar);
   const entries: TreeEntry[] = [];
   for (const { path, kind, mode } of kept) {
     if (kind === "link") {
@@ -146,7 +143,7 @@ async function writeHeaders(store: Store, directory: string, program: string): P
   if (name === undefined || (await stat(join(top, "Python.h")).catch(() => undefined)) === undefined) return undefined;
   const files: Kept[] = [];
   for await (const { kind, path, mode, size } of walk(top)) if (kind === "file") files.push({ path, kind, mode, size });
-  return await store.write(writeTar(members(top, files.toSorted((a, b) => compareBytewise(a.path, b.path))), EPOCH), undefined, mediaTypes.tar);
+  return await store.write(writeTar(members(top, files.toSorted((a, b) => compareBytewise(a.path, b.path))), OLDEST_TIME), undefined, mediaTypes.tar);
 }
 
 async function* members(directory: string, files: readonly Kept[]): AsyncIterable<{ readonly path: string; readonly kind: "file"; readonly mode: 0o644 | 0o755; readonly size: number; open(): AsyncIterable<Uint8Array> }> {

@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
-import type { Json, PackageName, Platform } from "../../model/index.ts";
-import { evaluateMarker, parseMarker, ruleSetVersion, type Lock, type LockedPackage } from "../../python/index.ts";
+import { OLDEST_TIME, type Json } from "../../model/index.ts";
+import { ruleSetVersion, type ChosenCommit } from "../../python/index.ts";
 import { recallAction, rememberAction } from "../action.ts";
 import { readProject } from "../project.ts";
 import { readRevision } from "../source/revision.ts";
@@ -9,29 +9,11 @@ import type { Session } from "../session.ts";
 import { readBuildSystem, type BuildSystem } from "../wheel/build-system.ts";
 import type { WheelSource } from "../wheel/wheel.ts";
 
-/** A distribution that a lock names by a commit of a repository instead of a file. */
-export interface CommitRequirement {
-  readonly name: PackageName;
-  readonly source: WheelSource;
-}
-
 /**
- * What a lock wants from repositories on a platform: `name @ git+https://...`. A wheel is made of each once; the repository is looked at only then.
+ * What a lock wants from a repository, `name @ git+https://...`, as the source of a wheel. The repository is looked at only when that is made.
  * `directory` gives where relative paths of the lock start.
  */
-export function commitRequirements(session: Session, lock: Lock, platform: Platform, directory: () => Promise<string>): readonly CommitRequirement[] {
-  return lock.packages.flatMap((locked) => {
-    const source = isLive(locked, platform) ? wheelSource(session, locked, directory) : undefined;
-    return source === undefined ? [] : [{ name: locked.name, source }];
-  });
-}
-
-function isLive({ marker }: LockedPackage, platform: Platform): boolean {
-  return marker === undefined || evaluateMarker(parseMarker(marker), platform.markers);
-}
-
-function wheelSource({ ctx, store, workspace, offline }: Session, { name, version, source }: LockedPackage, directory: () => Promise<string>): WheelSource | undefined {
-  if (source?.kind !== "vcs" || source.type !== "git") return undefined;
+export function commitSource({ ctx, store, workspace, offline }: Session, { name, version, source }: ChosenCommit, directory: () => Promise<string>): WheelSource {
   const { url, path, commitId, subdirectory = "" } = source;
   const read = async (): Promise<Source> => await readRevision(ctx, workspace.directory, { git: url ?? resolve(await directory(), path ?? ""), ref: commitId, path: subdirectory }, { offline });
   // A commit is its content, whichever repository it was taken from.
@@ -55,6 +37,6 @@ function wheelSource({ ctx, store, workspace, offline }: Session, { name, versio
       await rememberAction(store, action, system as unknown as Json);
       return system;
     },
-    time: 315_532_800,
+    time: OLDEST_TIME,
   };
 }

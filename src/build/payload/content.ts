@@ -1,7 +1,7 @@
 import { join } from "node:path";
-import { CaissonError, hasBuildScripts, problemsOf, type Additions, type Descriptor, type Package, type Platform, type Problem } from "../../model/index.ts";
+import { CaissonError, hasBuildScripts, OLDEST_TIME, problemsOf, type Additions, type Descriptor, type Package, type Platform, type Problem } from "../../model/index.ts";
 import { select, type Choice, type Misfit } from "../../python/index.ts";
-import { commitRequirements } from "../lock/commit-requirement.ts";
+import { commitSource } from "../lock/commit-requirement.ts";
 import { fetchFiles } from "../fetch/fetch.ts";
 import type { ByScripts } from "../build-scripts/build-scripts.ts";
 import { readFilesPackage } from "./files.ts";
@@ -17,9 +17,6 @@ import type { Session } from "../session.ts";
 import { readSourceVersion } from "../source/source-version.ts";
 import { readTurretPackage } from "../turret/package.ts";
 import type { WheelSource } from "../wheel/wheel.ts";
-
-/** 1980-01-01, the oldest time a zip can hold. */
-const EPOCH = 315_532_800;
 
 export interface ReadContent {
   readonly version: string;
@@ -109,7 +106,7 @@ async function buildOwn(session: Session, pkg: Package, platform: Platform): Pro
     key: { tree: source.treeKey, ...(around === undefined ? {} : { around }), ...(dependsOnCommit ? await source.commit() : {}) },
     path: (scratch) => source.checkoutInto(scratch),
     // What is keyed by its files alone may know no time but one that is always the same.
-    time: dependsOnCommit ? source.revision.time : EPOCH,
+    time: dependsOnCommit ? source.revision.time : OLDEST_TIME,
     system: () => Promise.resolve(project.system),
   };
   return { installed: await session.wheel(wheel, platform), dependsOnCommit };
@@ -127,11 +124,10 @@ async function buildSibling(session: Session, pkg: Package, sibling: Package, pl
 /** Everything that a package gets from elsewhere on a platform, by its lock: fetched or built, and read. */
 export async function readDependencies(session: Session, pkg: Package, siblings: readonly Package[], platform: Platform): Promise<readonly InstalledDistribution[]> {
   const { lock, directory } = await lockPackage(session.ctx, session.store, lockRequest(session, pkg, platform));
-  const commits = commitRequirements(session, lock, platform, directory);
   const own = pkg.kind === "turret" || (await readProject(session.source(pkg))) === undefined ? [] : [pkg.name];
-  const selected = select(lock, platform, { extras: pkg.extras, ...(pkg.groups === undefined ? {} : { groups: pkg.groups }), provided: [...own, ...siblings.map(({ name }) => name), ...commits.map(({ name }) => name)], written: pkg.written });
+  const selected = select(lock, platform, { extras: pkg.extras, ...(pkg.groups === undefined ? {} : { groups: pkg.groups }), provided: [...own, ...siblings.map(({ name }) => name)], written: pkg.written });
   if ("problems" in selected) return refuseMisfit(selected);
-  return await gather([readChoices(session, pkg, selected.choices, directory, platform), gather(commits.map(({ source }) => session.wheel(source, platform)))]).then((read) => read.flat());
+  return await gather([readChoices(session, pkg, selected.choices, directory, platform), gather(selected.commits.map((commit) => session.wheel(commitSource(session, commit, directory), platform)))]).then((read) => read.flat());
 }
 
 function refuseMisfit({ problems, files }: Misfit): never {
@@ -150,8 +146,13 @@ async function readChoices(session: Session, { written }: Package, choices: read
   };
   const come = (fileName: string, file: Descriptor): void => {
     if (reading.size === 0) session.ctx.report({ type: "started", what });
-    for (const choice of choices) if (choice.file.fileName === fileName) reading.set(choice, read(choice, file));
-    for (const work of reading.values()) work.catch(() => undefined);
+    for (const choice of choices) {
+      if (choice.file.fileName !== fileName) continue;
+      const work = read(choice, file);
+      // Awaited when all have come; until then a failure must not end the process.
+      work.catch(() => undefined);
+      reading.set(choice, work);
+    }
   };
   try {
     await fetchFiles(session.ctx, session.store, choices, { index: await session.index(), directory, offline: session.offline, come });
@@ -176,7 +177,7 @@ async function readDependency(session: Session, choice: Choice, file: Descriptor
       return path;
     },
     system: async () => await (await import("../wheel/sdist-system.ts")).sdistSystem(session.ctx, session.store, file, (await session.workshop.interpreter())?.executable ?? "python3"),
-    time: EPOCH,
+    time: OLDEST_TIME,
   };
   return await session.wheel(source, platform);
 }

@@ -1,7 +1,8 @@
 import { readFile, realpath, stat } from "node:fs/promises";
 import { join, posix, relative } from "node:path";
-import { fail, type EpochSeconds, type Json } from "../../model/index.ts";
+import { fail, type Json } from "../../model/index.ts";
 import { makeDirectory, sha256, type Context } from "../../system/index.ts";
+import { diskTime } from "../disk-time.ts";
 import { aroundOf, directoriesAbove, reachesOut } from "./around.ts";
 import { openRepository, roomFor, sharedCheckout, type Repository } from "./checkout.ts";
 import { describeCommit, git, isIgnored, runGit } from "./git.ts";
@@ -91,10 +92,4 @@ async function readAroundOnDisk(ctx: Context, root: string, directory: string, l
   const [pyproject, setupPy, setupCfg] = await Promise.all(["pyproject.toml", "setup.py", "setup.cfg"].map((name) => text(posix.join(path, name))));
   const outside = reachesOut(path, links, { pyproject, setupPy, setupCfg }) ? hashDisk(await describeDisk(root, await listDisk(ctx, root, inGit))) : undefined;
   return aroundOf(new Map(above.flatMap(([name, content]) => (content === undefined ? [] : [[name, sha256(content)] as const]))), outside);
-}
-
-/** Files on disk have no time of their own: 1980-01-01, the oldest that a zip can hold, unless the user says otherwise. */
-function diskTime(ctx: Context): EpochSeconds {
-  const said = ctx.env["SOURCE_DATE_EPOCH"] ?? "";
-  return /^[0-9]{1,11}$/.test(said) ? Number(said) : 315_532_800;
 }

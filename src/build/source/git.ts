@@ -47,13 +47,14 @@ export interface GitObject {
 /**
  * Objects by name (`HEAD^{commit}`, `v1:web/pyproject.toml`), in the order of the names; undefined where there is none.
  * All of them in one process; the names go in by stdin, where nothing in them can be an option.
+ * `followed`: what a link leads to in its commit stands in its place, and nothing for one that leads elsewhere.
  * @throws CaissonError `revision-unknown` where this is no sound repository
  */
-export async function readObjects(ctx: Context, directory: string, names: readonly string[]): Promise<readonly (GitObject | undefined)[]> {
+export async function readObjects(ctx: Context, directory: string, names: readonly string[], { followed = false }: { readonly followed?: boolean } = {}): Promise<readonly (GitObject | undefined)[]> {
   // A name with a line break would be two.
   const asked = names.filter((name) => !/[\n\0]/.test(name));
   const problem: Problem = { code: "revision-unknown", message: `git cannot read the repository of \`${directory}\``, hint: `git -C ${directory} fsck` };
-  const bytes = await git(ctx, directory, ["cat-file", "--batch"], problem, asked.map((name) => `${name}\n`).join(""));
+  const bytes = await git(ctx, directory, ["cat-file", "--batch", ...(followed ? ["--follow-symlinks"] : [])], problem, asked.map((name) => `${name}\n`).join(""));
   const found = new Map(parseObjects(bytes, asked));
   return names.map((name) => found.get(name));
 }
@@ -62,15 +63,13 @@ function* parseObjects(bytes: Buffer, names: readonly string[]): Iterable<readon
   let at = 0;
   for (const name of names) {
     const end = bytes.indexOf("\n", at);
-    const [, id, type, length] = /^([0-9a-f]{40,64}) ([a-z]+) ([0-9]+)$/.exec(bytes.toString("latin1", at, end)) ?? [];
+    const line = bytes.toString("latin1", at, end);
+    const [, id, type, length] = /^([0-9a-f]{40,64}) ([a-z]+) ([0-9]+)$/.exec(line) ?? [];
+    // Of a link that leads nowhere it says as much, and the length of what follows.
+    const size = length ?? /^(?:symlink|dangling|loop|notdir) ([0-9]+)$/.exec(line)?.[1];
     at = end + 1;
-    if (id === undefined || type === undefined) {
-      yield [name, undefined];
-      continue;
-    }
-    const size = Number(length);
-    yield [name, { id, type, content: bytes.subarray(at, at + size) }];
-    at += size + 1;
+    yield [name, id === undefined || type === undefined ? undefined : { id, type, content: bytes.subarray(at, at + Number(size)) }];
+    if (size !== undefined) at += Number(size) + 1;
   }
 }
 

@@ -3,6 +3,7 @@ import { realpath } from "node:fs/promises";
 import { basename, dirname, join, posix, relative, resolve } from "node:path";
 import type { Package } from "../../model/index.ts";
 import { errorCode, type Context } from "../../system/index.ts";
+import { once } from "../queue.ts";
 import type { Repository } from "./checkout.ts";
 import type { RevisionRequest } from "./source.ts";
 
@@ -17,12 +18,23 @@ export interface Place {
   readonly rev?: string;
 }
 
-export async function locate(ctx: Context, workspaceDirectory: string, source: Package["source"], request: RevisionRequest): Promise<Place> {
-  const rev = "rev" in request ? request.rev : undefined;
+/**
+ * Where each source lies, in their order. A repository that several packages come from is fetched once.
+ * @throws CaissonError `host-unreachable` · `tool-missing`
+ */
+export async function locateAll(ctx: Context, workspaceDirectory: string, sources: readonly Package["source"][], request: RevisionRequest): Promise<readonly Place[]> {
+  const mirrors = once<Mirror>();
+  const openOnce = (address: string, ref: string): Promise<Mirror> =>
+    mirrors(JSON.stringify([address, ref]), async () => await (await import("./mirror.ts")).openMirror(ctx, workspaceDirectory, address, ref, "offline" in request && request.offline));
+  return await Promise.all(sources.map((source) => locate(workspaceDirectory, source, "rev" in request ? request.rev : undefined, openOnce)));
+}
+
+type Mirror = Repository & { readonly url: string };
+
+async function locate(workspaceDirectory: string, source: Package["source"], rev: string | undefined, openOnce: (address: string, ref: string) => Promise<Mirror>): Promise<Place> {
   if ("git" in source) {
     const wanted = rev ?? source.ref;
-    const { openMirror } = await import("./mirror.ts");
-    const mirror = await openMirror(ctx, workspaceDirectory, source.git, wanted, "offline" in request && request.offline);
+    const mirror = await openOnce(source.git, wanted);
     return { directory: mirror.top, repository: mirror, path: posix.normalize(source.path ?? "").replace(/^\.?\/?$/, "").replace(/\/$/, ""), rev: wanted };
   }
   const directory = await realpathOfNearest(resolve(workspaceDirectory, source.path));

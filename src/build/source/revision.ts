@@ -7,7 +7,7 @@ import { aroundOf, directoriesAbove, FILES_ABOVE, linksOf, reachesOut } from "./
 import { checkOut, roomFor, sharedCheckout, type Repository } from "./checkout.ts";
 import { commitBelow, readDisk } from "./disk.ts";
 import { describeCommit, isIgnored, runGit, readObjects, withoutCredentials, type GitObject } from "./git.ts";
-import { locate, type Place } from "./place.ts";
+import { locateAll, type Place } from "./place.ts";
 import { isRoot, isRubbish } from "./snapshot.ts";
 import { METADATA_FILES, type RevisionRequest, type Source } from "./source.ts";
 
@@ -22,7 +22,7 @@ export async function readRevision(ctx: Context, workspaceDirectory: string, sou
 
 /** As `readRevision`, for many packages: those of one repository cost its processes and its checkout once. In the order of `sources`. */
 export async function readRevisions(ctx: Context, workspaceDirectory: string, sources: readonly Package["source"][], request: RevisionRequest): Promise<readonly Source[]> {
-  const places = await Promise.all(sources.map((source) => locate(ctx, workspaceDirectory, source, request)));
+  const places = await locateAll(ctx, workspaceDirectory, sources, request);
   const groups = new Map<string, Place[]>();
   for (const place of places) {
     const key = JSON.stringify([place.repository?.top, place.repository === undefined ? place.directory : "", place.rev]);
@@ -69,7 +69,7 @@ async function readCommit(ctx: Context, workspaceDirectory: string, repository: 
         commit: async () => ({ commit: revision.id, describe: (await describe()) ?? "" }),
         readText: async (name) => {
           if (METADATA_FILES.includes(name) || (!name.includes("/") && !namesIn(found.trees[index]).has(name))) return files.get(name);
-          const [object] = await readObjects(ctx, repository.top, [`${found.commit.id}:${posix.join(place.path, name)}`]);
+          const [object] = await readObjects(ctx, repository.top, [`${found.commit.id}:${posix.join(place.path, name)}`], { followed: true });
           return object?.type === "blob" ? object.content.toString("utf8") : undefined;
         },
         checkout: async () => join(await shared.path(), place.path),
@@ -109,7 +109,7 @@ async function findCommit(ctx: Context, repository: Repository, rev: string, gro
   const spellings = spellingsOf(repository, rev);
   const above = [...new Set(group.flatMap(({ path }) => directoriesAbove(path)))].flatMap((directory) => FILES_ABOVE.map((file) => posix.join(directory, file)));
   const names = (spelling: string): readonly string[] => [`${spelling}^{commit}`, ...above.map((path) => `${spelling}:${path}`), ...group.flatMap(({ path }) => ["", ...METADATA_FILES].map((file) => `${spelling}:${posix.join(path, file).replace(/^\.$/, "")}`))];
-  const objects = await readObjects(ctx, repository.top, spellings.flatMap(names));
+  const objects = await readObjects(ctx, repository.top, spellings.flatMap(names), { followed: true });
   const first = 1 + above.length;
   const length = first + group.length * (1 + METADATA_FILES.length);
   const start = spellings.findIndex((_, index) => objects[index * length] !== undefined) * length;

@@ -1,6 +1,6 @@
 import { rename, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { CaissonError, fail, normalizeName, type Package, type Payload, type Platform, type Problem, type Workspace } from "../../model/index.ts";
+import { CaissonError, fail, normalizeName, OLDEST_TIME, type Package, type Payload, type Platform, type Problem, type Workspace } from "../../model/index.ts";
 import { bundleFiles } from "../../formats/index.ts";
 import type { Store } from "../../store/index.ts";
 import { hashJson, makeDirectory, ownedDirectory, removeTree, type Context } from "../../system/index.ts";
@@ -74,7 +74,7 @@ function requirementsSource(needs: readonly string[]): Source {
   const text = needs.map((need) => `${need}\n`).join("");
   const id = hashJson(needs).slice("sha256:".length);
   return {
-    revision: { id, time: 315_532_800, dirty: false },
+    revision: { id, time: OLDEST_TIME, dirty: false },
     treeKey: id,
     around: () => Promise.resolve(undefined),
     uncommitted: false,

@@ -5,6 +5,7 @@ import { join, resolve } from "node:path";
 import { CaissonError, fail, type Bytes, type Digest, type Problem } from "../../model/index.ts";
 import { writeTurret, type TurretContainer } from "../../formats/index.ts";
 import { errorCode, explainFileError, makeDirectory, mapConcurrently, syncPath, writeDraft, type Context, type Draft } from "../../system/index.ts";
+import { diskTime } from "../disk-time.ts";
 import { gatherFiles, readScript, type PackedAs } from "./files.ts";
 import { isOldGeneration, wantsOldProgram } from "./generation.ts";
 import { readTurretProject } from "./project.ts";
@@ -41,9 +42,6 @@ const WRITERS = 8;
 
 /** Archives that are open at one time. */
 const BATCH = 64;
-
-/** 1980-01-01, unless SOURCE_DATE_EPOCH says otherwise: files on disk have no time of their own. */
-const EPOCH = 315_532_800;
 
 /**
  * Pack each turret of an OCT project into an archive of its own; one that fails leaves the others theirs, and none of its own.
@@ -108,7 +106,7 @@ async function draftOne(ctx: Context, directory: string, turret: Turret, path: s
   await warnOfOldScript(ctx, directory, turret);
   const hash = request.digests === true ? createHash("sha256") : undefined;
   let size = 0;
-  const archive = writeTurret(inOrder(members), request.format, timeOf(ctx));
+  const archive = writeTurret(inOrder(members), request.format, diskTime(ctx));
   const draft = await writeDraft(resolve(ctx.cwd, path), (async function* counted(): Bytes {
     for await (const chunk of archive) {
       hash?.update(chunk);
@@ -154,11 +152,6 @@ const buffers: Buffer[] = [];
 
 async function* inOrder<Item>(items: readonly Item[]): AsyncIterable<Item> {
   yield* items;
-}
-
-function timeOf(ctx: Context): number {
-  const said = ctx.env["SOURCE_DATE_EPOCH"] ?? "";
-  return /^[0-9]{1,10}$/.test(said) ? Number(said) : EPOCH;
 }
 
 /** A file that the project's configuration is made of. */

@@ -1,9 +1,7 @@
 import { crc32 } from "node:zlib";
-import { fail, type Bytes, type EpochSeconds } from "../../model/index.ts";
+import { fail, OLDEST_TIME, type Bytes, type EpochSeconds } from "../../model/index.ts";
 import { exactly, type NewMember } from "./member.ts";
 
-/** 1980-01-01, the oldest time a zip can hold. */
-const OLDEST = 315_532_800;
 /** Where zip64 would begin: bytes, and members. */
 const LARGEST = 0xffff_fffe;
 const MOST = 0xfffe;
@@ -21,7 +19,7 @@ export async function* writeZip(members: AsyncIterable<NewMember>, time: EpochSe
     const name = Buffer.from(member.path);
     const end = offset + 30 + name.length + member.size;
     if (end > LARGEST || directory.length === MOST) fail({ code: "format-unknown", message: "the bundle is too large for the format `zip`, which ends at 4 GiB", hint: "build it as tar.gz" });
-    const fields = { name, crc: await checksum(member), size: member.size, stamp: dosTime(Math.max(time, OLDEST)) };
+    const fields = { name, crc: await checksum(member), size: member.size, stamp: dosTime(Math.max(time, OLDEST_TIME)) };
     const local = localHeader(fields);
     directory.push(centralHeader(fields, member, offset));
     offset = end;

@@ -1,5 +1,5 @@
 import { CaissonError, compareBytewise, type PackageName, type Platform, type Problem } from "../../model/index.ts";
-import type { Lock, LockedFile, LockedPackage } from "./lock.ts";
+import type { Lock, LockedFile, LockedPackage, LockedSource } from "./lock.ts";
 import { evaluateMarker, parseMarker } from "../version/marker.ts";
 import { satisfies } from "../version/specifier.ts";
 import { explainMiss, printFiles } from "./unfit.ts";
@@ -12,6 +12,15 @@ export interface Choice {
   readonly file: LockedFile;
   /** Not a wheel: it must be built first. */
   readonly build: boolean;
+}
+
+/** One package of a lock that is no file: it is built from a commit of a git repository. */
+export type ChosenCommit = LockedPackage & { readonly source: Extract<LockedSource, { readonly kind: "vcs" }> };
+
+/** What a platform installs, each in the order of the lock. */
+export interface Selection {
+  readonly choices: readonly Choice[];
+  readonly commits: readonly ChosenCommit[];
 }
 
 export interface SelectOptions {
@@ -32,11 +41,11 @@ export interface Misfit {
 }
 
 /**
- * Choose from a lock what a platform installs: offline, by markers, best tag, then highest build number; an sdist only where no wheel fits. The order of the choices is that of the lock.
+ * Choose from a lock what a platform installs: offline, by markers, best tag, then highest build number; an sdist only where no wheel fits.
  * Problems are all that is wrong at once: `wheel-unfit` where something does not fit the platform, `config-invalid` where the lock contradicts itself.
  * Source: packaging.python.org/specifications/pylock-toml#installation
  */
-export function select(lock: Lock, platform: Platform, options: SelectOptions = {}): { readonly choices: readonly Choice[] } | Misfit {
+export function select(lock: Lock, platform: Platform, options: SelectOptions = {}): Selection | Misfit {
   const problems: Problem[] = [];
   const { extras = [], groups = lock.defaultGroups, provided = [], written } = options;
   const hint = `caisson lock ${written === undefined ? "" : `${written} `}--platform ${platform.label}`;
@@ -61,13 +70,15 @@ export function select(lock: Lock, platform: Platform, options: SelectOptions = 
   const seen = new Map<PackageName, LockedPackage>();
   const tags = rankTags(platform);
   const choices: Choice[] = [];
+  const commits: ChosenCommit[] = [];
   const files: string[] = [];
   for (const locked of live) {
     const earlier = seen.get(locked.name);
     seen.set(locked.name, locked);
     const file = bestFile(locked, tags);
-    if (earlier !== undefined) refuse(`\`${lock.file}\` has \`${locked.name}\` ${earlier.version ?? ""} and ${locked.version ?? "again"} for ${platform.label}`.replaceAll("  ", " "), { code: "config-invalid" });
-    else if (locked.requiresPython !== undefined && !satisfies(full, locked.requiresPython)) refuse(`\`${locked.name}\` ${locked.version ?? ""} needs Python ${locked.requiresPython}, and ${platform.label} has ${full}`);
+    if (earlier !== undefined) refuse(`\`${lock.file}\` has ${named(earlier)} and ${locked.version ?? "again"} for ${platform.label}`, { code: "config-invalid" });
+    else if (locked.requiresPython !== undefined && !satisfies(full, locked.requiresPython)) refuse(`${named(locked)} needs Python ${locked.requiresPython}, and ${platform.label} has ${full}`);
+    else if (isCommit(locked)) commits.push(locked);
     else if (locked.source !== undefined) refuse(`\`${locked.name}\` is locked to ${locked.source.kind === "vcs" ? "a commit" : "a directory"}, which has no hash`, { hint: "make it a package of the workspace, or put its wheel in an index" });
     else if (file === undefined) {
       refuse(explainMiss(locked, platform));
@@ -75,7 +86,15 @@ export function select(lock: Lock, platform: Platform, options: SelectOptions = 
     }
     else choices.push({ name: locked.name, version: locked.version, file, build: file.kind === "sdist" });
   }
-  return problems.length === 0 ? { choices } : { problems, files };
+  return problems.length === 0 ? { choices, commits } : { problems, files };
+}
+
+function named({ name, version }: LockedPackage): string {
+  return `\`${name}\`${version === undefined ? "" : ` ${version}`}`;
+}
+
+function isCommit(locked: LockedPackage): locked is ChosenCommit {
+  return locked.source?.kind === "vcs" && locked.source.type === "git";
 }
 
 /** The rank of each tag, 0 the best. Plain `linux` says nothing about the libc that a wheel needs, so nobody else's is taken. */
