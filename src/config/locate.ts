@@ -9,7 +9,7 @@ export function locateKeys(text: string): (at: KeyPath) => number | undefined {
   /** How many tables each array of tables has so far. */
   const arrays = new Map<string, number>();
   let position = 0;
-  let line = 1;
+  let current = 1;
   let counted = 0;
   let table: KeyPath = [];
   scanDocument();
@@ -126,9 +126,9 @@ export function locateKeys(text: string): (at: KeyPath) => number | undefined {
 
   /** Places come in the order of the text, so that each line is counted once. */
   function remember(path: KeyPath, at: number): void {
-    for (; counted < at; counted++) if (text[counted] === "\n") line++;
+    for (; counted < at; counted++) if (text[counted] === "\n") current++;
     const key = keyOf(path);
-    if (!lines.has(key)) lines.set(key, line);
+    if (!lines.has(key)) lines.set(key, current);
   }
 }
 

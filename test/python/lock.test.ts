@@ -301,12 +301,16 @@ test("wheels T11: wheel variants are refused clearly, and passed over where some
   expect(chosen(both, "debian-12")).toEqual(["x-1.0-py3-none-any.whl"]);
 });
 
+function commit(more: string): string {
+  return `[[packages]]\nname = "v"\n${more}\nvcs = { type = "git", url = "https://git.example.com/v", commit-id = "abc" }\n`;
+}
+
+function commits(lock: Lock, options: SelectOptions = {}): readonly string[] {
+  const result = select(lock, platform("debian-12"), options);
+  return "commits" in result ? result.commits.map(({ name, source }) => `${name} ${source.commitId}`) : result.problems.map(({ message }) => message);
+}
+
 test("wheels P6, P7, P14: a commit of a git repository is chosen as a file is", () => {
-  const commit = (more: string) => `[[packages]]\nname = "v"\n${more}\nvcs = { type = "git", url = "https://git.example.com/v", commit-id = "abc" }\n`;
-  const commits = (lock: Lock, options: SelectOptions = {}): readonly string[] => {
-    const result = select(lock, platform("debian-12"), options);
-    return "commits" in result ? result.commits.map(({ name, source: { commitId } }) => `${name} ${commitId}`) : result.problems.map(({ message }) => message);
-  };
   const inExtra = lockOf(commit(`marker = "'web' in extras or 'test' in dependency_groups"`));
   expect([commits(inExtra), commits(inExtra, { extras: ["web"] }), commits(inExtra, { groups: ["test"] }), commits(inExtra, { extras: ["web"], provided: ["v" as PackageName] })]).toEqual([[], ["v abc"], ["v abc"], []]);
   expect(commits(lockOf(commit('requires-python = ">=3.12"')))).toEqual(["`v` needs Python >=3.12, and debian-12 has 3.11.2"]);
