@@ -4,10 +4,10 @@ import { LongestFirst } from "./test/support/longest-first.ts";
 const config: ViteUserConfig = defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
-    globalSetup: ["test/support/join-agent.ts"],
+    globalSetup: ["test/support/join-agent.ts", "test/support/real-python.ts"],
     pool: "forks",
     // Tests of hosts wait more than they compute.
-    maxWorkers: 3,
+    maxWorkers: 4,
     isolate: false,
     sequence: { sequencer: LongestFirst },
     // A test that expects nothing holds nothing: a loop over what turned out empty, say.

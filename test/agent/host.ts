@@ -6,6 +6,7 @@ import { expect } from "vitest";
 import { mediaTypes, printCanonicalJson, type Bytes, type Descriptor, type Digest, type HostAddress, type HostState, type Label, type Link, type Payload, type Service, type Step, type Tree, type TreeEntry } from "../../src/model/index.ts";
 import { createContext, removeTree, treeId, type Context } from "../../src/system/index.ts";
 import { openAgent, type Agent, type Answer } from "../../src/transport/index.ts";
+import { compiledAgentPath } from "../support/compiled-agent.ts";
 
 /** A directory of our own with a root that does not exist yet; removed at the end. */
 export interface TestHost extends AsyncDisposable {
@@ -27,7 +28,7 @@ export function makeHost(): TestHost {
 }
 
 export function context(env: Readonly<Record<string, string>> = {}): Context {
-  return createContext({ cwd: "/", env: { ...process.env, ...env }, report: () => undefined, signal: new AbortController().signal });
+  return createContext({ cwd: "/", env: { ...process.env, PATH: compiledAgentPath(), ...env }, report: () => undefined, signal: new AbortController().signal });
 }
 
 export interface Blob {

@@ -11,7 +11,7 @@ let home: Home;
 let work: string;
 let build: Hello["build"];
 beforeEach(() => {
-  ({ home, work, build } = makeHello('[targets.production]\nhosts = ["local:h1", "local:h2"]\nrollout = { healthy_deadline = "4s" }\n'));
+  ({ home, work, build } = makeHello('[targets.production]\nhosts = ["local:h1", "local:h2"]\nrollout = { healthy_deadline = "2s" }\n'));
 });
 afterEach(() => home.remove());
 

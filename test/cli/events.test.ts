@@ -15,7 +15,7 @@ let home: Home;
 let work: string;
 let build: Hello["build"];
 beforeEach(() => {
-  ({ home, work, build } = makeHello('[targets.production]\nhosts = ["local:h1", "local:h2", "local:h3"]\nrollout = { healthy_deadline = "4s", max_failed = 1 }\n'));
+  ({ home, work, build } = makeHello('[targets.production]\nhosts = ["local:h1", "local:h2", "local:h3"]\nrollout = { healthy_deadline = "2s", max_failed = 1 }\n'));
 });
 afterEach(() => home.remove());
 

@@ -45,7 +45,7 @@ hosts = ["local:h1", "local:h2"]
 environment = [".env.production"]
 service = "command"
 restart = 'echo "starting with $PASSWORD"'
-rollout = { healthy_deadline = "4s", min_healthy = "0s" }
+rollout = { healthy_deadline = "2s", min_healthy = "0s" }
 `);
   writeFileSync(join(work, "config/VERSION"), `${version}\n`);
   writeFileSync(join(work, "config/state"), `${state} ${version}\n`);

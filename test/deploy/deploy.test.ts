@@ -32,7 +32,7 @@ function target(service: Service = { kind: "none" }, ...roots: readonly string[]
   return {
     name: "local:app", roles: {}, service, keep: 5,
     hosts: names.map((root) => ({ name: names.length === 1 ? "local" : root, via: "local", address: "", root: join(bench.directory, root) })),
-    policy: { canary: 1, maxParallel: 2, maxFailed: 0, minHealthy: 0, healthyDeadline: 4 },
+    policy: { canary: 1, maxParallel: 2, maxFailed: 0, minHealthy: 0, healthyDeadline: 2 },
   };
 }
 

@@ -43,7 +43,7 @@ function target(): Target {
     name: "production", roles: {}, keep: 5, environment: [join(bench.directory, ".env")],
     service: { kind: "command", restart: 'echo "start ${PASSWORD-none}" >> "$CAISSON_STATE/seen"; echo "the password is $PASSWORD"' },
     hosts: [{ name: "local", via: "local", address: "", root: join(bench.directory, "app") }],
-    policy: { canary: 1, maxParallel: 1, maxFailed: 0, minHealthy: 0, healthyDeadline: 4 },
+    policy: { canary: 1, maxParallel: 1, maxFailed: 0, minHealthy: 0, healthyDeadline: 2 },
   };
 }
 

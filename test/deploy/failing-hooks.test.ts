@@ -28,7 +28,7 @@ function withHook(number: string, script: string, hook: Partial<Hook> = {}): Han
 }
 
 function target(root: string = join(bench.directory, "app"), more: Partial<Target> = {}): Target {
-  return { name: "local:app", roles: {}, service: { kind: "none" }, keep: 5, hosts: [{ name: "local", via: "local", address: "", root }], policy: { canary: 1, maxParallel: 1, maxFailed: 0, minHealthy: 0, healthyDeadline: 4 }, ...more };
+  return { name: "local:app", roles: {}, service: { kind: "none" }, keep: 5, hosts: [{ name: "local", via: "local", address: "", root }], policy: { canary: 1, maxParallel: 1, maxFailed: 0, minHealthy: 0, healthyDeadline: 2 }, ...more };
 }
 
 async function deploy(made: HandMade | Wanted, to: Target = target()): Promise<HostResult | undefined> {

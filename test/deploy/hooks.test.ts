@@ -35,7 +35,7 @@ function target(...roots: readonly string[]): Target {
   return {
     name: "local:app", roles: {}, service: { kind: "none" }, keep: 5,
     hosts: names.map((root) => ({ name: names.length === 1 ? "local" : root, via: "local", address: "", root: join(bench.directory, root) })),
-    policy: { canary: 1, maxParallel: 2, maxFailed: 0, minHealthy: 0, healthyDeadline: 4 },
+    policy: { canary: 1, maxParallel: 2, maxFailed: 0, minHealthy: 0, healthyDeadline: 2 },
   };
 }
 

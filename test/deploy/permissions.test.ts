@@ -36,7 +36,7 @@ function becomeNobody(): string {
 }
 
 function target(root: string, more: Partial<Target> = {}): Target {
-  return { name: "local:app", roles: {}, service: { kind: "none" }, keep: 5, hosts: [{ name: "local", via: "local", address: "", root }], policy: { canary: 1, maxParallel: 1, maxFailed: 0, minHealthy: 0, healthyDeadline: 4 }, ...more };
+  return { name: "local:app", roles: {}, service: { kind: "none" }, keep: 5, hosts: [{ name: "local", via: "local", address: "", root }], policy: { canary: 1, maxParallel: 1, maxFailed: 0, minHealthy: 0, healthyDeadline: 2 }, ...more };
 }
 
 function version(number: string, more: Partial<HandMade> = {}): HandMade {

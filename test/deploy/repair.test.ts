@@ -42,7 +42,7 @@ afterAll(async () => {
 });
 
 function target(...roots: readonly string[]): Target {
-  return { name: "hosts", roles: {}, service: { kind: "none" }, keep: 5, hosts: roots.map((root, at) => ({ name: `h${at + 1}`, via: "local", address: "", root })), policy: { canary: 1, maxParallel: 2, maxFailed: 0, minHealthy: 0, healthyDeadline: 4 } };
+  return { name: "hosts", roles: {}, service: { kind: "none" }, keep: 5, hosts: roots.map((root, at) => ({ name: `h${at + 1}`, via: "local", address: "", root })), policy: { canary: 1, maxParallel: 2, maxFailed: 0, minHealthy: 0, healthyDeadline: 2 } };
 }
 
 async function copied(): Promise<string> {

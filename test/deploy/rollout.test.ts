@@ -32,7 +32,7 @@ function fleet(names: readonly string[], policy: Partial<Policy> = {}, service: 
   return {
     name: "production", roles: {}, service, keep: 5,
     hosts: names.map((name) => ({ name, via: "local", address: "", root: join(bench.directory, name) })),
-    policy: { canary: 1, maxParallel: 2, maxFailed: 0, minHealthy: 0, healthyDeadline: 4, ...policy },
+    policy: { canary: 1, maxParallel: 2, maxFailed: 0, minHealthy: 0, healthyDeadline: 2, ...policy },
   };
 }
 

@@ -18,7 +18,7 @@ afterEach(async () => {
 });
 
 function target(root = "app"): Target {
-  return { name: "local:app", roles: {}, service: { kind: "none" }, keep: 5, hosts: [{ name: "local", via: "local", address: "", root: join(bench.directory, root) }], policy: { canary: 1, maxParallel: 1, maxFailed: 0, minHealthy: 0, healthyDeadline: 4 } };
+  return { name: "local:app", roles: {}, service: { kind: "none" }, keep: 5, hosts: [{ name: "local", via: "local", address: "", root: join(bench.directory, root) }], policy: { canary: 1, maxParallel: 1, maxFailed: 0, minHealthy: 0, healthyDeadline: 2 } };
 }
 
 /** A release whose hook does something to the tree that holds its file `etc/settings`. */

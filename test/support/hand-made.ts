@@ -7,6 +7,7 @@ import { mediaTypes, type Artifact, type Digest, type Event, type Health, type H
 import { addToStack, createStack, freezeStack } from "../../src/stack/index.ts";
 import { openStore, type Store } from "../../src/store/index.ts";
 import { createContext, removeTree, treeId, type Context } from "../../src/system/index.ts";
+import { compiledAgentPath } from "./compiled-agent.ts";
 
 /** A place of one's own: a directory, a store in it, and a context that remembers what was reported. */
 export interface Workbench extends AsyncDisposable {
@@ -24,7 +25,7 @@ export async function openWorkbench(env: Readonly<Record<string, string>> = {}, 
   const directory = await realpath(await mkdtemp(join(place, "caisson deploy ")));
   const events: Event[] = [];
   const [controller, urgent] = [new AbortController(), new AbortController()];
-  const ctx = createContext({ cwd: directory, env: { PATH: process.env["PATH"] ?? "", HOME: directory, USER: "tester", ...env }, report: (event) => events.push(event), signal: controller.signal, urgent: urgent.signal });
+  const ctx = createContext({ cwd: directory, env: { PATH: compiledAgentPath(), HOME: directory, USER: "tester", ...env }, report: (event) => events.push(event), signal: controller.signal, urgent: urgent.signal });
   const store = await openStore(ctx, join(directory, "store"));
   return { directory, ctx, store, events, stop: () => controller.abort(), insist: () => urgent.abort(), [Symbol.asyncDispose]: () => removeTree(directory).then(() => rm(directory, { recursive: true, force: true })) };
 }
