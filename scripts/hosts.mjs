@@ -2,6 +2,7 @@
  * Real hosts on this machine, by hand: Debians with an address, an sshd and, if wanted, a real systemd. Needs root; see CONTRIBUTING.md.
  *
  *   node scripts/hosts.mjs up [N] [--systemd] [--name NAME]     N hosts (1), h1, h2, ...; they stay until `down`
+ *   node scripts/hosts.mjs prepare                              make the Debian under them, where there can be hosts; the first `up` or test would
  *   node scripts/hosts.mjs list                                 every group that is up, those of running tests too
  *   node scripts/hosts.mjs shell HOST [COMMAND...] [--user USER] [--name NAME]
  *   node scripts/hosts.mjs down [--name NAME]
@@ -10,11 +11,12 @@ import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { debianRoot } from "./hosts/debian-root.mjs";
 import { lackingForGroup, openGroup } from "./hosts/group.mjs";
 import { readPlace, removeGroup } from "./hosts/place.mjs";
 import { installPackages } from "./packages.mjs";
 
-const usage = "usage: node scripts/hosts.mjs up [N] [--systemd] | list | shell HOST [--user USER] [-- COMMAND...] | down   [--name NAME]";
+const usage = "usage: node scripts/hosts.mjs up [N] [--systemd] | prepare | list | shell HOST [--user USER] [-- COMMAND...] | down   [--name NAME]";
 const { verb, words, name, user, systemd } = readWords();
 
 const verbs = {
@@ -29,6 +31,10 @@ const verbs = {
     const { files, hosts } = await openGroup({ kind, names: Array.from({ length: count }, (_, at) => `h${at + 1}`), owner: name, say: console.error });
     for (const host of hosts) console.log(`${host.name}  ${host.address}  ${host.root}`);
     console.error(`reach them (users root, deploy): PATH=${files.bin}:$PATH ssh deploy@h1`);
+  },
+  prepare: async () => {
+    if (lackingForGroup("namespace") !== undefined) installPackages();
+    if (lackingForGroup("namespace") === undefined) await debianRoot(console.error);
   },
   list: async () => {
     for (const { number, owner, directory } of readPlace()) console.log(`${number}  ${owner}  ${readGroup(directory)?.hosts.map((host) => `${host.name}=${host.address}`).join(" ") ?? "coming up"}`);

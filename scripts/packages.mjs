@@ -40,7 +40,7 @@ export function installPackages() {
   }
   console.error(`installing ${missing.join(", ")} ...`);
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
-  const install = () => spawnSync("apt-get", ["install", "-y", "-q", "--no-install-recommends", ...missing], { stdio: ["ignore", "ignore", "inherit"], env }).status === 0;
+  const install = () => spawnSync("apt-get", ["install", "-y", "-q", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=300", ...missing], { stdio: ["ignore", "ignore", "inherit"], env }).status === 0;
   spawnSync("apt-get", ["update", "-q"], { stdio: "ignore", env });
   // One apt in a hundred breaks half-way; the second finishes it.
   if (!install() && !install()) console.error(`could not install ${missing.join(", ")} (some tests will be skipped)`);
