@@ -18,6 +18,7 @@ import type { RevisionRequest, Source } from "./source/source.ts";
 import { findUv, uvVersion } from "./uv/tools.ts";
 import { lockBuild, recallBuildLock, type BuildLockInputs } from "./wheel/build-lock.ts";
 import { makerFacts, type Maker, type MakerFacts } from "./wheel/maker.ts";
+import { callsRust, findRust } from "./wheel/rust.ts";
 import type { Made } from "./wheel/make-wheel.ts";
 import type { WheelSource, Workshop } from "./wheel/wheel.ts";
 import { findZig, isCompiledByZig } from "./zig/zig.ts";
@@ -92,7 +93,7 @@ export async function openSession(ctx: Context, store: Store, workspace: Workspa
   const buildLock = async (requires: readonly string[], interpreter: string): Promise<BuildLockInputs> => ({ requires, interpreter, index: await index(), workspace });
   const factsOf = async (maker: Maker): Promise<MakerFacts> => {
     const { interpreter, compiled, requires, target = "" } = maker;
-    const known = await facts(JSON.stringify([interpreter, compiled, target, maker.tree ?? "", maker.headers ?? ""]), () => makerFacts(ctx, workshop, maker));
+    const known = await facts(JSON.stringify([interpreter, compiled, target, maker.tree ?? "", maker.headers ?? "", callsRust(requires ?? [])]), () => makerFacts(ctx, workshop, maker));
     return requires === undefined ? known : { ...known, backend: (await recallBuildLock(ctx, store, await buildLock(requires, interpreter))) ?? "unlocked" };
   };
   const index = lazily(() => indexSettings(ctx, workspace.index));
@@ -105,6 +106,7 @@ export async function openSession(ctx: Context, store: Store, workspace: Workspa
     uvEnvironment: async () => uvEnvironment(ctx, await index()),
     interpreter: (minor?: string) => interpreters(minor ?? "", () => (minor === undefined ? askDefault(ctx) : findInterpreter(ctx, minor))),
     machine,
+    rust: lazily(() => findRust(ctx)),
     isCompiledByZig: (platform: Platform) => isCompiledByZig(workspace, platform),
     tree: (platform: Platform) => bringTree(platform),
     laidTree: (tree: InterpreterTree) => interpreters(tree.tree.id, async () => {

@@ -77,6 +77,15 @@ describe("a wheel made normal", () => {
     expect(execFileSync("python3", ["-I", "-c", "import sys, zipfile\nprint(zipfile.ZipFile(sys.argv[1]).testzip())", path], { encoding: "utf8" })).toBe("None\n");
   });
 
+  it("names no place of its build in a bill of materials", async () => {
+    const bills = ["/a b/x", "/c/y"].map((place) => ({ place, files: { ...files, [`${INFO}/sboms/demo.json`]: `{"ref": "path+file://${place.replace(" ", "%20")}/src#demo", "at": "${place}/src"}` } }));
+    const made = await Promise.all(bills.flatMap(({ place, files: each }) => {
+      const { fileName, bytes } = makeWheel({ files: each, members });
+      return [normalizeWheel(fileName, bytesSource(bytes), place), collect(streamNormalWheel(fileName, bytesSource(bytes), keepInMemory, place)).then((chunks) => Buffer.concat(chunks))];
+    }));
+    expect(new Set(made.map((bytes) => sha256(bytes))).size).toBe(1);
+  });
+
   it("is read by Python's zipfile, with the first day and plain modes", async () => {
     await using scratch = await temporaryDirectory("caisson-normal");
     const path = join(scratch.path, "demo.whl");

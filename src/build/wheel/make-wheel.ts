@@ -3,7 +3,7 @@ import { basename, delimiter, dirname, join } from "node:path";
 import { fail, mediaTypes, normalizeName, type Bytes, type Descriptor, type EpochSeconds } from "../../model/index.ts";
 import { bytesSource, normalizeVersion, normalizeWheel, parseWheelFileName, readZip, streamNormalWheel } from "../../python/index.ts";
 import type { Store } from "../../store/index.ts";
-import { makeDirectory, ownedDirectory, readBriefly, type Context } from "../../system/index.ts";
+import { makeDirectory, ownedDirectory, readBriefly, removeTree, type Context } from "../../system/index.ts";
 import { gitSurroundings } from "../source/git.ts";
 import { recallAsked, rememberAsked } from "./asked.ts";
 import { runBackEnd, type Ran } from "./back-end.ts";
@@ -14,6 +14,7 @@ import { cureFor } from "./cures.ts";
 import { keepLog } from "../kept-log.ts";
 import { lastWordsOfBuild } from "../last-words.ts";
 import { minorOf, type InterpreterFacts } from "../interpreter.ts";
+import { steadyRust } from "./rust.ts";
 import type { BuiltWheel, Job, WheelSource, Workshop } from "./wheel.ts";
 
 /** What became of a build. */
@@ -42,7 +43,7 @@ export async function makeWheel(job: Job, interpreter: InterpreterFacts, key: st
     checkName(fileName, source);
     const { name } = surroundings.compilers;
     if (name === undefined) return { wheel: { fileName, wheel: await keepNormal(store, fileName, path, scratch.path) }, refused };
-    const named = await name({ fileName, bytes: await normalizeWheel(fileName, bytesSource(await readFile(path))) });
+    const named = await name({ fileName, bytes: await normalizeWheel(fileName, bytesSource(await readFile(path)), scratch.path) });
     return { wheel: { fileName: named.fileName, wheel: await store.write(named.bytes, undefined, mediaTypes.wheel) }, refused };
   } finally {
     ctx.report({ type: "finished", what });
@@ -59,14 +60,14 @@ async function keepNormal(store: Store, fileName: string, path: string, scratch:
   const source = { size, read: async (offset: number, length: number) => await readAt(file, offset, length) };
   // One that is no zip is refused where its name is known.
   const unpacked = await readZip(source).then(({ members }) => members.reduce((sum, member) => sum + member.size, 0), () => 0);
-  if (unpacked <= SMALL) return await store.write(await normalizeWheel(fileName, source), undefined, mediaTypes.wheel);
+  if (unpacked <= SMALL) return await store.write(await normalizeWheel(fileName, source, scratch), undefined, mediaTypes.wheel);
   let count = 0;
   const aside = async (bytes: Bytes): Promise<() => Bytes> => {
     const place = join(scratch, `aside-${++count}`);
     await writeFile(place, bytes);
     return () => readBriefly(place);
   };
-  return await store.write(streamNormalWheel(fileName, source, aside), undefined, mediaTypes.wheel);
+  return await store.write(streamNormalWheel(fileName, source, aside, scratch), undefined, mediaTypes.wheel);
 }
 
 async function readAt(file: FileHandle, offset: number, length: number): Promise<Uint8Array> {
@@ -88,9 +89,10 @@ interface Surroundings {
   readonly compilers: Compilers;
 }
 
-async function makeSurroundings({ workshop, source }: Job, interpreter: InterpreterFacts, scratch: string, choose: ChooseCompilers): Promise<Surroundings> {
-  const env = await cleanEnvironment(workshop, scratch, source.time);
-  const path = [...new Set([dirname((await workshop.uv()).path), dirname(interpreter.executable), "/usr/local/bin", "/usr/bin", "/bin"])].join(delimiter);
+async function makeSurroundings({ ctx, workshop, source }: Job, interpreter: InterpreterFacts, scratch: string, choose: ChooseCompilers): Promise<Surroundings> {
+  const env = { ...(await cleanEnvironment(workshop, scratch, source.time)), ...(await steadyRust(ctx, scratch, workshop.offline)) };
+  const rust = await workshop.rust();
+  const path = [...new Set([dirname((await workshop.uv()).path), dirname(interpreter.executable), ...(rust === undefined ? [] : [rust.directory]), "/usr/local/bin", "/usr/bin", "/bin"])].join(delimiter);
   return { env, path, compilers: await choose(scratch, path) };
 }
 
@@ -104,7 +106,9 @@ async function build(job: Job, interpreter: InterpreterFacts, { env, path, compi
   const asked = await recallAsked(job, minor);
   const lock = await workshop.lockBuild([...system.requires, ...asked], interpreter);
   if ("log" in lock) return lock;
-  const directory = join(scratch, answered ? "answered" : "build");
+  // The same place whether it was asked or not, so that what names its place is the same too.
+  const directory = join(scratch, "build");
+  await removeTree(directory);
   const made = await makeBuildEnvironment(ctx, { uv: await workshop.uv(), env: { ...env, ...gitSurroundings(ctx), PATH: path }, interpreter, offline: workshop.offline, lock }, join(directory, "environment"));
   if ("log" in made) return made;
   const ask = !answered && asked.length === 0 && !(system.asksForNoMore && bringsWheel(lock));

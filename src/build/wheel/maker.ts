@@ -2,6 +2,7 @@ import type { Digest, Json } from "../../model/index.ts";
 import type { Context } from "../../system/index.ts";
 import type { InterpreterFacts } from "../interpreter.ts";
 import { zigName } from "../zig/zig.ts";
+import { callsRust } from "./rust.ts";
 import type { Workshop } from "./wheel.ts";
 
 /** What makes a wheel, as far as its source decides that. */
@@ -30,13 +31,14 @@ export interface MakerFacts {
 }
 
 /** A wheel that is nothing but Python is the same from every interpreter of a minor; one that is compiled depends on the compiler, its flags and the libc. */
-export async function makerFacts(ctx: Context, workshop: Pick<Workshop, "uvVersion" | "interpreter" | "machine">, { interpreter, compiled, target, tree, headers }: Maker): Promise<Omit<MakerFacts, "backend">> {
+export async function makerFacts(ctx: Context, workshop: Pick<Workshop, "uvVersion" | "interpreter" | "machine" | "rust">, { interpreter, compiled, requires = [], target, tree, headers }: Maker): Promise<Omit<MakerFacts, "backend">> {
   const tool = `uv ${await workshop.uvVersion()}`;
-  if (target !== undefined) return { interpreter, tool, machine: { compiler: zigName, target, python: tree ?? (await workshop.interpreter(interpreter))?.compiles ?? "", ...(headers === undefined ? {} : { headers }) } };
-  return { interpreter, tool, ...(compiled ? { machine: await machineFacts(ctx, workshop, await workshop.interpreter(interpreter)) } : {}) };
+  const rust = compiled && callsRust(requires) ? { rust: (await workshop.rust())?.version ?? "" } : {};
+  if (target !== undefined) return { interpreter, tool, machine: { compiler: zigName, target, python: tree ?? (await workshop.interpreter(interpreter))?.compiles ?? "", ...(headers === undefined ? {} : { headers }), ...rust } };
+  return { interpreter, tool, ...(compiled ? { machine: { ...(await machineFacts(ctx, workshop, await workshop.interpreter(interpreter))), ...rust } } : {}) };
 }
 
-async function machineFacts(ctx: Context, workshop: Pick<Workshop, "machine">, interpreter: InterpreterFacts | undefined): Promise<Json> {
+async function machineFacts(ctx: Context, workshop: Pick<Workshop, "machine">, interpreter: InterpreterFacts | undefined): Promise<Readonly<Record<string, Json>>> {
   const { os, arch, libc } = await workshop.machine();
   return { os, arch, libc, python: interpreter?.compiles ?? "", compiler: await compilerVersion(ctx, interpreter?.compiler ?? "cc") };
 }

@@ -13,6 +13,7 @@ import { fitting, isBound, isHere, isPure, mustBeCompiled } from "./fit.ts";
 import { makeWheel, type Made } from "./make-wheel.ts";
 import type { Maker, MakerFacts } from "./maker.ts";
 import type { Queue } from "../queue.ts";
+import type { Rust } from "./rust.ts";
 import type { Zig } from "../zig/zig.ts";
 
 /** What a wheel is made from: a package's directory at a revision, or an sdist in the store. */
@@ -40,6 +41,7 @@ export interface Workshop {
   /** A CPython of that minor, or without one the machine's python3. */
   readonly interpreter: (minor?: string) => Promise<InterpreterFacts | undefined>;
   readonly machine: () => Promise<Platform>;
+  readonly rust: () => Promise<Rust | undefined>;
   readonly factsOf: (maker: Maker) => Promise<MakerFacts>;
   readonly lockBuild: (requires: readonly string[], interpreter: InterpreterFacts) => ReturnType<typeof lockBuild>;
   /** One build at a time for each core. */

@@ -1,6 +1,7 @@
 import { compareBytewise, mediaTypes, type Bytes } from "../../model/index.ts";
 import { sha256 } from "../../system/index.ts";
 import { createHash } from "node:crypto";
+import { pathToFileURL } from "node:url";
 import { printRecord, type RecordRow } from "./record.ts";
 import { readWheel } from "./wheel.ts";
 import { isBytecode } from "./layout.ts";
@@ -12,10 +13,10 @@ import { readMember, readZip } from "../zip/zip.ts";
 
 /**
  * The same wheel as one byte sequence, whatever back end, umask, clock or file order made it: members sorted, times 1980-01-01, modes 0644 or 0755, RECORD rewritten, bytecode and directories left out.
- * For small wheels that were just built here: the whole wheel is held in memory.
+ * For small wheels that were just built here: the whole wheel is held in memory. A bill of materials names no `place` any more, the directory in which it was built.
  * @throws CaissonError `wheel-invalid` where the given wheel breaks a rule
  */
-export async function normalizeWheel(fileName: string, source: ByteSource): Promise<Uint8Array> {
+export async function normalizeWheel(fileName: string, source: ByteSource, place?: string): Promise<Uint8Array> {
   const given = bytesSource(await source.read(0, source.size));
   // RECORD is about to be rewritten, so what it says is checked first.
   await readWheel(fileName, { digest: sha256(""), size: source.size, mediaType: mediaTypes.wheel }, given);
@@ -25,7 +26,7 @@ export async function normalizeWheel(fileName: string, source: ByteSource): Prom
   for (const member of zip.members) {
     if (OWN_RECORD.test(member.name)) record = member.name;
     if (member.directory || isBytecode(member.name) || IS_RECORD.test(member.name)) continue;
-    files.push({ name: member.name, bytes: await readMember(zip, member), mode: modeOf(member) });
+    files.push({ name: member.name, bytes: withoutPlace(member, await readMember(zip, member), place), mode: modeOf(member) });
   }
   files.push({ name: record, bytes: Buffer.from(recordOf(files, record), "utf8"), mode: 0o644 });
   return writeZip(files.toSorted((a, b) => compareBytewise(a.name, b.name)));
@@ -35,23 +36,38 @@ export async function normalizeWheel(fileName: string, source: ByteSource): Prom
  * As `normalizeWheel`, for what does not fit into memory: one of its files is in hand at a time, and of large ones pieces. `aside` keeps what a header must know the length of.
  * @throws CaissonError `wheel-invalid` where the given wheel breaks a rule
  */
-export async function* streamNormalWheel(fileName: string, source: ByteSource, aside: Aside): Bytes {
+export async function* streamNormalWheel(fileName: string, source: ByteSource, aside: Aside, place?: string): Bytes {
   await readWheel(fileName, { digest: sha256(""), size: source.size, mediaType: mediaTypes.wheel }, source);
   const zip = await readZip(source);
   const record = zip.members.find((member) => OWN_RECORD.test(member.name))?.name ?? "";
-  const files = zip.members.filter((member) => !member.directory && !isBytecode(member.name) && !IS_RECORD.test(member.name)).map((member): StreamedFile => ({ name: member.name, size: member.size, mode: modeOf(member), open: () => zip.open(member) }));
+  const members = zip.members.filter((member) => !member.directory && !isBytecode(member.name) && !IS_RECORD.test(member.name));
+  const files = await Promise.all(members.map(async (member): Promise<StreamedFile> => {
+    if (BILL.test(member.name)) return inMemory(member.name, withoutPlace(member, await readMember(zip, member), place), modeOf(member));
+    return { name: member.name, size: member.size, mode: modeOf(member), open: () => zip.open(member) };
+  }));
   const rows: RecordRow[] = [];
   for (const file of files) rows.push({ path: file.name, hash: { algorithm: "sha256", value: await hashOf(file.open()) }, size: file.size });
   const text = Buffer.from(printRecord([...rows, { path: record }].toSorted((a, b) => compareBytewise(a.path, b.path))), "utf8");
-  const own: StreamedFile = {
-    name: record,
-    size: text.length,
-    mode: 0o644,
-    open: async function* () {
-      yield text;
-    },
-  };
+  const own = inMemory(record, text, 0o644);
   yield* streamZip([...files, own].toSorted((a, b) => compareBytewise(a.name, b.name)), aside);
+}
+
+function inMemory(name: string, bytes: Uint8Array, mode: StreamedFile["mode"]): StreamedFile {
+  const open = async function* (): Bytes {
+    yield bytes;
+  };
+  return { name, size: bytes.length, mode, open };
+}
+
+/** Bills of materials. */
+const BILL = /^[^/]+\.dist-info\/sboms\//;
+
+/** maturin identifies a package by the address of the directory that it was built in. */
+function withoutPlace({ name }: ZipMember, bytes: Uint8Array, place: string | undefined): Uint8Array {
+  if (place === undefined || !BILL.test(name)) return bytes;
+  const text = Buffer.from(bytes).toString("latin1");
+  const found = [pathToFileURL(place).pathname, Buffer.from(place).toString("latin1")].reduce((rest, written) => rest.replaceAll(written, ""), text);
+  return Buffer.from(found, "latin1");
 }
 
 async function hashOf(bytes: Bytes): Promise<string> {
