@@ -4,8 +4,8 @@ import type { Store } from "../store/index.ts";
 import type { Context } from "../system/index.ts";
 import { gather } from "./gather.ts";
 import { machinePlatform } from "./machine.ts";
-import { orderPackages, siblingsOf } from "./order.ts";
 import { openDrafts, type Drafts } from "./drafts.ts";
+import { orderPackages } from "./order.ts";
 import { placeArtifact } from "./output.ts";
 import { buildPackage, type MadePackage } from "./package.ts";
 import { lazily } from "./queue.ts";
@@ -75,14 +75,14 @@ export async function buildPackages(ctx: Context, store: Store, workspace: Works
 
 /** As `buildPackages`, into the store alone: for who deploys them from there. Files are put into `drafts` while they are made. */
 export async function makePackages(ctx: Context, store: Store, workspace: Workspace, request: MakeRequest, drafts: Drafts = openDrafts(undefined)): Promise<readonly MadePackage[]> {
-  const packages = choosePackages(workspace, request.packages).filter((pkg) => request.packages !== undefined || formatsOf(pkg, request.formats).length > 0);
+  const chosen = choosePackages(workspace, request.packages).filter((pkg) => request.packages !== undefined || formatsOf(pkg, request.formats).length > 0);
   const { kind, lacks, nobody } = request.formats.flatMap((format) => ONE_KIND[format] ?? []).at(0) ?? ONE_KIND.turret;
   const hint = `that format is for packages of kind "${kind}"`;
-  failAll(packages.filter((pkg) => formatsOf(pkg, request.formats).length === 0).map(({ written }) => ({ code: "format-unknown", message: `\`${written}\` ${lacks}`, hint })));
-  if (packages.length === 0) fail({ code: "format-unknown", message: `no package of this workspace ${nobody}`, hint });
-  const needed = workspace.packages.filter((pkg) => packages.some((wanted) => wanted === pkg || siblingsOf(wanted, workspace.packages).includes(pkg)));
-  const [session, platforms] = await gather([openSession(ctx, store, workspace, needed, { ...request, drafts }), choosePlatforms(ctx, workspace, request.platforms)]);
+  failAll(chosen.filter((pkg) => formatsOf(pkg, request.formats).length === 0).map(({ written }) => ({ code: "format-unknown", message: `\`${written}\` ${lacks}`, hint })));
+  if (chosen.length === 0) fail({ code: "format-unknown", message: `no package of this workspace ${nobody}`, hint });
+  const [session, platforms] = await gather([openSession(ctx, store, workspace, chosen, { ...request, drafts }), choosePlatforms(ctx, workspace, request.platforms)]);
   await using _ = session;
+  const packages = choosePackages(session.workspace, chosen.map(({ name }) => name));
   const { beforeWork } = request;
   const recap = beforeWork === undefined ? undefined : lazily(async () => beforeWork(await (await import("./recap.ts")).recapOf(session, { ...request, packages, platforms })));
   const made = await gather(packages.flatMap((pkg) => platforms.map((platform) => buildPackage(session, pkg, platform, formatsOf(pkg, request.formats), recap))));

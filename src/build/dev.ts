@@ -1,11 +1,11 @@
 import { readdir, rm, stat, writeFile } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import { compareBytewise, fail, type Package, type PackageName, type Workspace } from "../model/index.ts";
+import { compareBytewise, directoryHere, fail, type Package, type PackageName, type Workspace } from "../model/index.ts";
 import type { Store } from "../store/index.ts";
 import { makeDirectory, takeOwnerWithin, type Context } from "../system/index.ts";
 import { choosePackages } from "./build.ts";
-import { readDependencies } from "./payload/content.ts";
+import { readDependencies, readOwn } from "./payload/content.ts";
 import { gather } from "./gather.ts";
 import { indexSettings, uvEnvironment } from "./fetch/index-settings.ts";
 import { findInterpreter } from "./interpreter.ts";
@@ -14,6 +14,7 @@ import { siblingsOf } from "./order.ts";
 import type { InstalledDistribution } from "./payload/payload.ts";
 import { readProject } from "./project.ts";
 import { openSession, type Session } from "./session.ts";
+import { withSiblings } from "./sources.ts";
 import { findUv } from "./uv/tools.ts";
 
 export interface DevRequest {
@@ -49,14 +50,14 @@ export async function makeDevEnvironment(ctx: Context, store: Store, workspace: 
   // A script has its versions to itself, so that it may not agree with the rest, unless somebody wants it there, or there is nothing else.
   const projects = chosen.filter(({ script }) => script === undefined);
   const wanted = request.packages === undefined && projects.length > 0 ? projects : chosen;
-  const packages = workspace.packages.filter((pkg) => pkg.kind === "python" && wanted.some((each) => each === pkg || siblingsOf(each, workspace.packages).includes(pkg)));
   const directory = resolve(ctx.cwd, request.output ?? join(workspace.directory, ".venv"));
   await checkPlace(ctx, directory);
-  await using session = await openSession(ctx, store, workspace, packages, { onDisk: true, offline, beyondLocks: request.beyondLocks === true });
+  await using session = await openSession(ctx, store, workspace, wanted, { onDisk: true, offline, beyondLocks: request.beyondLocks === true });
+  const packages = withSiblings(session.workspace, wanted.map(({ name }) => name)).filter(({ kind }) => kind === "python");
   const platform = await session.machine();
-  const read = await gather(packages.map(async (pkg) => ({ pkg, dependencies: await readDependencies(session, pkg, siblingsOf(pkg, workspace.packages).filter(({ kind }) => kind === "python"), platform) })));
-  const dependencies = mergeDependencies(read);
-  const editable = await findEditable(session, packages);
+  const read = await gather(packages.map(async (pkg) => ({ pkg, dependencies: await readDependencies(session, pkg, siblingsOf(pkg, session.workspace.packages).filter(({ kind }) => kind === "python"), platform) })));
+  const { editable, elsewhere } = await findProjects(session, packages);
+  const dependencies = [...mergeDependencies(read), ...(await gather(elsewhere.map((pkg) => readOwn(session, pkg, platform))))].flatMap((installed) => installed ?? []);
   await sync(ctx, session, directory, platform.python.version, dependencies, editable);
   return { directory, platform: platform.label, editable: editable.map(({ name }) => name), distributions: dependencies.length };
 }
@@ -83,10 +84,11 @@ function mergeDependencies(read: readonly { readonly pkg: Package; readonly depe
   return [...found.values()].map(({ installed }) => installed).toSorted((a, b) => compareBytewise(a.distribution.name, b.distribution.name));
 }
 
-/** Packages that are distributions and lie in this workspace. */
-async function findEditable(session: Session, packages: readonly Package[]): Promise<readonly Package[]> {
-  const found = await Promise.all(packages.map(async (pkg) => ("path" in pkg.source && (await readProject(session.source(pkg))) !== undefined ? [pkg] : [])));
-  return found.flat();
+/** Packages that are distributions: those of this workspace, and those of other repositories, of which nobody has a file here to change. */
+async function findProjects(session: Session, packages: readonly Package[]): Promise<{ readonly editable: readonly Package[]; readonly elsewhere: readonly Package[] }> {
+  const found = await Promise.all(packages.map(async (pkg) => ((await readProject(session.source(pkg))) === undefined ? [] : [pkg])));
+  const projects = found.flat();
+  return { editable: projects.filter((pkg) => directoryHere(pkg) !== undefined), elsewhere: projects.filter((pkg) => directoryHere(pkg) === undefined) };
 }
 
 /** By uv, which removes what is no longer wanted and touches nothing else. The wheels stay beside what was installed from them. */
@@ -109,7 +111,7 @@ async function sync(ctx: Context, { store, workspace, offline }: Session, direct
     for (const { distribution: { fileName, wheel } } of dependencies) if (!(await isFile(ctx, join(wheels, fileName), wheel))) await store.copyTo(wheel.digest, join(wheels, fileName));
     const requirements = join(wheels, "requirements.txt");
     // By name and address: uv takes a `#` in a mere address for its end.
-    const lines = [...dependencies.map(({ distribution: { name, fileName } }) => `${name} @ ${pathToFileURL(join(wheels, fileName)).href}`), ...editable.map(({ name, source }) => `-e ${name} @ ${pathToFileURL(resolve(workspace.directory, "path" in source ? source.path : ".")).href}`)];
+    const lines = [...dependencies.map(({ distribution: { name, fileName } }) => `${name} @ ${pathToFileURL(join(wheels, fileName)).href}`), ...editable.map((pkg) => `-e ${pkg.name} @ ${pathToFileURL(resolve(workspace.directory, directoryHere(pkg) ?? ".")).href}`)];
     await writeFile(requirements, lines.map((line) => `${line}\n`).join(""));
     await run("pip", "sync", "--allow-empty-requirements", "--python", join(directory, "bin", "python"), requirements);
     await rm(requirements);

@@ -26,7 +26,7 @@ export async function makePayload(session: Session, pkg: Package, platform: Plat
     const asked = { dependsOnCommit, makers: makersOf(content) };
     const { revision } = await settle(session, inputs, asked);
     const started = content.kind === "turret" ? { ...pkg, processes: withCommand(pkg.processes, content.command) } : pkg;
-    const assembled = assemblePayload(started, version, revision, platform, content, { launchers: await writeLaunchers(session.store, started), interpreter: await session.interpreter(platform), exceptions: session.workspace.exceptions, additions });
+    const assembled = assemblePayload(started, version, revision, platform, content, { launchers: await writeLaunchers(session.store, started), interpreter: await session.interpreter(platform), workspace: session.workspace, additions });
     if ("problems" in assembled) throw new CaissonError(assembled.problems as readonly [Problem, ...Problem[]]);
     const { exceptions = [] } = assembled.payload;
     for (const { rule, fileName, reason } of exceptions) session.ctx.report({ type: "notice", message: `\`${fileName}\` breaks ${rule}, and is taken all the same: ${reason}` });

@@ -32,6 +32,11 @@ function findCycle(stuck: readonly Package[]): readonly PackageName[] {
   return path.slice(at === undefined ? 0 : path.indexOf(at.name));
 }
 
+/** How to say that a package needs another one, where nothing that is read on disk does. */
+export function hintOfNeed({ written }: Package, needed: Package): string {
+  return `needs = ["${needed.written}"] under [packages.${written}] of caisson.toml`;
+}
+
 /** The workspace's packages that a package needs, directly or through others, sorted by name; never itself. */
 export function siblingsOf(pkg: Package, packages: readonly Package[]): readonly Package[] {
   const byName = new Map(packages.map((each) => [each.name, each]));

@@ -1,5 +1,5 @@
 import { availableParallelism } from "node:os";
-import { fail, type Descriptor, type Digest, type InterpreterTree, type Package, type Platform, type Workspace } from "../model/index.ts";
+import { fail, type Descriptor, type Digest, type InterpreterTree, type Package, type PackageName, type Platform, type Workspace } from "../model/index.ts";
 import type { Store } from "../store/index.ts";
 import { hashFile, hashJson, ownPath, takeOwnerWithin, type Context } from "../system/index.ts";
 import { cacheDirectory } from "./cache.ts";
@@ -13,7 +13,7 @@ import { machinePlatform } from "./machine.ts";
 import type { InstalledDistribution } from "./payload/payload.ts";
 import { openReaders } from "./payload/readers.ts";
 import { createQueue, lazily, once, type Queue } from "./queue.ts";
-import { readRevisions } from "./source/revision.ts";
+import { readSources } from "./sources.ts";
 import type { RevisionRequest, Source } from "./source/source.ts";
 import { findUv, uvVersion } from "./uv/tools.ts";
 import { lockBuild, recallBuildLock, type BuildLockInputs } from "./wheel/build-lock.ts";
@@ -27,6 +27,7 @@ import { findZig, isCompiledByZig } from "./zig/zig.ts";
 export interface Session extends AsyncDisposable {
   readonly ctx: Context;
   readonly store: Store;
+  /** Its packages know what they need. */
   readonly workspace: Workspace;
   readonly offline: boolean;
   /** The files as they lie on disk are built, whatever their version says. */
@@ -60,22 +61,22 @@ export interface SessionOptions {
   readonly offline: boolean;
   readonly beyondLocks?: boolean;
   readonly drafts?: Drafts;
-  /** Those of the packages, in their order, where the caller has them already. */
-  readonly sources?: readonly Source[];
+  /** Those of the packages, by name, where the caller has them already. */
+  readonly sources?: ReadonlyMap<PackageName, Source>;
 }
 
 /** Wheels that are read at one time: enough to keep the disk busy, few enough to keep open. */
 const READERS = 3;
 
 /**
- * Read the sources of packages, and get ready for the rest.
- * @throws CaissonError as `readRevisions`
+ * Read the sources of packages and of those that they need, and get ready for the rest.
+ * @throws CaissonError as `readSources`
  */
-export async function openSession(ctx: Context, store: Store, workspace: Workspace, packages: readonly Package[], options: SessionOptions): Promise<Session> {
+export async function openSession(ctx: Context, store: Store, given: Workspace, packages: readonly Package[], options: SessionOptions): Promise<Session> {
   const { rev, onDisk, offline } = options;
   const request: RevisionRequest = onDisk === true ? { onDisk } : { offline, ...(rev === undefined ? {} : { rev }) };
-  const sources = options.sources ?? await readRevisions(ctx, workspace.directory, packages.map(({ source }) => source), request);
-  const byName = new Map(await Promise.all(packages.map(async (pkg, at) => [pkg.name, await ownSource(workspace, pkg, sources[at] as Source)] as const)));
+  const { workspace, of } = options.sources === undefined ? await readSources(ctx, given, packages.map(({ name }) => name), request) : { workspace: given, of: options.sources };
+  const byName = new Map(await Promise.all([...of].map(async ([name, source]) => [name, await ownSource(workspace, name, source)] as const)));
   const wheels = once<InstalledDistribution>();
   const readers = openReaders(ctx.signal);
   const enqueueRead = createQueue(READERS);
@@ -150,15 +151,16 @@ export async function openSession(ctx: Context, store: Store, workspace: Workspa
       }),
     [Symbol.asyncDispose]: async () => {
       await readers[Symbol.asyncDispose]();
-      for (const source of sources) await source[Symbol.asyncDispose]();
+      for (const source of of.values()) await source[Symbol.asyncDispose]();
       await takeOwnerWithin(cacheDirectory(ctx));
     },
   };
   return session;
 }
 
-async function ownSource({ directory }: Workspace, pkg: Package, source: Source): Promise<Source> {
-  return pkg.script === undefined ? source : await (await import("./source/script.ts")).scriptSource(directory, pkg, source);
+async function ownSource({ directory, packages }: Workspace, name: PackageName, source: Source): Promise<Source> {
+  const pkg = packages.find((each) => each.name === name);
+  return pkg?.script === undefined ? source : await (await import("./source/script.ts")).scriptSource(directory, pkg, source);
 }
 
 /** The agent and install.sh go into every bundle; the version stands for the code that writes it. */

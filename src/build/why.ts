@@ -6,7 +6,6 @@ import { recallAction, type Action } from "./action.ts";
 import { choosePackages, choosePlatforms } from "./build.ts";
 import { runGit } from "./source/git.ts";
 import { readInputs } from "./inputs.ts";
-import { siblingsOf } from "./order.ts";
 import { settle, type Reliance } from "./reliance.ts";
 import { openSession } from "./session.ts";
 import type { MakerFacts } from "./wheel/maker.ts";
@@ -48,9 +47,9 @@ export async function explainBuild(ctx: Context, store: Store, workspace: Worksp
   const artifact = await findLast(store, request, platform.label);
   const { action: before } = await store.readJson<{ readonly action?: Action }>(artifact.provenance.digest);
   if (before?.kind !== "artifact") return fail({ code: "ref-unknown", message: `nothing is known of how \`${artifact.fileName}\` was built`, hint: "it was taken from a bundle; build it here once" });
-  const packages = [pkg, ...siblingsOf(pkg, workspace.packages)];
-  await using session = await openSession(ctx, store, workspace, packages, { ...request, offline: true });
-  const inputs = await readInputs(session, pkg, platform);
+  await using session = await openSession(ctx, store, workspace, [pkg], { ...request, offline: true });
+  const [known = pkg] = choosePackages(session.workspace, [pkg.name]);
+  const inputs = await readInputs(session, known, platform);
   const { revision: _, commits, makers: __, locked: ___, exceptions: ____, ...asked } = before;
   // What was built tells what it depended on; where that was swept away, its files alone are compared.
   const reliance = (await recallAction(store, asked)) as unknown as Reliance | undefined;

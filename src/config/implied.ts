@@ -1,6 +1,6 @@
 import { stat } from "node:fs/promises";
 import { dirname, join, relative, resolve, sep } from "node:path";
-import { normalizeName, type PackageName } from "../model/index.ts";
+import { directoryHere, normalizeName, type PackageName } from "../model/index.ts";
 import { readUvSources, type UvSource } from "../python/project/index.ts";
 import type { Context } from "../system/index.ts";
 import { findMembers } from "./members.ts";
@@ -66,8 +66,9 @@ async function locate(ctx: Context, workspace: string, draft: Draft): Promise<Pl
 }
 
 /** Where a Python project or script of this workspace lies, absolute; undefined for anything else. */
-function directoryOf(workspace: string, { pkg: { kind, source } }: Draft): string | undefined {
-  return kind === "python" && "path" in source && !("git" in source) ? join(workspace, source.path) : undefined;
+function directoryOf(workspace: string, { pkg }: Draft): string | undefined {
+  const directory = pkg.kind === "python" ? directoryHere(pkg) : undefined;
+  return directory === undefined ? undefined : join(workspace, directory);
 }
 
 function implied(draft: Draft): Draft {

@@ -1,5 +1,6 @@
 /** Reads the files people write into the model, and reports all problems at once with file, line where known, key and expected shape. */
 import type * as Init from "./init.ts";
+import type * as Project from "./project.ts";
 import type * as Read from "./read.ts";
 import type * as Show from "./show.ts";
 
@@ -11,6 +12,8 @@ export type { Setting } from "./show.ts";
 export { printConfigReference } from "./reference.ts";
 export { locateKeys } from "./locate.ts";
 
+/** As `requiresOf` of ./project.ts. */
+export const requiresOf = async (...words: Parameters<typeof Project.requiresOf>): Promise<ReturnType<typeof Project.requiresOf>> => (await import("./project.ts")).requiresOf(...words);
 // Loaded when they are first called.
 export const readWorkspace: typeof Read.readWorkspace = async (...words) => (await import("./read.ts")).readWorkspace(...words);
 export const planInit: typeof Init.planInit = async (...words) => (await import("./init.ts")).planInit(...words);

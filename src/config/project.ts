@@ -1,4 +1,5 @@
 import { basename, join, relative } from "node:path";
+import { parse } from "smol-toml";
 import { CaissonError, normalizeName, type PackageName, type Problem } from "../model/index.ts";
 import { expandGroups, groupNames, readScriptHeader, readUvSources, type UvSource } from "../python/project/index.ts";
 import type { Context } from "../system/index.ts";
@@ -32,12 +33,38 @@ export interface Choice {
  */
 export async function readProject(ctx: Context, directory: string): Promise<Project | undefined> {
   const read = (name: string): Promise<string | undefined> => readText(join(directory, name), relative(ctx.cwd, join(directory, name)));
-  const toml = await readTomlFile(ctx, join(directory, "pyproject.toml"));
-  const legacy = readSetupCfg(await read("setup.cfg")) ?? readSetupPy(await read("setup.py"));
+  return projectOf(await readTomlFile(ctx, join(directory, "pyproject.toml")), await read("setup.cfg"), await read("setup.py"));
+}
+
+/** The names of what a project requires whose files were read elsewhere; none where its pyproject.toml is no TOML, which its build tells. */
+export function requiresOf(texts: ProjectTexts, choice: Choice): readonly PackageName[] {
+  const toml = texts.pyproject === undefined ? undefined : tomlOf(texts.pyproject, "pyproject.toml");
+  const project = projectOf(toml, texts.setupCfg, texts.setupPy);
+  return project?.requires(choice) ?? requiredNames((texts.requirements ?? "").split(/\r?\n/));
+}
+
+/** The files that say what a directory is, as far as they are there. */
+export interface ProjectTexts {
+  readonly pyproject?: string | undefined;
+  readonly setupCfg?: string | undefined;
+  readonly setupPy?: string | undefined;
+  readonly requirements?: string | undefined;
+}
+
+function projectOf(toml: TomlFile | undefined, setupCfg: string | undefined, setupPy: string | undefined): Project | undefined {
+  const legacy = readSetupCfg(setupCfg) ?? readSetupPy(setupPy);
   if (toml === undefined) return legacy;
   const declared = readPyproject(toml);
   // A pyproject.toml may hold a build system only, or settings of other tools only, beside a setup.py that says the rest.
   return declared ?? (legacy === undefined ? undefined : { ...legacy, toml });
+}
+
+function tomlOf(text: string, shown: string): TomlFile | undefined {
+  try {
+    return { path: shown, shown, value: parse(text), lineOf: () => undefined };
+  } catch {
+    return undefined;
+  }
 }
 
 /**

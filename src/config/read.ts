@@ -44,6 +44,10 @@ async function readParts(ctx: Context, place: Place, config: Config, mistakes: M
   const drafts = config.packages === undefined ? await discoverPackages(ctx, directory) : await readPackages(ctx, directory, sound("packages", config.packages), mistakes);
   if (drafts.length === 0 && mistakes.length === 0) mistakes.push(file === undefined ? { at: [], message: "the pyproject.toml here has no [project], and no setup.py or setup.cfg stands beside it", hint: "add [project] with a name and a version" } : { at: [], message: "the workspace has no packages", hint: "add [packages.NAME] with a path" });
   const all = await withImplied(ctx, directory, drafts);
+  const names = [...new Set([...Object.keys(config.packages ?? {}).map(normalizeName), ...all.map(({ pkg }) => pkg.name)])];
+  for (const [key, { needs = [] }] of sound("packages", config.packages)) {
+    for (const [at, name] of needs.entries()) if (!names.includes(normalizeName(name))) mistakes.push({ at: ["packages", key, "needs", at], message: `there is no package \`${name}\``, hint: `packages: ${names.join(", ")}` });
+  }
   const packages = connect(asked === undefined ? all : addAsked(all, asked));
   const around = { workspace: directory, packages: packages.map(({ name }) => name), platformLabel: (written: string) => platforms.get(written)?.label ?? (platforms.size === 0 ? written : undefined) };
   const targets = sound("targets", config.targets).map(([name, target]) => readTarget(name, target, around, below(["targets", name], mistakes)));

@@ -27,6 +27,7 @@ export interface PackageConfig {
   readonly prefix?: string;
   readonly extras?: readonly string[];
   readonly groups?: readonly string[];
+  readonly needs?: readonly string[];
   readonly link?: "auto" | "copy";
   readonly processes?: Readonly<Record<string, string | ProcessConfig>>;
   readonly "pre-build"?: string;
@@ -143,6 +144,7 @@ const packageTable = object({
   turret: documented(optional(filled("a turret's name")), "Kind `turret`: the `name` of its entry in the project's `config.json`; left out, the package's name."),
   extras: documented(optional(list(text("an extra's name", (word) => NAME.test(word)))), "Kind `python`: extras that are installed with it."),
   groups: documented(optional(list(text("a group's name", (word) => NAME.test(word)))), "Kind `python`: dependency groups of its `pyproject.toml` that are installed with it."),
+  needs: documented(optional(list(text("a package's name", (word) => NAME.test(word)))), "Kind `python`: packages of this workspace that are installed with it though no file of it says so, as where a `setup.py` computes what it requires."),
   "pre-build": documented(optional(filled("a program of the package")), "Kind `python`: a program in the package's directory that runs in a copy of it before its name and version are read and its wheel is built. See [bundles](../guides/bundles.md)."),
   "post-build": documented(optional(filled("a program of the package")), "Kind `python`: one that runs in the same copy when the wheel is built, and says what `install.sh` does besides."),
   link: documented(optional(oneOf("auto", "copy")), "Whether a release links to installed wheels, or copies them where programs write beside their own code.", "\"auto\""),

@@ -63,6 +63,11 @@ export interface Health {
   readonly argv?: readonly string[];
 }
 
+/** A package's directory in this workspace; undefined for one that comes from another repository. */
+export function directoryHere({ source }: Pick<Package, "source">): string | undefined {
+  return "git" in source ? undefined : source.path;
+}
+
 /** Whether programs of its own run when it is built, so that what comes out depends on what they find on the machine. */
 export function hasBuildScripts({ preBuild, postBuild }: Package): boolean {
   return preBuild !== undefined || postBuild !== undefined;

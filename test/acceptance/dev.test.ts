@@ -23,8 +23,12 @@ function python(program: string): string {
 }
 
 it("row W9: makes an environment with siblings from disk, where a change is there at once, and brings it up to date", () => {
+  // Of a package from another repository nobody has a file here.
+  execFileSync("sh", ["-ec", `mkdir -p "$HOME/greeter/py" && cd "$HOME/greeter" && printf '[project]\nname = "greeter"\nversion = "1.0"\ndescription = "Greets."\n[build-system]\nrequires = ["flit_core>=3.4"]\nbuild-backend = "flit_core.buildapi"\n' > py/pyproject.toml && touch py/greeter.py && git init -q && git add . && git commit -qm greeter`], { env: home.env });
+  appendFileSync(join(shop, "caisson.toml"), '\n[packages.greeter]\ngit = "../greeter"\npath = "py"\n');
   const first = caisson("dev");
   expect(first).toMatchObject({ status: 0, stderr: "" });
+  expect(python("import greeter; print(greeter.__file__)")).toMatch(/site-packages\/greeter\.py$/);
   expect(first.stdout).toMatch(/^\.venv {2}2 on disk \(shop-util, shop-web\), \d+ from elsewhere\n$/);
   expect(python("import shop_util; print(shop_util.__file__)")).toBe(join(shop, "util/src/shop_util/__init__.py"));
   appendFileSync(join(shop, "util/src/shop_util/__init__.py"), "\nadded = 'at once'\n");

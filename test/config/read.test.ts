@@ -97,6 +97,12 @@ keep = 3
   ]);
 });
 
+it("takes what a package needs as it is written, where it is a package of the workspace", async () => {
+  const files = { "a/setup.py": "setup(**read())\n", "b/setup.py": "setup(name='b')\n", "caisson.toml": '[packages.a]\npath = "a"\nneeds = ["B", "c"]\n[packages.b]\npath = "b"\n' };
+  expect(await problemsOf(files)).toEqual(["caisson.toml:3 there is no package `c`; packages: a, b"]);
+  expect((await read({ ...files, "caisson.toml": files["caisson.toml"].replace(', "c"', "") })).packages.map(({ needs }) => needs)).toEqual([["b"], []]);
+});
+
 it("needs nothing written for one project: pyproject.toml, setup.cfg or setup.py name it", async () => {
   expect(await read({ "pyproject.toml": pyproject("Hello_World") })).toMatchObject({ name: "hello-world", platforms: [], packages: [{ name: "hello-world", written: "Hello_World", source: { path: "." } }] });
   expect(await read({ "setup.cfg": "[options]\nname = no\n[metadata]\nversion = 1\nname = from-cfg\n", "setup.py": "from setuptools import setup\nsetup()\n" })).toMatchObject({ name: "from-cfg" });
@@ -196,7 +202,7 @@ it("refuses two packages of one name, and a name that is not the project's own",
 it("refuses what this version does not do, rather than pass over it", async () => {
   const files = { "caisson.toml": "[packages.a]\nextend = 'core'\n", "pyproject.toml": pyproject("a") };
   expect(await problemsOf(files)).toEqual([
-    "caisson.toml:2 unknown key `packages.a.extend`; known here: kind, path, script, git, ref, prefix, turret, extras, groups, pre-build, post-build, link, processes, start, health, hooks",
+    "caisson.toml:2 unknown key `packages.a.extend`; known here: kind, path, script, git, ref, prefix, turret, extras, groups, needs, pre-build, post-build, link, processes, start, health, hooks",
   ]);
 });
 

@@ -33,6 +33,7 @@ test("what is missing and what has the wrong version is told in pip's words", ()
     { code: "requirements-broken", message: "`web` 1.0 has requirement `jinja2>=3`, but you have `jinja2` 2.0", hint: "caisson lock --platform debian-12" },
     { code: "requirements-broken", message: "`web` 1.0 requires `six`, which is not installed", hint: "caisson lock --platform debian-12" },
   ]);
+  expect(checkRequirements([distribution("web", "1.0", ["six"])], platform, (missing) => `bring ${missing}`)).toMatchObject([{ hint: "bring six" }]);
 });
 
 test("a good set has no problems, pre-releases and local versions count", () => {

@@ -10,7 +10,10 @@ export function lockRequest(session: Session, pkg: Package, platform: Platform):
     package: pkg,
     platform,
     source: (member) => (member.kind === "turret" ? turretRequirements(session.source(member), member) : session.source(member)),
-    requires: async (member) => await (await import("../payload/content.ts")).readRequires(session, member, platform),
+    requires: async (member) => {
+      const { readOwn } = await import("../payload/content.ts");
+      return (await readOwn(session, member, platform))?.distribution.requires ?? [];
+    },
     offline: session.offline,
     beyond: session.beyondLocks,
   };

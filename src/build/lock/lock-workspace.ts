@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { fail, type Package, type PackageName, type Platform, type Workspace } from "../../model/index.ts";
+import { directoryHere, fail, type Package, type PackageName, type Platform, type Workspace } from "../../model/index.ts";
 import { printLock, type Lock, type LockedFile } from "../../python/index.ts";
 import type { Store } from "../../store/index.ts";
 import { writeDurably, type Context } from "../../system/index.ts";
@@ -9,7 +9,6 @@ import { choosePackages, choosePlatforms } from "../build.ts";
 import { gather } from "../gather.ts";
 import { lockByInputs, lockFileName, relockPackage } from "./lock.ts";
 import { lockRequest } from "./lock-request.ts";
-import { siblingsOf } from "../order.ts";
 import { openSession, type Session } from "../session.ts";
 import { forgetBuildLocks } from "../wheel/build-lock.ts";
 
@@ -41,9 +40,8 @@ export interface WrittenLock {
  */
 export async function lockWorkspace(ctx: Context, store: Store, workspace: Workspace, request: LockWorkspaceRequest): Promise<readonly WrittenLock[]> {
   const packages = choosePackages(workspace, request.packages).filter((pkg) => isOurs(pkg, request.packages !== undefined));
-  const needed = workspace.packages.filter((pkg) => packages.some((wanted) => wanted === pkg || siblingsOf(wanted, workspace.packages).includes(pkg)));
   const platforms = await choosePlatforms(ctx, workspace, request.platforms);
-  await using session = await openSession(ctx, store, workspace, needed, { onDisk: true, offline: request.offline });
+  await using session = await openSession(ctx, store, workspace, packages, { onDisk: true, offline: request.offline });
   if (request.upgrade === true) await forgetBuildLocks(store);
   const locks = await gather(packages.flatMap((pkg) => platforms.map((platform) => makeLock(session, pkg, platform, request.upgrade === true))));
   const written: WrittenLock[] = [];
@@ -57,14 +55,14 @@ export async function lockWorkspace(ctx: Context, store: Store, workspace: Works
 
 /** A lock stands beside its package, so that package must be a directory of this workspace. */
 function isOurs(pkg: Package, named: boolean): boolean {
-  if (pkg.kind === "python" && "path" in pkg.source) return true;
+  if (pkg.kind === "python" && directoryHere(pkg) !== undefined) return true;
   if (named) fail({ code: "usage", message: pkg.kind === "python" ? `\`${pkg.written}\` is in another repository, and its lock belongs there` : pkg.kind === "turret" ? `the lock of the turret \`${pkg.written}\` is kept in the store` : `\`${pkg.written}\` is a package of files, which needs no lock` });
   return false;
 }
 
 async function makeLock(session: Session, pkg: Package, platform: Platform, upgrade: boolean): Promise<Omit<WrittenLock, "state"> & { readonly text: string }> {
   const { ctx, store, workspace } = session;
-  const directory = resolve(workspace.directory, "path" in pkg.source ? pkg.source.path : "");
+  const directory = resolve(workspace.directory, directoryHere(pkg) ?? "");
   const path = join(directory, lockFileName(pkg, platform));
   const before = await readFile(path, "utf8").catch(() => undefined);
   const request = lockRequest(session, pkg, platform);

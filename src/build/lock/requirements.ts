@@ -1,6 +1,7 @@
 import { CaissonError, compareBytewise, fail, normalizeName, type Package, type PackageName, type Platform, type Workspace } from "../../model/index.ts";
 import { evaluateMarker, parseRequirement, satisfies } from "../../python/index.ts";
 import { fileOf, readNeeds, type Need, type Needs } from "./needs.ts";
+import { hintOfNeed, siblingsOf } from "../order.ts";
 import { readProject } from "../project.ts";
 import type { Source } from "../source/source.ts";
 import { readSources, redirect } from "./uv-sources.ts";
@@ -52,14 +53,15 @@ export async function gatherNeeds(request: LockRequest, ask: boolean): Promise<F
   const needs = new Map<string, ForeignNeed>();
   const computed = new Map<PackageName, ForeignNeeds["computed"][number]>();
   const constraints = new Set<string>();
-  const queue: { readonly pkg: Package; readonly extras: readonly PackageName[] }[] = [{ pkg: request.package, extras: request.package.extras.map(normalizeName) }];
+  const siblings = siblingsOf(request.package, request.workspace.packages).filter(({ kind }) => kind === "python");
+  const queue: { readonly pkg: Package; readonly extras: readonly PackageName[] }[] = [{ pkg: request.package, extras: request.package.extras.map(normalizeName) }, ...siblings.map((pkg) => ({ pkg, extras: [] }))];
   for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
     const { pkg, extras } = next;
     const before = visited.get(pkg.name);
     if (before !== undefined && extras.every((extra) => before.has(extra))) continue;
     const all = [...new Set([...(before ?? []), ...extras])].toSorted(compareBytewise);
     visited.set(pkg.name, new Set(all));
-    const source = request.source(pkg) ?? fail({ code: "package-unknown", message: `\`${request.package.written}\` asks for \`${pkg.written}\` at this revision, and not on disk`, hint: "check out that revision and build there" });
+    const source = request.source(pkg) ?? fail({ code: "config-invalid", message: `\`${request.package.written}\` asks for \`${pkg.written}\` of this workspace, and no file on disk says so`, hint: hintOfNeed(request.package, pkg) });
     const read = await readNeeds(pkg, source, all, pkg === request.package ? pkg.groups : []);
     checkPython(pkg, read, request.platform);
     for (const constraint of read.constraints ?? []) constraints.add(constraint);

@@ -79,9 +79,9 @@ async function filesOf(session: Session, pkg: Package, { folder }: Own): ReturnT
   return await (pkg.script === undefined ? readFolder : readScript)(session.store, pkg, await session.source(pkg).checkout());
 }
 
-/** What the wheel of a package says that it needs. */
-export async function readRequires(session: Session, pkg: Package, platform: Platform): Promise<readonly string[]> {
-  return (await buildOwn(session, pkg, platform)).installed?.distribution.requires ?? [];
+/** The wheel of a package of the workspace; undefined where it is no distribution. */
+export async function readOwn(session: Session, pkg: Package, platform: Platform): Promise<InstalledDistribution | undefined> {
+  return (await buildOwn(session, pkg, platform)).installed;
 }
 
 interface Own {

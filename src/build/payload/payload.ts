@@ -1,6 +1,7 @@
-import { compareBytewise, type Additions, type Descriptor, type Distribution, type Interpreter, type InterpreterTree, type Package, type Payload, type Platform, type Problem, type Revision, type Tree, type TreeRef, type Workspace } from "../../model/index.ts";
+import { compareBytewise, type Additions, type Descriptor, type Distribution, type Interpreter, type InterpreterTree, type Package, type PackageName, type Payload, type Platform, type Problem, type Revision, type Tree, type TreeRef, type Workspace } from "../../model/index.ts";
 import { launcherLinks } from "../../formats/index.ts";
 import { checkElf, checkRequirements, planFiles, planLinks } from "../../python/index.ts";
+import { hintOfNeed } from "../order.ts";
 import { excuse } from "./exceptions.ts";
 import type { Maker } from "../wheel/maker.ts";
 
@@ -47,8 +48,8 @@ interface Besides {
   /** The one that goes along, where the host's own is none. */
   readonly interpreter?: InterpreterTree | undefined;
   readonly additions?: Additions | undefined;
-  /** What wheels of the workspace may break. */
-  readonly exceptions?: Workspace["exceptions"];
+  /** What wheels of the workspace may break, and the packages that there are. */
+  readonly workspace?: Pick<Workspace, "exceptions" | "packages"> | undefined;
 }
 
 /** Put a payload together, or say everything that is wrong with it. */
@@ -81,9 +82,9 @@ export function assemblePayload(pkg: Package, version: string, revision: Revisio
 
 type Parts = Pick<Payload, "exceptions" | "trees" | "links" | "interpreter" | "distributions" | "blobs">;
 
-function partsOf(pkg: Package, platform: Platform, content: Content, { interpreter, exceptions }: Besides): Parts | { readonly problems: readonly Problem[] } {
+function partsOf(pkg: Package, platform: Platform, content: Content, { interpreter, workspace }: Besides): Parts | { readonly problems: readonly Problem[] } {
   if (content.kind === "files") return filesParts(content);
-  const python = content.kind === "python" ? pythonParts(pkg, platform, content, exceptions, content.files) : content.python === undefined ? filesParts(content.files) : pythonParts(pkg, platform, content.python, exceptions, content.files);
+  const python = content.kind === "python" ? pythonParts(pkg, platform, content, workspace, content.files) : content.python === undefined ? filesParts(content.files) : pythonParts(pkg, platform, content.python, workspace, content.files);
   return "problems" in python || python.interpreter === undefined || interpreter === undefined ? python : withInterpreter(python, interpreter);
 }
 
@@ -91,13 +92,14 @@ function filesParts({ tree, document, blobs }: Extract<Content, { kind: "files" 
   return { trees: [{ id: tree.id, document }], links: planFiles(tree), distributions: [], blobs: uniqueByDigest(blobs) };
 }
 
-function pythonParts(pkg: Package, platform: Platform, { dependencies, siblings, own }: Extract<Content, { kind: "python" }>, exceptions: Workspace["exceptions"], files?: Extract<Content, { kind: "files" }>): Parts | { readonly problems: readonly Problem[] } {
+function pythonParts(pkg: Package, platform: Platform, { dependencies, siblings, own }: Extract<Content, { kind: "python" }>, workspace: Besides["workspace"], files?: Extract<Content, { kind: "files" }>): Parts | { readonly problems: readonly Problem[] } {
   // Rarest change first: what others release, what the workspace shares, what is being worked on.
   const installed = [...byName(dependencies), ...byName(siblings), ...(own === undefined ? [] : [own])];
   const distributions = installed.map(({ distribution }) => distribution);
   const planned = planLinks(distributions, platform, pkg.link, files === undefined ? undefined : { fileName: pkg.written, tree: files.tree });
-  const judged = excuse(exceptions, distributions, distributions.flatMap((each) => checkElf(each, platform)));
-  const problems = [...judged.problems, ...checkRequirements(distributions, platform), ...planned.problems];
+  const bring = (missing: PackageName): string | undefined => workspace?.packages.filter(({ name }) => name === missing).map((member) => hintOfNeed(pkg, member))[0];
+  const judged = excuse(workspace?.exceptions, distributions, distributions.flatMap((each) => checkElf(each, platform)));
+  const problems = [...judged.problems, ...checkRequirements(distributions, platform, bring), ...planned.problems];
   if (problems.length > 0) return { problems };
   return {
     trees: [...installed.map(({ distribution, document }): TreeRef => ({ id: distribution.tree.id, document })), ...(files === undefined ? [] : [{ id: files.tree.id, document: files.document }])],

@@ -1,5 +1,5 @@
 import { posix } from "node:path";
-import { CaissonError, type Package, type Revision } from "../../model/index.ts";
+import { CaissonError, directoryHere, type Package, type Revision } from "../../model/index.ts";
 import type { Context } from "../../system/index.ts";
 import { kept } from "../cache.ts";
 import { runGit } from "./git.ts";
@@ -10,7 +10,10 @@ import { runGit } from "./git.ts";
  */
 export async function lastChange(ctx: Context, directory: string, revision: Revision, packages: readonly Package[]): Promise<Revision> {
   if (revision.dirty) return revision;
-  const paths = packages.flatMap(({ source, script = "" }) => ("path" in source ? [posix.join(source.path, script)] : []));
+  const paths = packages.flatMap((pkg) => {
+    const here = directoryHere(pkg);
+    return here === undefined ? [] : [posix.join(here, pkg.script ?? "")];
+  });
   // Sources of other repositories have commits of their own.
   if (paths.length < packages.length) return revision;
   let first: Pick<Revision, "id" | "time"> | undefined;

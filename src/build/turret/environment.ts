@@ -42,7 +42,7 @@ async function makePayload(ctx: Context, store: Store, written: string, needs: r
   const workspace: Workspace = { directory: ctx.cwd, name: PLAIN.name, platforms: [platform], interpreters: {}, packages: [pkg], targets: [], index: { findLinks: [] } };
   // What is chosen is kept in the store alone; there is no workspace in which it could be written down.
   const quiet: Context = { ...ctx, report: (event) => void (event.type === "notice" || ctx.report(event)) };
-  await using session = await openSession(quiet, store, workspace, [pkg], { offline: false, sources: [requirementsSource(needs)] });
+  await using session = await openSession(quiet, store, workspace, [pkg], { offline: false, sources: new Map([[pkg.name, requirementsSource(needs)]]) });
   const dependencies = await readDependencies(session, pkg, [], platform);
   const assembled = assemblePayload(pkg, "0", session.source(pkg).revision, platform, { kind: "python", dependencies, siblings: [] });
   if ("problems" in assembled) throw new CaissonError(assembled.problems as readonly [Problem, ...Problem[]]);

@@ -29,7 +29,7 @@ export const dev: Command = {
       beyondLocks: asked !== undefined,
     });
     if (cli.json) cli.emit(made);
-    else cli.print(`${relative(context.cwd, made.directory) || "."}  ${made.editable.length} on disk (${made.editable.join(", ")}), ${made.distributions} from elsewhere`);
+    else cli.print(`${relative(context.cwd, made.directory) || "."}  ${made.editable.length} on disk${made.editable.length === 0 ? "" : ` (${made.editable.join(", ")})`}, ${made.distributions} from elsewhere`);
     return 0;
   },
 };

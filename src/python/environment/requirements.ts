@@ -5,11 +5,11 @@ import { satisfies } from "../version/specifier.ts";
 
 /**
  * What distributions that are to lie together miss of each other, as `pip check` tells it: requirements that are not there or of the wrong version, by the platform's markers. Beyond pip, Python's version and what a required extra requires.
- * Sorted by name; all are `requirements-broken`.
+ * Sorted by name; all are `requirements-broken`. `bring` says how what is not there could be.
  */
-export function checkRequirements(distributions: readonly Distribution[], platform: Platform): readonly Problem[] {
+export function checkRequirements(distributions: readonly Distribution[], platform: Platform, bring: (missing: PackageName) => string | undefined = () => undefined): readonly Problem[] {
   const problems: Problem[] = [];
-  const refuse = (message: string): void => void problems.push({ code: "requirements-broken", message, hint: `caisson lock --platform ${platform.label}` });
+  const refuse = (message: string, hint = `caisson lock --platform ${platform.label}`): void => void problems.push({ code: "requirements-broken", message, hint });
   const inOrder = distributions.toSorted((a, b) => compareBytewise(a.name, b.name));
   const installed = new Map(inOrder.map((distribution) => [distribution.name, distribution]));
   const needs = new Map(inOrder.map((distribution) => [distribution, readNeeds(distribution, refuse)]));
@@ -23,7 +23,7 @@ export function checkRequirements(distributions: readonly Distribution[], platfo
     for (const requirement of requirements) {
       if (!applies(requirement, platform, extras.get(distribution.name))) continue;
       const found = installed.get(requirement.name);
-      if (found === undefined) refuse(`${who} requires \`${requirement.name}\`, which is not installed`);
+      if (found === undefined) refuse(`${who} requires \`${requirement.name}\`, which is not installed`, bring(requirement.name));
       else if (!satisfies(found.version, requirement.specifier)) refuse(`${who} has requirement \`${requirement.name}${requirement.specifier}\`, but you have \`${found.name}\` ${found.version}`);
     }
   }
