@@ -75,5 +75,8 @@ export interface Command {
 /** The flag of every command that can answer in JSON. */
 export const jsonOption: Option = { flag: "--json", summary: "print the result as JSON" };
 
+/** The same flag of commands that tell what they do while they do it. */
+export const eventsOption: Option = { ...jsonOption, summary: "print events and the result as JSON, one per line" };
+
 /** The flag of every command that may change a host that is not this machine. */
 export const yesOption: Option = { flag: "--yes", summary: "do not ask" };

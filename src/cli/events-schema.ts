@@ -1,5 +1,5 @@
 import type { Event } from "../index.ts";
-import { EVENTS_VERSION, type ResultEvent } from "./events.ts";
+import { EVENTS_VERSION, type ErrorEvent, type ResultEvent } from "./events.ts";
 
 /** A part of a JSON Schema. */
 type Schema = Readonly<Record<string, unknown>>;
@@ -22,13 +22,13 @@ function object(keys: Readonly<Record<string, Schema>>, open = false): Schema {
   return { type: "object", properties: Object.fromEntries(entries), required: Object.keys(keys).filter((key) => !key.endsWith("?")), additionalProperties: open };
 }
 
-const problem: Schema = { description: "Why something was not done; `code` is a heading of docs/errors.md.", ...object({ code: text, message: text, "file?": text, "line?": count, "key?": text, "hint?": text }) };
+const problem: Schema = { description: "Why something was not done; `code` is a heading of docs/errors.md.", ...object({ code: text, message: text, "file?": text, "line?": count, "key?": text, "hint?": text, "cause?": text }) };
 const policy: Schema = object({ canary: count, maxParallel: count, maxFailed: count, minHealthy: { type: "number" }, healthyDeadline: { type: "number" } });
 const outcome: Schema = words("done", "unchanged", "undone", "partly-done", "not-done", "unknown");
 const result: Schema = object({ host: text, outcome, "name?": text, to: label, from: label, "now?": label, "health?": words("healthy", "unhealthy"), "removed?": list(text), "problem?": problem }, true);
 
 /** What each kind of event says besides what all say. */
-const events: { readonly [Type in Event["type"] | ResultEvent["type"]]: Schema } = {
+const events: { readonly [Type in Event["type"] | ResultEvent["type"] | ErrorEvent["type"]]: Schema } = {
   started: object({ what: text, "host?": text }),
   finished: object({ what: text, "host?": text }),
   progress: object({ what: text, done: count, "total?": count, "unit?": words("bytes"), "host?": text }),
@@ -39,6 +39,7 @@ const events: { readonly [Type in Event["type"] | ResultEvent["type"]]: Schema }
   host: object({ host: text, outcome, "problem?": problem }),
   notice: object({ message: text, "host?": text }),
   warning: object({ problem, "host?": text }),
+  error: object({ status: count, problems: list(problem) }),
   result: object({ action: text, "ref?": text, target: text, hosts: list(result), status: count }),
 };
 
@@ -53,6 +54,7 @@ const summaries: Readonly<Record<keyof typeof events, string>> = {
   host: "All is said of this host.",
   notice: "Something that people should know.",
   warning: "Something that may be wrong.",
+  error: "The last line where there is no result: why nothing came of it, and the exit status.",
   result: "The last line: what came of each host, and the exit status.",
 };
 

@@ -3,10 +3,10 @@
 import { getEventListeners } from "node:events";
 import { readFileSync } from "node:fs";
 import { askPerson } from "./ask.ts";
-import type { Cli, ExitStatus } from "./command.ts";
+import { eventsOption, type Cli, type ExitStatus } from "./command.ts";
 import { groups, loadCommands } from "./commands/index.ts";
 import { streamEvents } from "./events.ts";
-import { exitStatusOf, printError } from "./print.ts";
+import { describeError, exitStatusOf, printError } from "./print.ts";
 import { createProgress, type Words } from "./progress.ts";
 import { parseCommandLine } from "./program.ts";
 
@@ -22,11 +22,15 @@ async function main(words: readonly string[]): Promise<ExitStatus> {
   }
   let phrases: Words = { printSize: String, foldNames: (names) => names.join(", ") };
   const progress = createProgress(process.stderr, color, { printSize: (bytes) => phrases.printSize(bytes), foldNames: (names) => phrases.foldNames(names) });
+  const emit = (value: unknown): void => write(process.stdout, JSON.stringify(value));
   if ("wrong" in typed) {
     progress.line(`${color ? "\u001b[31merror:\u001b[39m" : "error:"} ${typed.wrong}\nhint: ${typed.hint}`);
+    if (words.includes("--json")) emit({ type: "error", status: 2, problems: [{ code: "usage", message: typed.wrong, hint: typed.hint }] });
     return 2;
   }
   const json = typed.input.has("json");
+  const emitEvent = streamEvents((line) => write(process.stdout, line));
+  let isStream = typed.command.options?.includes(eventsOption) === true;
   const stop = stopOnSignals();
   try {
     const library = await import("../index.ts");
@@ -45,14 +49,19 @@ async function main(words: readonly string[]): Promise<ExitStatus> {
         progress.pause();
         return await askPerson(question, stop.signal);
       },
-      emit: (value) => write(process.stdout, JSON.stringify(value)),
-      emitEvent: streamEvents((line) => write(process.stdout, line)),
+      emit,
+      emitEvent: (event) => {
+        isStream = true;
+        emitEvent(event);
+      },
     };
     return await typed.command.run(cli, typed.input);
   } catch (error) {
     progress.end();
     progress.line(printError(error, color));
-    return exitStatusOf(error);
+    const status = exitStatusOf(error);
+    if (json) (isStream ? emitEvent : emit)({ type: "error", status, problems: describeError(error, (await import("../index.ts")).problemsOf) });
+    return status;
   } finally {
     progress.end();
     stop.done();

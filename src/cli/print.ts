@@ -24,6 +24,13 @@ export function printError(error: unknown, color: boolean): string {
   return lines.join("\n");
 }
 
+/** The same for programs. What the system refused has the system's own code, a bug of ours `bug`. */
+export function describeError(error: unknown, problemsOf: (error: CaissonError) => readonly Problem[]): readonly (Omit<Problem, "code"> & { readonly code: string })[] {
+  if (isCaissonError(error)) return problemsOf(error);
+  if (isSystemError(error)) return [{ code: error.code, message: refusal(error), hint: wayOut(error) }];
+  return [{ code: "bug", message: error instanceof Error ? error.message : String(error) }];
+}
+
 /** A problem that does not end the work. */
 export function printWarning(problem: Problem, color: boolean): string {
   const yellow = color ? "\u001b[33mwarning:\u001b[39m" : "warning:";

@@ -10,7 +10,8 @@ export type Typed =
 const STORE: Option = { flag: "--store <dir>", summary: "where bytes and names are kept" };
 
 /** Find the command that was typed. Pure but for CAISSON_* variables, which commander reads from the environment. */
-export async function parseCommandLine(commands: readonly Command[], summaries: Readonly<Record<string, string>>, words: readonly string[], version: string): Promise<Typed> {
+export async function parseCommandLine(commands: readonly Command[], summaries: Readonly<Record<string, string>>, typedWords: readonly string[], version: string): Promise<Typed> {
+  const words = typedWords[0] === "help" && typedWords.length > 1 ? [...typedWords.slice(1), "--help"] : typedWords;
   let typed: Typed | undefined;
   let text = "";
   const program = new Commander("caisson").description("Build, stack and deploy self-contained releases to your own machines.").version(version, "--version").helpOption("-h, --help", "show this help");
@@ -38,6 +39,9 @@ export async function parseCommandLine(commands: readonly Command[], summaries: 
     await program.parseAsync([...words], { from: "user" });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
+    // Help on a command that there is not is none.
+    const meant = words.filter((word) => word !== "--help" && word !== "-h");
+    if (error.exitCode === 0 && meant.length < words.length && !isKnown(meant, commands)) return await parseCommandLine(commands, summaries, meant, version);
     if (error.exitCode === 0) return { text, status: 0 };
     // A bare `caisson`, or a bare `caisson stack`, is answered with its help.
     if (error.code === "commander.help") return { text, status: 2 };
@@ -45,6 +49,11 @@ export async function parseCommandLine(commands: readonly Command[], summaries: 
     return { wrong: message.replace(/\.$/, ""), hint: [...suggestionHint(suggestion), helpHint(words, commands, summaries)].join(" ") };
   }
   return typed ?? { text: program.helpInformation(), status: 2 };
+}
+
+/** Whether words begin with a command, or with the first word of one and no other. */
+function isKnown([first = "-", second = "-"]: readonly string[], commands: readonly Command[]): boolean {
+  return first.startsWith("-") || commands.some(({ name }) => name === first || name === `${first} ${second}` || (second.startsWith("-") && name.startsWith(`${first} `)));
 }
 
 function configure(command: Commander, write: (text: string) => void): void {

@@ -33,7 +33,7 @@ describe("events for programs", () => {
     mkdirSync(join(work, "h2/versions"), { recursive: true });
     writeFileSync(join(work, "h2/versions/current"), "no link");
     const first = eventsOf("deploy", "--to", "production");
-    expect(first[0]).toEqual({ type: "version", schema: "1.0" });
+    expect(first[0]).toEqual({ type: "version", schema: "1.1" });
     const events = first.slice(1);
     expect(new Set(events.map(({ run }) => run)).size).toBe(1);
     expect(events.map(({ seq }) => seq)).toEqual(events.map((_, at) => at + 1));
@@ -42,6 +42,7 @@ describe("events for programs", () => {
     build("1.1", "bad");
     expect(eventsOf("deploy", "--to", "production").at(-1)).toMatchObject({ status: 3 });
     expect(eventsOf("prune", "--to", "production", "--keep", "0").at(-1)).toMatchObject({ type: "result", action: "prune" });
+    expect(eventsOf("deploy", "--to", "nowhere").at(-1)).toMatchObject({ type: "error", seq: 1, status: 2, problems: [{ code: "target-unknown", message: "there is no target `nowhere`" }] });
   });
 
   it("tell of each host, by step, with the run's number there and the bytes that were sent", () => {

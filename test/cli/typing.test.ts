@@ -31,7 +31,7 @@ describe("what is typed wrong", () => {
   it("is answered with what was meant, and where to read on", () => {
     expect(type(["bild"])).toBe("! error: unknown command `bild`\n! hint: did you mean `build`? caisson --help lists the commands\n[2]");
     expect(type(["build", "--frmat", "zip"])).toBe("! error: unknown option `--frmat`\n! hint: did you mean `--format`? caisson build --help\n[2]");
-    expect(type(["stack", "lst"])).toBe("! error: unknown command `lst`\n! hint: did you mean `list`? caisson stack --help\n[2]");
+    expect(type(["help", "stack", "lst"])).toBe("! error: unknown command `lst`\n! hint: did you mean `list`? caisson stack --help\n[2]");
     expect(type(["deploy", "a", "b", "--to", "local:x"])).toBe("! error: too many arguments for `deploy`. Expected 1 argument but got 2\n! hint: caisson deploy --help\n[2]");
   });
 
@@ -64,7 +64,7 @@ describe("help", () => {
 
 describe("a place that cannot be used", () => {
   it("is no bug of ours: a file where a directory should be", () => {
-    expect(type(["stack", "list", "--store", "caisson.toml"])).toMatch(/^! error: cannot write `\/desk\/caisson.toml`: something else has that name, or one above it\n! hint: move it away, or choose another place\n\[1\]$/);
+    expect(type(["stack", "list", "--store", "caisson.toml"])).toMatch(/^! error: cannot write `\/desk\/caisson.toml`: something else has that name, or one above it\n! hint: move it away, or choose another place: --store DIR\n\[1\]$/);
     expect(type(["build", "--output", "caisson.toml"])).toContain("! error: cannot write `/desk/caisson.toml`: something else has that name, or one above it\n");
     expect(type(["build"])).toContain("dist/hello-1.0-");
     expect(type(["deploy", "--to", "local:x", "--plan-out", "config"])).toContain("! error: cannot open `/desk/config`: illegal operation on a directory\n");

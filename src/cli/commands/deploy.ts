@@ -1,7 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { Change, Store } from "../../index.ts";
-import { jsonOption, yesOption, type Cli, type Command, type Input, type Option } from "../command.ts";
+import { eventsOption, yesOption, type Cli, type Command, type Input, type Option } from "../command.ts";
 import { acrossOption, carryOut, eventContext, findTarget, planLines, planOption, printLines, resultLines, toOption } from "../host-lines.ts";
 
 const retryOption: Option = { flag: "--retry", summary: "take up only the hosts that are not on the stack yet, as they say themselves" };
@@ -10,7 +10,7 @@ export const deploy: Command = {
   name: "deploy",
   summary: "make a stack the active release on a target's hosts",
   arguments: [{ name: "STACK|BUNDLE|PLAN", summary: "a stack, a bundle, or a plan that was saved; in a workspace of one package the newest bundle in dist/" }],
-  options: [toOption, retryOption, acrossOption, planOption, { flag: "--plan-out <file>", summary: "save the plan, and do nothing" }, yesOption, { ...jsonOption, summary: "print events and the result as JSON, one per line" }],
+  options: [toOption, retryOption, acrossOption, planOption, { flag: "--plan-out <file>", summary: "save the plan, and do nothing" }, yesOption, eventsOption],
   examples: [
     ["caisson deploy 124 --to production", "the stack 124 of this workspace"],
     ["caisson deploy dist/hello-1.0-debian-12.tar.gz --to local:app", "a bundle, into the directory app"],

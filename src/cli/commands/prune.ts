@@ -1,11 +1,11 @@
 import type { Change, HostResult } from "../../index.ts";
-import { jsonOption, yesOption, type Command } from "../command.ts";
+import { eventsOption, yesOption, type Command } from "../command.ts";
 import { alignColumns, carryOut, eventContext, findTarget, planOption, printLines, toOption } from "../host-lines.ts";
 
 export const prune: Command = {
   name: "prune",
   summary: "remove old releases from a target's hosts",
-  options: [toOption, { flag: "--keep <number>", summary: "releases kept besides the current and the previous one; the target's own number where absent" }, planOption, yesOption, { ...jsonOption, summary: "print events and the result as JSON, one per line" }],
+  options: [toOption, { flag: "--keep <number>", summary: "releases kept besides the current and the previous one; the target's own number where absent" }, planOption, yesOption, eventsOption],
   examples: [["caisson prune --to production --keep 2", "keep the current, the previous and two more"]],
   run: async (cli, input) => {
     const { library } = cli;

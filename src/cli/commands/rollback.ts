@@ -1,10 +1,10 @@
-import { jsonOption, yesOption, type Command } from "../command.ts";
+import { eventsOption, yesOption, type Command } from "../command.ts";
 import { acrossOption, carryOut, eventContext, findTarget, planOption, printLines, resultLines, toOption } from "../host-lines.ts";
 
 export const rollback: Command = {
   name: "rollback",
   summary: "make an older release active again",
-  options: [toOption, { flag: "--to-release <label>", summary: "that release; one release back where absent" }, acrossOption, planOption, yesOption, { ...jsonOption, summary: "print events and the result as JSON, one per line" }],
+  options: [toOption, { flag: "--to-release <label>", summary: "that release; one release back where absent" }, acrossOption, planOption, yesOption, eventsOption],
   examples: [
     ["caisson rollback --to production", "back to what ran before; hosts that went back already stay"],
     ["caisson rollback --to production --to-release 122", "back to 122, which must still be there"],

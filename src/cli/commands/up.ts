@@ -1,6 +1,6 @@
 import { relative } from "node:path";
 import type { Running } from "../../index.ts";
-import { jsonOption, type Cli, type Command, type ExitStatus } from "../command.ts";
+import { eventsOption, type Cli, type Command, type ExitStatus } from "../command.ts";
 import { eventContext, noteHints, noteProblems, printLines, resultLines } from "../host-lines.ts";
 
 export const up: Command = {
@@ -9,7 +9,7 @@ export const up: Command = {
   options: [
     { flag: "--root <dir>", summary: "where it runs; .caisson/up where absent" },
     { flag: "--once", summary: "end when it has shown that it is well, for scripts" },
-    { ...jsonOption, summary: "print events and the result as JSON, one per line" },
+    eventsOption,
   ],
   examples: [
     ["caisson up", "run the files as they are on disk, committed or not; Ctrl-C ends it"],
