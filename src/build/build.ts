@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { fail, failAll, type Artifact, type FormatName, type Package, type PackageKind, type PackageName, type Platform, type Workspace } from "../model/index.ts";
+import { fail, failAll, nearestWord, type Artifact, type FormatName, type Package, type PackageKind, type PackageName, type Platform, type Workspace } from "../model/index.ts";
 import type { Store } from "../store/index.ts";
 import type { Context } from "../system/index.ts";
 import { gather } from "./gather.ts";
@@ -125,7 +125,11 @@ export async function choosePlatforms(ctx: Context, workspace: Workspace, wanted
 export function choosePackages(workspace: Workspace, names: readonly PackageName[] | undefined): readonly Package[] {
   const ordered = orderPackages(workspace.packages);
   if ("cycle" in ordered) return fail({ code: "config-invalid", message: `packages need each other in a circle: ${[...ordered.cycle, ...ordered.cycle.slice(0, 1)].map((name) => `\`${name}\``).join(" -> ")}`, hint: "take one of these needs away" });
-  failAll((names ?? []).filter((name) => !ordered.order.some((pkg) => pkg.name === name)).map((name) => ({ code: "package-unknown", message: `there is no package \`${name}\` in this workspace`, hint: `packages here: ${ordered.order.map((pkg) => pkg.name).join(", ")}` })));
+  const here = ordered.order.map((pkg) => pkg.name);
+  failAll((names ?? []).filter((name) => !here.includes(name)).map((name) => {
+    const near = nearestWord(name, here);
+    return { code: "package-unknown", message: `there is no package \`${name}\` in this workspace`, hint: `${near === undefined ? "" : `did you mean \`${near}\`? `}packages here: ${here.join(", ")}` };
+  }));
   return ordered.order.filter(({ name, implied }) => (names === undefined ? implied !== true : names.includes(name)));
 }
 

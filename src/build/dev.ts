@@ -101,7 +101,7 @@ async function sync(ctx: Context, { store, workspace, offline }: Session, direct
     const env = { ...uvEnvironment(ctx, index), PATH: ctx.env["PATH"] ?? "/usr/bin:/bin", HOME: ctx.env["HOME"] ?? "/", LC_ALL: "C.UTF-8" };
     const run = async (...words: readonly string[]): Promise<void> => {
       const { status, stderr } = await ctx.run([uv.path, ...words, "--quiet", "--color", "never", ...(offline ? ["--offline"] : [])], { cwd: workspace.directory, env });
-      if (status !== 0) fail({ code: "build-failed", message: "uv could not make the environment" }, new Error(stderr.trim()));
+      if (status !== 0) fail({ code: "build-failed", message: `uv could not make the environment \`${directory}\``, hint: "caisson dev --output DIR makes it elsewhere" }, new Error(stderr.trim()));
     };
     if ((await stat(join(directory, "bin", "python")).catch(() => undefined)) === undefined) await run("venv", "--allow-existing", "--python", executable, directory);
     const wheels = join(directory, ".wheels");

@@ -7,6 +7,8 @@ import { openDrafts, type Drafts } from "./drafts.ts";
 import type { ByScripts } from "./build-scripts/build-scripts.ts";
 import { readDistribution } from "./payload/distributions.ts";
 import { excusedRules } from "./payload/exceptions.ts";
+import { indexClient } from "./fetch/http.ts";
+import { checkIndexes } from "./fetch/index-page.ts";
 import { indexSettings, uvEnvironment, type PackageIndex } from "./fetch/index-settings.ts";
 import { askInterpreter, findInterpreter, findOnPath, minorOf, type InterpreterFacts } from "./interpreter.ts";
 import { machinePlatform } from "./machine.ts";
@@ -105,6 +107,7 @@ export async function openSession(ctx: Context, store: Store, given: Workspace, 
     lockBuild: (requires: readonly string[], interpreter: InterpreterFacts) =>
       locking(JSON.stringify([requires, interpreter.version]), async () => await lockBuild(ctx, store, await buildLock(requires, minorOf(interpreter)), { uv: workshop.uv, env: workshop.uvEnvironment, interpreter, offline })),
     uvEnvironment: async () => uvEnvironment(ctx, await index()),
+    checkIndexes: async (projects: readonly string[]) => await checkIndexes(indexClient(ctx, await index()), await index(), projects),
     interpreter: (minor?: string) => interpreters(minor ?? "", () => (minor === undefined ? askDefault(ctx) : findInterpreter(ctx, minor))),
     machine,
     rust: lazily(() => findRust(ctx)),

@@ -1,5 +1,5 @@
 import { isAbsolute, join, resolve } from "node:path";
-import { fail, printCanonicalJson, type BlobReader, type BlobWriter, type Descriptor, type Digest, type EpochSeconds, type Json } from "../model/index.ts";
+import { CaissonError, fail, printCanonicalJson, type BlobReader, type BlobWriter, type Descriptor, type Digest, type EpochSeconds, type Json } from "../model/index.ts";
 import { explainFileError, readBriefly, type Context } from "../system/index.ts";
 import { directorySync } from "./directory-sync.ts";
 import { blobsDirectory, makeLayout, sweepTemporary, type RefKind } from "./layout.ts";
@@ -55,7 +55,7 @@ export async function openStore(ctx: Context, directory: string): Promise<Store>
     await makeLayout(store);
     await sweepTemporary(store, ctx.now());
   } catch (error) {
-    throw explainFileError(error, store);
+    throw nameOption(explainFileError(error, store));
   }
   const place = { ctx, store, syncNames: directorySync(blobsDirectory(store)) };
   return {
@@ -74,6 +74,12 @@ export async function openStore(ctx: Context, directory: string): Promise<Store>
     refTime: (kind, name) => refTime(store, kind, name),
     listRefs: (kind) => listRefs(store, kind),
   };
+}
+
+/** What names another place for a store. */
+function nameOption(error: unknown): unknown {
+  if (!(error instanceof CaissonError) || error.code !== "permission" || error.hint === undefined) return error;
+  return new CaissonError([{ ...error.problems[0], hint: `${error.hint}: --store DIR` }], error.cause);
 }
 
 /** CAISSON_STORE, else where the user's data lies. */

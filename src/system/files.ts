@@ -174,8 +174,9 @@ export function explainFileError(error: unknown, path: string): unknown {
       return new CaissonError([{ code: "disk-full", message: `no space left while writing \`${path}\``, hint: `make room (df ${placeOf(path)}) and run the same command again` }], error);
     case "EACCES":
     case "EPERM":
+      return new CaissonError([{ code: "permission", message: `may not write \`${path}\``, hint: `check the owner and mode of \`${placeOf(path)}\`, or choose another place` }], error);
     case "EROFS":
-      return new CaissonError([{ code: "permission", message: `may not write \`${path}\``, hint: "check its owner and mode, or choose another place" }], error);
+      return new CaissonError([{ code: "permission", message: `may not write \`${path}\`: its disk is mounted read-only`, hint: "mount it for writing, or choose another place" }], error);
     case "ENOTDIR":
     case "EEXIST":
     case "EISDIR":
@@ -195,7 +196,7 @@ export function explainFileError(error: unknown, path: string): unknown {
 
 /** The directory of a file; what is temporary is gone when somebody reads of it. */
 function placeOf(path: string): string {
-  return dirname(path.replace(/\/\.tmp-\d+-[0-9a-f]{16}(?=\/|$).*$/s, "/x"));
+  return dirname(path.replace(/\/\.tmp-\d+-\d+-[0-9a-f]{16}(?=\/|$).*$/s, "/x"));
 }
 
 /** The code of a system error, `ENOENT`; undefined for anything else. */

@@ -140,7 +140,20 @@ function unreachable(ctx: Context, url: string, message: string, error: unknown)
   if (ctx.signal.aborted) fail({ code: "cancelled", message: "stopped on request" });
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
   const why = cause instanceof Error ? cause.message || errorCode(cause) || "no answer" : String(cause);
-  throw new CaissonError([{ code: "index-unreachable", message, hint: `is the network there? try: curl -I ${withoutCredentials(url)}` }], new Error(why));
+  fail({ code: "index-unreachable", message, hint: certificateHint(errorCode(cause)) ?? networkHint(ctx, url) }, new Error(why));
+}
+
+/** Undefined where it is not about a certificate. */
+function certificateHint(code = ""): string | undefined {
+  if (code === "CERT_HAS_EXPIRED" || code === "CERT_NOT_YET_VALID") return "its certificate is not valid today: ask who runs it, or is this machine's clock wrong? (date)";
+  if (code === "ERR_TLS_CERT_ALTNAME_INVALID") return "its certificate is for another name: is the address right? [index] url names it, or uv's or pip's own setting";
+  return /CERT|ISSUER|VERIFY_LEAF/.test(code) ? "its certificate is not trusted here: name the file of who signed it in SSL_CERT_FILE" : undefined;
+}
+
+function networkHint(ctx: Context, url: string): string {
+  const { httpProxy, httpsProxy } = proxyOf(ctx);
+  const proxy = url.startsWith("https:") ? httpsProxy : httpProxy;
+  return `is the network there${proxy === undefined ? "" : `, and the proxy \`${withoutCredentials(proxy)}\``}? try: curl -I ${withoutCredentials(url)}`;
 }
 
 function hostOf(url: string): string {

@@ -1,6 +1,7 @@
 import { fail } from "../../model/index.ts";
 import { readBody, type Get } from "./http.ts";
 import { withoutCredentials } from "../source/git.ts";
+import type { PackageIndex } from "./index-settings.ts";
 
 /** A file that an index offers. */
 export interface IndexFile {
@@ -18,13 +19,21 @@ export async function readIndexPage(get: Get, index: string, project: string): P
   const answer = await get(address, "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1");
   const text = await readBody(answer);
   if (answer.status === 404) return undefined;
-  if (answer.status !== 200) return fail({ code: "index-unreachable", message: `\`${withoutCredentials(address)}\` answered ${answer.status}`, hint: answer.status === 401 || answer.status === 403 ? "give the user and password in the index's URL, or in ~/.netrc" : "try again later" });
+  if (answer.status !== 200) return fail({ code: "index-unreachable", message: `the index \`${withoutCredentials(index)}\` answered ${answer.status}`, hint: answer.status === 401 || answer.status === 403 ? "give the user and password in the index's URL, or in ~/.netrc" : `try again later: curl -I ${withoutCredentials(address)}` });
   const base = answer.url === "" ? address : answer.url;
   try {
     return answer.mediaType.endsWith("+json") ? fromJson(text, base) : fromHtml(text, base);
   } catch (error) {
     return fail({ code: "index-unreachable", message: `\`${withoutCredentials(address)}\` answered with something other than the page of a package index`, hint: "does [index] url, or uv's or pip's setting, name a simple index?" }, error);
   }
+}
+
+/**
+ * Look for projects in all indexes, so that one that does not answer is told as that, and not as one that lacks something.
+ * @throws CaissonError `index-unreachable`
+ */
+export async function checkIndexes(get: Get, { url, extra, disabled }: Pick<PackageIndex, "url" | "extra" | "disabled">, projects: readonly string[]): Promise<void> {
+  if (!disabled) await Promise.all([...extra, url].flatMap((index) => projects.map((project) => readIndexPage(get, index, project))));
 }
 
 function fromJson(text: string, base: string): readonly IndexFile[] {

@@ -137,11 +137,15 @@ async function explain(ctx: Context, question: Question, { status, stderr }: Ans
   const { written, platform, needs, offline, index } = question;
   const log = withoutCredentials(stderr.trim()).split("\n");
   const asked = /^error: Failed to (?:download and )?build `(?<name>[^`=]+)==(?<version>[^`]+)`\n  cause: The build backend returned an error$/m.exec(log.join("\n"))?.groups;
-  const words = log.slice(-20).join("\n").replace(/^error: /, "");
+  // What uv would have us do is said of its own options.
+  const hint = log.findIndex((line) => /^hint: .*(?:network|Build failures)/.test(line));
+  const words = log.slice(0, hint === -1 ? log.length : hint).slice(-20).join("\n").trim().replace(/^error: /, "");
   const what = `\`${written}\` on ${platform.label}`;
   if (offline) throw new CaissonError([{ code: "lock-missing", message: `nothing is locked for ${what}, and the network is not to be used`, hint: "run it once without --offline, or commit a lock: caisson lock" }], new Error(words));
   const unknown = await findUnknown(ctx, question, stderr);
   if (unknown.length > 0) throw new CaissonError(unknown as [Problem, ...Problem[]], new Error(words));
+  const refused = /^(?:error: )?(?:\s*cause: )?Failed to fetch: `?(?<url>\S+?)`?\n(?:.*\n)*?\s*cause: HTTP status \w+ error \((?<status>[^)]+)\)/m.exec(log.join("\n"))?.groups;
+  if (refused !== undefined) fail({ code: "index-unreachable", message: `the index does not give \`${refused["url"] ?? ""}\`: ${refused["status"] ?? ""}`, hint: `ask who runs it, or try again later: curl -I ${refused["url"] ?? ""}` });
   if (asked !== undefined) return await backEndFailed(ctx, question, asked, log);
   if (status !== 1) throw new CaissonError([{ code: "requirements-broken", message: `uv could not lock ${what}`, hint: `the index is \`${withoutCredentials(index.url)}\` (from ${index.from})` }], new Error(words));
   await checkAddresses(ctx, needs, index, words);
@@ -171,11 +175,13 @@ async function findUnknown(ctx: Context, { written, needs, index, settings, memb
   // uv names them; whether they really are unknown is the index's to say.
   const named = [...stderr.matchAll(/\b([a-z0-9][a-z0-9-]*) was not found/g)].map(([, name = ""]) => name);
   const suspects = [...new Set([...named, ...(named.length === 0 ? needs.slice(0, 1).map(({ name }) => name) : [])])].filter((name) => !members.includes(name as PackageName)).slice(0, 10);
-  const pages = await Promise.all(suspects.map(async (name) => ({ name, known: (await Promise.all(addressesOf(name).map((address) => readIndexPage(get, address, name)))).some((page) => page !== undefined) })));
+  const pages = await Promise.all(suspects.map(async (name) => ({ name, files: (await Promise.all(addressesOf(name).map((address) => readIndexPage(get, address, name)))).reduce((sum, page) => (page === undefined ? sum : (sum ?? 0) + page.length), undefined as number | undefined) })));
   return pages
-    .filter(({ name, known }) => !known && named.includes(name))
-    .map(({ name }) => {
+    .filter(({ name, files }) => files === 0 || (files === undefined && named.includes(name)))
+    .map(({ name, files }) => {
       const by = needs.find((need) => need.name === name)?.by ?? written;
-      return { code: "requirements-broken", message: `\`${by}\` needs \`${name}\`, which the index \`${withoutCredentials(addressesOf(name).at(-1) ?? "")}\` does not have`, hint: settings.url !== undefined ? `caisson index add ${name}` : "check its spelling, or name another index under [index] in caisson.toml" };
+      const place = withoutCredentials(addressesOf(name).at(-1) ?? "");
+      if (files === 0) return { code: "requirements-broken", message: `\`${by}\` needs \`${name}\`, of which the index \`${place}\` lists no file`, hint: `is that an index? curl -L ${place.replace(/\/*$/, "")}/${name}/` };
+      return { code: "requirements-broken", message: `\`${by}\` needs \`${name}\`, which the index \`${place}\` does not have`, hint: settings.url !== undefined ? `caisson index add ${name}` : "check its spelling, or name another index under [index] in caisson.toml" };
     });
 }

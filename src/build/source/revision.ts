@@ -164,8 +164,9 @@ async function unknownRevision(ctx: Context, repository: Repository, rev: string
     return stdout.toString("utf8").split("\n").filter((name) => name !== "");
   };
   const [tags, branches] = await Promise.all([newest("refs/tags"), newest("refs/heads")]);
-  if (tags.length + branches.length === 0) fail({ code: "revision-unknown", message: `the repository \`${where}\` has no commit yet`, hint: "commit something first" });
-  const lists = [tags.length === 0 ? [] : [`newest tags: ${tags.join(", ")}`], branches.length === 0 ? [] : [`branches: ${branches.join(", ")}`]].flat();
+  if (tags.length + branches.length === 0) fail({ code: "revision-unknown", message: `the repository \`${where}\` has no commit yet`, hint: "commit something first, or build what is on disk: --on-disk" });
+  const isShallow = (await runGit(ctx, repository.top, ["rev-parse", "--is-shallow-repository"])).stdout.toString("utf8").trim() === "true";
+  const lists = [isShallow ? ["the clone is shallow: git fetch --unshallow --tags"] : [], tags.length === 0 ? [] : [`newest tags: ${tags.join(", ")}`], branches.length === 0 ? [] : [`branches: ${branches.join(", ")}`]].flat();
   return fail({ code: "revision-unknown", message: `there is no revision \`${rev}\` in \`${where}\``, ...(lists.length === 0 ? {} : { hint: lists.join("; ") }) });
 }
 

@@ -83,6 +83,7 @@ const CURES: readonly (readonly [sign: RegExp, cure: Cure])[] = [
   [/error: (?:can't copy|file) '([^']+)'(?:: doesn't exist| does not exist)/, (file) => `it lists \`${file}\`, which is not there: commit that file, or take it off the list`],
   [/Permission denied: '(\/[^']+)'/, (path) => `it writes to \`${path}\`, outside of what it builds, where you may not: ask its author`],
   [/Because ([\w.-]+) was not found in the package registry/, (name) => `the index has no \`${name}\`: correct its name in \`requires\` of its [build-system], or name another index under [index] in caisson.toml`],
+  [/Because there are no versions of ([\w.-]+) and you require/, (name) => `the index lists no file of \`${name}\`: does [index] url, or uv's or pip's setting, name a simple index?`],
   [UNRESOLVED, "no versions satisfy `requires` of its [build-system]: loosen them, or take another release of it"],
 ];
 

@@ -1,7 +1,7 @@
 import { open, readFile, writeFile, type FileHandle } from "node:fs/promises";
 import { basename, delimiter, dirname, join } from "node:path";
 import { fail, mediaTypes, normalizeName, type Bytes, type Descriptor, type EpochSeconds } from "../../model/index.ts";
-import { bytesSource, normalizeVersion, normalizeWheel, parseWheelFileName, readZip, streamNormalWheel } from "../../python/index.ts";
+import { bytesSource, normalizeVersion, normalizeWheel, parseRequirement, parseWheelFileName, readZip, streamNormalWheel } from "../../python/index.ts";
 import type { Store } from "../../store/index.ts";
 import { makeDirectory, ownedDirectory, readBriefly, removeTree, type Context } from "../../system/index.ts";
 import { gitSurroundings } from "../source/git.ts";
@@ -105,12 +105,12 @@ async function build(job: Job, interpreter: InterpreterFacts, { env, path, compi
   const minor = minorOf(interpreter);
   const asked = await recallAsked(job, minor);
   const lock = await workshop.lockBuild([...system.requires, ...asked], interpreter);
-  if ("log" in lock) return lock;
+  if ("log" in lock) return await lackFailed(job, lock);
   // The same place whether it was asked or not, so that what names its place is the same too.
   const directory = join(scratch, "build");
   await removeTree(directory);
   const made = await makeBuildEnvironment(ctx, { uv: await workshop.uv(), env: { ...env, ...gitSurroundings(ctx), PATH: path }, interpreter, offline: workshop.offline, lock }, join(directory, "environment"));
-  if ("log" in made) return made;
+  if ("log" in made) return await lackFailed(job, made);
   const ask = !answered && asked.length === 0 && !(system.asksForNoMore && bringsWheel(lock));
   const ran = await runBackEnd(ctx, await source.path(directory), directory, {
     system,
@@ -123,6 +123,12 @@ async function build(job: Job, interpreter: InterpreterFacts, { env, path, compi
   const lacks = ran.lacks.filter((requirement) => !isLocked(lock, requirement));
   if (lacks.length > 0) await rememberAsked(job, minor, lacks);
   return await build(job, interpreter, { env, path, compilers }, scratch, true);
+}
+
+/** What the back end consists of could not be had: because of the index, or for what uv says. */
+async function lackFailed({ workshop, system }: Job, said: Ran): Promise<Ran> {
+  if (!workshop.offline) await workshop.checkIndexes(system.requires.map((requirement) => parseRequirement(requirement)).flatMap(({ name, url }) => (url === undefined ? [name] : [])));
+  return said;
 }
 
 /** Older releases of setuptools ask for `wheel`, whatever they build. */

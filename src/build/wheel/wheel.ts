@@ -44,6 +44,8 @@ export interface Workshop {
   readonly rust: () => Promise<Rust | undefined>;
   readonly factsOf: (maker: Maker) => Promise<MakerFacts>;
   readonly lockBuild: (requires: readonly string[], interpreter: InterpreterFacts) => ReturnType<typeof lockBuild>;
+  /** Errors as `checkIndexes`. */
+  readonly checkIndexes: (projects: readonly string[]) => Promise<void>;
   /** One build at a time for each core. */
   readonly enqueue: Queue;
   /** Whether somebody wants zig to compile for a platform. */
