@@ -17,10 +17,10 @@ def main():
     del sys.path[0], sys.argv[1:]
     directory = request["directory"] if request["archive"] is None else unpack(request["archive"], request["directory"])
     os.chdir(directory)
-    sys.path[:0] = [os.path.join(directory, place) for place in request["places"]]
+    sys.path[:0] = [os.path.normpath(os.path.join(directory, place)) for place in request["places"]]
     back_end = find(request["backEnd"])
     lacks = [each for each in ask(back_end) if not is_here(each, request["here"])] if request["ask"] else []
-    answer = {"lacks": lacks} if lacks else {"wheel": back_end.build_wheel(request["out"], None, None)}
+    answer = {"lacks": lacks} if lacks else {"wheel": build(back_end, request["out"])}
     with open(request["answer"], "w") as file:
         json.dump(answer, file)
 
@@ -63,9 +63,21 @@ def ask(back_end):
     with os.fdopen(reading) as pipe:
         text = pipe.read()
     _, status = os.waitpid(child, 0)
-    if status != 0 or not text:
-        sys.exit(1 if status != 0 else "the back end left before it said what it needs")
+    if os.WIFSIGNALED(status):
+        sys.exit("the back end was killed by signal %d" % os.WTERMSIG(status))
+    if status != 0:
+        sys.exit(os.WEXITSTATUS(status))
+    if not text:
+        sys.exit("the back end left before it said what it needs")
     return json.loads(text)
+
+
+def build(back_end, out):
+    """The name of the wheel, as far as the back end gives one that is there."""
+    name = back_end.build_wheel(out, None, None)
+    if not isinstance(name, str) or not os.path.isfile(os.path.join(out, name)):
+        sys.exit("the back end says that it made the wheel %r, and there is none" % (name,))
+    return name
 
 
 def is_here(requirement, here):

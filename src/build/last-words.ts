@@ -30,13 +30,13 @@ const ITS_BACK_END = /^The build backend returned an error$|^Call to `\S+` faile
 
 /** What the back end printed, and what uv says of why it failed: what it was asked for uv is quoted below uv's words. */
 function readBuild(log: readonly string[]): { readonly said: readonly string[]; readonly causes: readonly string[] } {
-  const failed = log.findLastIndex((line) => FAILED.test(line));
+  const failed = log.findLastIndex((line, at) => FAILED.test(line) || (line.startsWith("error: ") && log[at + 1]?.startsWith("  cause: ") === true));
   if (failed === -1) return { said: log.filter((line) => !ANNOUNCED.test(line)), causes: [] };
-  const [words] = split(log.slice(failed + 1), (line) => line.startsWith("hint: "));
+  const [words] = split(log.slice(FAILED.test(log[failed] ?? "") ? failed + 1 : failed), (line) => line.startsWith("hint: "));
   const [causes, quoted] = split(words, (line) => QUOTED.test(line));
   return {
     said: [...log.slice(0, failed).filter((line) => !ANNOUNCED.test(line)), ...quoted.filter((line) => !QUOTED.test(line)).map((line) => line.slice(INDENT))],
-    causes: causes.filter((line) => line.trim() !== "").map((line) => line.replace(/^ {2}(?:cause: )?/, "")),
+    causes: causes.filter((line) => line.trim() !== "").map((line) => line.replace(/^error: |^ {2}(?:cause: )?/, "")),
   };
 }
 

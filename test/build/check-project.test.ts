@@ -26,6 +26,9 @@ it.each([
   [`${head}name = "a"\nversion = "1"\n[project.optional-dependencies]\nweb = "x"\n`, 'web/pyproject.toml:8 project.optional-dependencies.web: `project.optional-dependencies.web` must be a list of texts; web = ["...", "..."]'],
   ["project = 3\n", "web/pyproject.toml:1 project: `project` must be a table; write [project]"],
   ['build-system = "flit"\n', "web/pyproject.toml:1 build-system: `build-system` must be a table; write [build-system]"],
+  [`${head}name = "a"\nversion = "1"\ndependencies = [\n  "idna",\n  "x>>1",\n]\n`, "web/pyproject.toml:9 project.dependencies[1]: `x>>1` is not a requirement: expected a version that `>` can compare instead of `>1` at character 5; write it as NAME, NAME>=1.0 or NAME @ URL"],
+  ['[dependency-groups]\ntest = [{ include-group = "x" }, "a b"]\n', "web/pyproject.toml:2 dependency-groups.test[1]: `a b` is not a requirement: expected a version, `;` or the end at character 3; write it as NAME, NAME>=1.0 or NAME @ URL"],
+  ["[build-system]\nbuild-backend = 7\n", 'web/pyproject.toml:2 build-system.build-backend: `build-system.build-backend` must be a text; like "hatchling.build"'],
   ['[build-system]\nrequires = "flit"\n', 'web/pyproject.toml:2 build-system.requires: `build-system.requires` must be a list of texts; requires = ["...", "..."]'],
 ])("names the place of a mistake: %j", (text, wanted) => {
   expect(mistakesOf(text)).toEqual([wanted]);

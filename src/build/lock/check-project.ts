@@ -1,6 +1,6 @@
 import { locateKeys } from "../../config/index.ts";
-import { printKeyPath, type KeyPath, type Problem } from "../../model/index.ts";
-import { isSpecifier, normalizeVersion } from "../../python/index.ts";
+import { CaissonError, printKeyPath, type KeyPath, type Problem } from "../../model/index.ts";
+import { isSpecifier, normalizeVersion, parseRequirement } from "../../python/index.ts";
 
 /**
  * What is wrong with the parts of a pyproject.toml that everybody reads, all of it at once and by line: back ends tell one mistake, and only after they were fetched.
@@ -10,11 +10,12 @@ import { isSpecifier, normalizeVersion } from "../../python/index.ts";
 export function projectMistakes(file: string, text: string, value: Readonly<Record<string, unknown>>): readonly Problem[] {
   const found: Mistake[] = [];
   if (text.startsWith("\uFEFF")) found.push({ at: [], message: "it begins with a byte order mark, and back ends read none", hint: "save it as UTF-8 without one" });
-  const { project, "build-system": buildSystem } = value;
+  const { project, "build-system": buildSystem, "dependency-groups": groups } = value;
   if (project !== undefined && !isTable(project)) found.push({ at: ["project"], message: "`project` must be a table", hint: "write [project]" });
   if (isTable(project)) found.push(...namesMistakes(project), ...requirementMistakes(project));
   if (buildSystem !== undefined && !isTable(buildSystem)) found.push({ at: ["build-system"], message: "`build-system` must be a table", hint: "write [build-system]" });
-  if (isTable(buildSystem) && buildSystem["requires"] !== undefined && !isTexts(buildSystem["requires"])) found.push(notTexts(["build-system", "requires"]));
+  if (isTable(buildSystem)) found.push(...buildSystemMistakes(buildSystem));
+  for (const [group, members] of Object.entries(isTable(groups) ? groups : {})) if (Array.isArray(members)) found.push(...unreadable(["dependency-groups", group], members));
   if (found.length === 0) return [];
   const locate = locateKeys(text);
   const lines = found.map(({ at }) => (at.length === 0 ? 1 : (locate(at) ?? 1)));
@@ -42,10 +43,37 @@ function namesMistakes({ name, version, dynamic = [] }: Table): readonly Mistake
 function requirementMistakes({ dependencies, "optional-dependencies": optional, "requires-python": python }: Table): readonly Mistake[] {
   const found: Mistake[] = [];
   if (python !== undefined && (typeof python !== "string" || !isSpecifier(python))) found.push({ at: ["project", "requires-python"], message: `\`project.requires-python\` is ${JSON.stringify(python)}, which is no version specifier`, hint: 'like ">=3.8"' });
-  if (dependencies !== undefined && !isTexts(dependencies)) found.push(notTexts(["project", "dependencies"]));
+  found.push(...listMistakes(["project", "dependencies"], dependencies));
   if (optional !== undefined && !isTable(optional)) found.push({ at: ["project", "optional-dependencies"], message: "`project.optional-dependencies` must be a table of lists", hint: "write [project.optional-dependencies]" });
-  for (const [extra, texts] of Object.entries(isTable(optional) ? optional : {})) if (!isTexts(texts)) found.push(notTexts(["project", "optional-dependencies", extra]));
+  for (const [extra, texts] of Object.entries(isTable(optional) ? optional : {})) found.push(...listMistakes(["project", "optional-dependencies", extra], texts));
   return found;
+}
+
+function buildSystemMistakes({ requires, "build-backend": backEnd, "backend-path": places }: Table): readonly Mistake[] {
+  const found: Mistake[] = [...listMistakes(["build-system", "requires"], requires)];
+  if (backEnd !== undefined && typeof backEnd !== "string") found.push({ at: ["build-system", "build-backend"], message: "`build-system.build-backend` must be a text", hint: 'like "hatchling.build"' });
+  if (places !== undefined && !isTexts(places)) found.push(notTexts(["build-system", "backend-path"]));
+  return found;
+}
+
+/** Of a list of requirements, where there is one. */
+function listMistakes(at: KeyPath, texts: unknown): readonly Mistake[] {
+  if (texts === undefined) return [];
+  return isTexts(texts) ? unreadable(at, texts) : [notTexts(at)];
+}
+
+/** What is no text is somebody else's to read. */
+function unreadable(at: KeyPath, texts: readonly unknown[]): readonly Mistake[] {
+  return texts.flatMap((text, index) => {
+    if (typeof text !== "string") return [];
+    try {
+      parseRequirement(text.trim());
+      return [];
+    } catch (error) {
+      if (!(error instanceof CaissonError)) throw error;
+      return [{ at: [...at, index], message: error.message, hint: "write it as NAME, NAME>=1.0 or NAME @ URL" }];
+    }
+  });
 }
 
 function notTexts(at: KeyPath): Mistake {

@@ -32,6 +32,8 @@ export async function runBackEnd(ctx: Context, source: string, directory: string
   const place = `${request.directory}/`;
   const log: string[] = [];
   const { status } = await ctx.run([python, ownPath("agent/build/back_end.py"), JSON.stringify(request)], { cwd: directory, env, umask: 0o022, tethered: true, onLine: (line) => log.push(line.replaceAll(place, "")) });
+  if (status > 128) log.push(`the back end was killed by signal ${status - 128}`);
+  else if (status !== 0 && log.length === 0) log.push(`the back end left with status ${status}, and said nothing`);
   if (status !== 0) return { log };
   const { wheel, lacks } = JSON.parse(await readFile(answer, "utf8")) as { readonly wheel?: string; readonly lacks?: readonly string[] };
   return { log, ...(wheel === undefined ? {} : { path: join(out, wheel) }), ...(lacks === undefined ? {} : { lacks }) };
