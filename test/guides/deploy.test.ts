@@ -1,13 +1,13 @@
-import { cpSync, readFileSync, appendFileSync, writeFileSync } from "node:fs";
+import { cpSync } from "node:fs";
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { expect, it } from "vitest";
+import { readGuide, writeBlock } from "../support/guide.ts";
 import { lacking, startHosts } from "../support/hosts.ts";
 import { defaultPythonMinor, makeHome, project } from "../support/machine.ts";
 import { parseStory, playScene, stable, type Played, type Scene } from "../support/story.ts";
 
-/** The fenced blocks of the guide: transcripts, and files by their names (` +` behind one: at its end). */
-const blocks = [...readFileSync(join(project, "docs/guides/deploy.md"), "utf8").matchAll(/^```(?<kind>\w*)(?: (?<name>[^\n]+))?\n(?<text>[^]*?)^```$/gm)].map(({ groups = {} }) => ({ kind: groups["kind"] ?? "", name: groups["name"] ?? "", text: (groups["text"] ?? "").replaceAll("app1.example.com", "h1") }));
+const blocks = readGuide("deploy").map((block) => ({ ...block, text: block.text.replaceAll("app1.example.com", "h1") }));
 
 const missing = lacking("systemd") ?? (defaultPythonMinor() === "3.11" ? undefined : "needs python3 to be 3.11, as Debian 12 has it");
 
@@ -18,11 +18,11 @@ it.skipIf(missing !== undefined)("the guide from a fresh Debian host to a runnin
     const shop = join(home.directory, "shop");
     cpSync(join(project, "examples/shop"), shop, { recursive: true });
     const shell = { cwd: shop, env: { ...home.env, PATH: `${join(home.directory, ".bin")}:${hosts.files.bin}:${home.env["PATH"] ?? ""}` } };
-    for (const { kind, name, text } of blocks) {
+    for (const block of blocks) {
+      const { kind, name, text } = block;
       if (kind === "console" && name === "host") for (const { command } of parseStory(text)) await hosts.get("h1").enter(["/bin/sh", "-ec", command]);
       else if (kind === "console") for (const scene of parseStory(text)) check(scene, playScene(scene, shell, stable));
-      else if (name.endsWith(" +")) appendFileSync(join(shop, name.slice(0, -2)), `\n${text}`);
-      else writeFileSync(join(shop, name), text);
+      else writeBlock(shop, block);
       if (name === ".env.production") spawnSync("sh", ["-ec", "echo .env.production >> .gitignore; git init -q -b main; git add .; git commit -qm shop"], shell);
     }
     expect(spawnSync("grep", ["-rl", "Corner shop", join(shop, "dist"), join(home.directory, ".local")], { encoding: "utf8" }).stdout).toBe("");

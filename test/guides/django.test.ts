@@ -1,8 +1,9 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import { readGuide, writeBlock } from "../support/guide.ts";
 import { lacking, startHosts } from "../support/hosts.ts";
 import { has, makeHome, project, type Home } from "../support/machine.ts";
 import { oraclePython } from "../support/python-oracle.ts";
@@ -26,11 +27,6 @@ function startProject(): Home & { readonly work: string } {
   return { ...home, work };
 }
 
-/** The fenced blocks of the guide: files by their names (` +` behind one: at its end), and transcripts. */
-function blocks(): readonly { readonly kind: string; readonly name: string; readonly text: string }[] {
-  return [...guide.matchAll(/^```(?<kind>\w*)(?: (?<name>[^\n]+))?\n(?<text>[^]*?)^```$/gm)].map(({ groups = {} }) => ({ kind: groups["kind"] ?? "", name: groups["name"] ?? "", text: groups["text"] ?? "" }));
-}
-
 async function freePort(): Promise<number> {
   return await new Promise((resolve) => {
     const server = createServer().listen(0, "127.0.0.1", () => {
@@ -41,10 +37,8 @@ async function freePort(): Promise<number> {
 }
 
 function place(work: string, port: number, wanted: (name: string) => boolean): void {
-  for (const { name, text } of blocks()) {
-    if (name === "" || !wanted(name)) continue;
-    const write = name.endsWith(" +") ? appendFileSync : writeFileSync;
-    write(join(work, name.replace(/ \+$/, "")), text.replaceAll("8000", String(port)));
+  for (const block of readGuide("django")) {
+    if (block.name !== "" && wanted(block.name)) writeBlock(work, { ...block, text: block.text.replaceAll("8000", String(port)) });
   }
 }
 
@@ -63,7 +57,7 @@ describe("the guide for Django", () => {
     // One shell for all, as a person has: what is exported stays.
     const shell = { cwd: work, env: { ...env } as Record<string, string> };
     try {
-      for (const { kind, text } of blocks()) {
+      for (const { kind, text } of readGuide("django")) {
         if (kind !== "console") continue;
         for (const scene of parseStory(text.replaceAll("8000", String(port)).replaceAll("debian-12", label))) {
           const exported = /^export (?<name>\w+)=(?<value>\S+)$/.exec(scene.command)?.groups;

@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import { platformHere } from "../support/guide.ts";
 import { lacking, startHosts } from "../support/hosts.ts";
 import { defaultPythonMinor, findPythons, has, makeHome, project, type Home } from "../support/machine.ts";
 import { freePorts, hqCommand } from "../support/oct-hq.ts";
@@ -13,14 +14,12 @@ const homes: Home[] = [];
 afterAll(() => homes.forEach((home) => home.remove()));
 
 /** The transcripts say `debian-12`, Python 3.11 and `python3.9`; here stands what this machine has. */
-const label = platformLabel();
+const label = platformHere(newHome());
 
-function platformLabel(): string {
+function newHome(): Home {
   const home = makeHome();
   homes.push(home);
-  write(home.directory, { "pyproject.toml": hello("1.0") });
-  const { stdout } = spawnSync("caisson", ["init"], { cwd: home.directory, env: home.env, encoding: "utf8" });
-  return /platform (?<label>\S+)$/m.exec(stdout)?.groups?.["label"] ?? "no platform";
+  return home;
 }
 
 /** A system that this machine is not. */
@@ -60,8 +59,7 @@ function repository(home: Home): { commit(files: Readonly<Record<string, string>
 
 /** Play a transcript in a fresh HOME; what each command prints must be what stands there. */
 function play(name: string, prepare: (home: Home) => string, around: { readonly path?: string; readonly words?: (text: string) => string } = {}): void {
-  const home = makeHome();
-  homes.push(home);
+  const home = newHome();
   const shell = { cwd: prepare(home), env: around.path === undefined ? home.env : { ...home.env, PATH: `${around.path}:${home.env["PATH"] ?? ""}` } };
   const text = (around.words ?? String)(readFileSync(join(import.meta.dirname, `${name}.txt`), "utf8"));
   const local = text.replaceAll("debian-12", label).replaceAll("CPython 3.11", `CPython ${minor}`).replaceAll("python3.9", `python${other?.minor ?? "3.9"}`).replaceAll("is 3.9", `is ${other?.minor ?? "3.9"}`).replaceAll("$TMP", home.directory);
