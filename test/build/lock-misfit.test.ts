@@ -55,6 +55,14 @@ describe.skipIf(uv === undefined)("a lock that does not fit a platform (needs uv
     expect(payloads.map(({ platform, distributions }) => `${platform.label}: ${distributions.map((each) => `${each.name} ${each.version}`).join()}`)).toEqual(["debian-12: native 2.0", "centos-7: native 1.0"]);
   });
 
+  it("is refused so too where it is a list of hashes, before uv's own words", async () => {
+    shop.write({ "core/requirements.txt": `native==2.0 ${newer.map(({ sha256 }) => `--hash=sha256:${sha256}`).join(" ")}\n` });
+    await expect(shop.build({ onDisk: true, env })).rejects.toMatchObject({
+      problems: [{ code: "wheel-unfit", file: "core/requirements.txt", message: "no file of `native` 2.0 fits centos-7 (glibc 2.17): its wheels need glibc 2.28 or newer", hint: "uv pip compile --generate-hashes --python-platform x86_64-manylinux_2_17 --python-version 3.8 core/requirements.in --output-file core/requirements.txt" }],
+      cause: { message: "its hashes are of native 2.0: native-2.0-cp311-cp311-manylinux_2_28_x86_64.whl, native-2.0-cp38-cp38-manylinux_2_28_x86_64.whl" },
+    });
+  });
+
   it("row P8: is made first where nothing is locked, kept, and used again without the index", async () => {
     await shop.build({ onDisk: true, env });
     const asked = server.requests.length;

@@ -324,6 +324,11 @@ describe("a committed lock", () => {
     await expect(lockPackage(nothingRuns(), store, await request(["web"]))).rejects.toMatchObject({ code: "lock-stale", message: `\`web/pylock.toml\` is older than the dependencies of \`web\`: ${why}`, hint: "caisson lock web --platform debian-12" });
   });
 
+  it("wheels P1: is refused where there is no word between the dots of its name", async () => {
+    ground.write({ "web/pyproject.toml": project("web", []), "web/pylock..toml": head });
+    await expect(lockPackage(nothingRuns(), store, await request(["web"]))).rejects.toMatchObject({ problems: [{ code: "config-invalid", file: "web/pylock..toml", message: expect.stringContaining("it is named `pylock..toml`") }] });
+  });
+
   it("is not stale for what another platform needs", async () => {
     ground.write({ "web/pyproject.toml": project("web", ["alpha", "beta; sys_platform == 'win32'"]), "web/pylock.toml": `${head}${locked("alpha", "1.0")}` });
     expect((await lockPackage(nothingRuns(), store, await request(["web"]))).origin).toBe("committed");

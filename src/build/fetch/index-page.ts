@@ -7,6 +7,8 @@ import type { PackageIndex } from "./index-settings.ts";
 export interface IndexFile {
   readonly fileName: string;
   readonly url: string;
+  /** Lower-case hex, where the index says it. */
+  readonly sha256?: string;
 }
 
 /**
@@ -37,14 +39,18 @@ export async function checkIndexes(get: Get, { url, extra, disabled }: Pick<Pack
 }
 
 function fromJson(text: string, base: string): readonly IndexFile[] {
-  const { files = [] } = JSON.parse(text) as { readonly files?: readonly { readonly filename: string; readonly url: string }[] };
-  return files.map(({ filename, url }) => ({ fileName: filename, url: new URL(url, base).href }));
+  const { files = [] } = JSON.parse(text) as { readonly files?: readonly { readonly filename: string; readonly url: string; readonly hashes?: { readonly sha256?: string } }[] };
+  return files.map(({ filename, url, hashes }) => withHash({ fileName: filename, url: new URL(url, base).href }, hashes?.sha256));
 }
 
 function fromHtml(text: string, base: string): readonly IndexFile[] {
   const start = new URL(/<base[^>]*\shref=["']([^"']+)["']/i.exec(text)?.[1] ?? "", base);
   return [...text.matchAll(/<a\s[^>]*?href=["']([^"']+)["'][^>]*>/gi)].map(([, href = ""]) => {
     const url = new URL(href.replaceAll("&amp;", "&").replaceAll("&#43;", "+"), start);
-    return { fileName: decodeURIComponent(url.pathname.split("/").at(-1) ?? ""), url: url.href };
+    return withHash({ fileName: decodeURIComponent(url.pathname.split("/").at(-1) ?? ""), url: url.href }, /^#sha256=(\w+)/.exec(url.hash)?.[1]);
   });
+}
+
+function withHash(file: IndexFile, sha256: string | undefined): IndexFile {
+  return sha256 === undefined ? file : { ...file, sha256: sha256.toLowerCase() };
 }

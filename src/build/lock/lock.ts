@@ -1,5 +1,5 @@
 import { dirname, join, relative } from "node:path";
-import { fail, failAll, normalizeName, type Digest, type Package, type PackageName, type Platform } from "../../model/index.ts";
+import { CaissonError, fail, failAll, normalizeName, type Digest, type Package, type PackageName, type Platform } from "../../model/index.ts";
 import { parseLock, printLock, readUvLock, satisfies, type Lock } from "../../python/index.ts";
 import type { Store } from "../../store/index.ts";
 import { hashJson, sha256, type Context } from "../../system/index.ts";
@@ -93,7 +93,8 @@ async function readCommitted(request: LockRequest): Promise<Committed | undefine
   const { package: pkg, platform } = request;
   const own = request.source(pkg);
   if (own === undefined) return undefined;
-  const names = [lockFileName(pkg, platform), lockFileName(pkg), ...uvLockPlaces(pkg)];
+  // A lock without a word between its dots is refused for its name, rather than passed over.
+  const names = [...(pkg.script === undefined ? ["pylock..toml"] : []), lockFileName(pkg, platform), lockFileName(pkg), ...uvLockPlaces(pkg)];
   const texts = await Promise.all(names.map((name) => own.readText(name)));
   for (const [at, name] of names.entries()) {
     const text = texts[at];
@@ -202,7 +203,10 @@ async function resolveAnew(ctx: Context, store: Store, request: LockRequest, ind
   const resolved: Lock =
     needs.needs.length === 0
       ? { file: "pylock.toml", lockVersion: "1.0", createdBy: "caisson", environments: [], extras: [], dependencyGroups: [], defaultGroups: [], packages: [], warnings: [] }
-      : await (await import("./resolve.ts")).resolve(ctx, { written: pkg.written, needs: needs.needs, constraints: needs.constraints ?? [], members: await memberNames(request), platform, index, settings: workspace.index, offline, ...how });
+      : await (await import("./resolve.ts")).resolve(ctx, { written: pkg.written, needs: needs.needs, constraints: needs.constraints ?? [], members: await memberNames(request), platform, index, settings: workspace.index, offline, ...how }).catch(async (error: unknown) => {
+          if (pins !== undefined && error instanceof CaissonError && error.code === "requirements-broken") await (await import("./check-pins.ts")).checkPins(ctx, request, index, pins);
+          throw error;
+        });
   const lock = pins === undefined ? resolved : keepPinned(resolved, pins);
   const text = printLock(lock);
   if (lock.packages.length > 0) ctx.report({ type: "notice", message: `chose ${lock.packages.length} ${lock.packages.length === 1 ? "distribution" : "distributions"} for \`${pkg.written}\` on ${platform.label}${pkg.kind === "turret" ? "" : "; `caisson lock` writes them down"}` });
