@@ -39,7 +39,7 @@ export function planLines({ library }: Pick<Cli, "library">, plan: Plan): readon
     const values = host.steps.some(({ step }) => step === "environment") && host.from !== null ? ["environment changed"] : [];
     return [name, `${host.from ?? "none"} -> ${host.to ?? "none"}`, `send ${library.printSize(host.sendBytes)}`, `restart ${host.restarts.length}`, `hooks ${host.hooks}`, ...values];
   };
-  return [`plan ${what} -> ${plan.target}, ${plan.hosts.length} ${plan.hosts.length === 1 ? "host" : "hosts"}`, ...alignColumns(plan.hosts.map(cells)), ...hookLines(plan)];
+  return [`plan ${what} -> ${plan.target}, ${plan.hosts.length} ${plan.hosts.length === 1 ? "host" : "hosts"}`, ...alignColumns(plan.hosts.map(cells)), ...hookLines(plan), ...alignColumns((plan.exceptions ?? []).map(({ rule, fileName, reason }) => [`  except ${rule}`, fileName, reason]))];
 }
 
 function repairCells({ steps, sendBytes }: HostPlan, printSize: (bytes: number) => string): readonly string[] {

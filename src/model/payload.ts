@@ -22,6 +22,14 @@ export interface Additions {
   readonly files?: { readonly tree: TreeRef; readonly blobs: readonly Descriptor[] };
 }
 
+/** A rule that a wheel breaks, and why somebody let it. */
+export interface NeededException {
+  readonly wheel: Digest;
+  readonly fileName: string;
+  readonly rule: string;
+  readonly reason: string;
+}
+
 /** The waist of the hourglass: one package on one platform, ready. Everything before makes one, every format and host reads one. */
 export interface Payload {
   readonly schema: "caisson.payload/1";
@@ -41,8 +49,8 @@ export interface Payload {
   readonly interpreter?: Interpreter;
   /** Which wheel each tree came from. */
   readonly distributions: readonly { readonly name: PackageName; readonly version: string; readonly tree: Digest; readonly fileName: string; readonly wheel: Descriptor }[];
-  /** Rules that wheels of it break, and why somebody let them. */
-  readonly exceptions?: readonly { readonly wheel: Digest; readonly fileName: string; readonly rule: string; readonly reason: string }[];
+  /** Those of its wheels. */
+  readonly exceptions?: readonly NeededException[];
   /** The blobs that the trees' files come from, each once: wheels, and the files of a `files` package. Sorted by digest. */
   readonly blobs: readonly Descriptor[];
   readonly processes: readonly Process[];

@@ -1,6 +1,7 @@
 import type { Descriptor, Digest } from "./digest.ts";
 import type { Label, PackageName, StackRef } from "./name.ts";
 import type { Health, Hook } from "./package.ts";
+import type { NeededException } from "./payload.ts";
 import type { HostAddress } from "./release.ts";
 import type { Policy, Service } from "./target.ts";
 import type { Source } from "./tree.ts";
@@ -72,4 +73,6 @@ export interface Plan {
   readonly environment?: readonly string[];
   readonly policy: Policy;
   readonly hosts: readonly HostPlan[];
+  /** Those of the release's wheels, where a host changes. */
+  readonly exceptions?: readonly NeededException[];
 }

@@ -59,13 +59,15 @@ function infoOf(work: string): { readonly exceptions?: unknown } {
 
 describe("an exception from a rule", () => {
   it("lets one file break one rule, says so before and while it is built, and stands in what is built", () => {
-    const { build, except, work } = workspace();
+    const { build, env, except, work } = workspace();
     expect(build()).toMatchObject({ status: 1, stderr: expect.stringContaining("W8: the bytes of `demo/__init__.py` are not those that RECORD vouches for") as string });
     except(exception);
     expect(build()).toMatchObject({ status: 0, stderr: expect.stringContaining(`\`${fileName}\` breaks W8, and is taken all the same: its author patched it in place`) as string });
     expect(infoOf(work).exceptions).toEqual([{ wheel: `sha256:${sha256}`, fileName, rule: "W8", reason: "its author patched it in place" }]);
     expect(build()).toMatchObject({ status: 0, stderr: expect.stringMatching(/nothing to build/) as string });
     expect(build().stderr).not.toContain("warning");
+    const plan = (): string => spawnSync("sh", ["-ec", "caisson deploy --to local:there --plan"], { cwd: work, env, encoding: "utf8" }).stdout;
+    expect(plan()).toMatch(/^plan app@1\.0 -> \S+, 1 host\nlocal .*\n {2}except W8 {2}demo-1\.0-py3-none-any\.whl {2}its author patched it in place\n$/);
   });
 
   it("is no verdict: without it the same wheel is refused again, and another reason is another artifact", () => {

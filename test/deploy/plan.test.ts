@@ -124,6 +124,16 @@ describe("planDeploy", () => {
     });
   });
 
+  it("names the exceptions that wheels of the release need, where a host changes, and keeps them in a file", () => {
+    const exceptions = [{ wheel: digest("b"), fileName: "demo-1.0-py3-none-any.whl", rule: "W8", reason: "its author patched it in place" }];
+    const payloads = [{ ...hello.document, payload: { ...hello.document.payload, exceptions } }];
+    const plan = planned(request([emptyHost("h1")], { payloads }));
+    expect(plan.exceptions).toEqual(exceptions);
+    expect(parsePlan("plan.json", printPlan(plan))).toEqual(plan);
+    const active: HostState = { ...emptyHost("h1"), generation: 7, current: ref.label, releases: [{ ...staged, state: "active" }] };
+    expect(planned(request([active], { payloads })).exceptions).toBeUndefined();
+  });
+
   it("sends what has changed and nothing else", () => {
     const state: HostState = { ...emptyHost("h1"), generation: 7, current: label("1.9"), releases: [older], trees: [digest("a")] };
     const [plan] = planned(request([state])).hosts;

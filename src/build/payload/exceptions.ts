@@ -1,8 +1,5 @@
-import type { Digest, Distribution, Payload, Problem, WheelException, Workspace } from "../../model/index.ts";
+import type { Digest, Distribution, NeededException, Problem, WheelException, Workspace } from "../../model/index.ts";
 import { EXCUSABLE_RULES, ruleOf } from "../../python/index.ts";
-
-/** An exception that a wheel of a payload needs. */
-export type NeededException = NonNullable<Payload["exceptions"]>[number];
 
 /** The rules that a wheel may break while it is read. */
 export function excusedRules(exceptions: Workspace["exceptions"] = [], wheel: Digest): readonly string[] {

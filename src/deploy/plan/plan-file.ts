@@ -25,6 +25,7 @@ export function parsePlan(file: string, content: string): Plan {
   return plan as Plan;
 }
 
+const line = text("one line", (word) => !/\p{Cc}/u.test(word));
 const digest: Shape<Digest> = text("a SHA-256 digest", (word) => parseDigest(word) !== undefined);
 const label: Shape<Label> = text("a label", (word) => /^[A-Za-z0-9][A-Za-z0-9._+!~-]{0,127}$/.test(word));
 const packageName: Shape<PackageName> = text("a package name in normal form", (word) => /^[a-z0-9]+(-[a-z0-9]+)*$/.test(word));
@@ -113,4 +114,5 @@ const planShape = object({
   environment: optional(list(text())),
   policy: object({ canary: integer(), maxParallel: integer("a number of hosts, 1 or more", (count) => count >= 1), maxFailed: integer(), minHealthy: integer(), healthyDeadline: integer() }),
   hosts: list(hostPlan),
+  exceptions: optional(list(object({ wheel: digest, fileName: line, rule: line, reason: line }))),
 });

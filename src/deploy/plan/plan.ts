@@ -1,5 +1,5 @@
 import { fail, printStackRef } from "../../model/index.ts";
-import type { Descriptor, Digest, HostAddress, HostPlan, HostState, PackageName, Payload, Plan, Problem, StackRef, Step, Target, Tree, TreeRef } from "../../model/index.ts";
+import type { Descriptor, Digest, HostAddress, HostPlan, HostState, NeededException, PackageName, Payload, Plan, Problem, StackRef, Step, Target, Tree, TreeRef } from "../../model/index.ts";
 import type { ObservedHost } from "../observe/observed-host.ts";
 import { checkFit } from "./fit.ts";
 import { asTarget, checkCrossing, checkModes, checkUser, environmentSteps, maySpoilTrees, planHooks, releaseOf, withHooks, type HostHooks, type WantedEnvironment } from "./hook-steps.ts";
@@ -48,7 +48,14 @@ export function planDeploy(request: DeployRequest): Planned {
   if (request.acrossHooks !== true) problems.push(...checkCrossing(request.hosts, () => ref.label, request.stack));
   if (problems.length > 0) return { problems };
   const hooksOn = planHooks(target, ref.label, request.hosts.map((observed) => ({ ...observed, payloads: payloadsFor(request, observed.host).map(({ payload }) => payload) })));
-  return { plan: { schema: "caisson.plan/1", action: "deploy", stack: request.stack, ref, target: target.name, policy: target.policy, ...(request.environment === undefined ? {} : { environment: target.environment ?? [] }), hosts: request.hosts.map((observed) => planHost(request, observed, hooksOn(observed.host))) } };
+  const hosts = request.hosts.map((observed) => planHost(request, observed, hooksOn(observed.host)));
+  const exceptions = hosts.some(({ steps }) => steps.length > 0) ? exceptionsIn(request) : [];
+  return { plan: { schema: "caisson.plan/1", action: "deploy", stack: request.stack, ref, target: target.name, policy: target.policy, ...(request.environment === undefined ? {} : { environment: target.environment ?? [] }), hosts, ...(exceptions.length === 0 ? {} : { exceptions }) } };
+}
+
+/** Those of all packages, each once. */
+function exceptionsIn({ payloads }: DeployRequest): readonly NeededException[] {
+  return [...new Map(payloads.flatMap(({ payload }) => payload.exceptions ?? []).map((each) => [`${each.wheel} ${each.rule}`, each])).values()];
 }
 
 /** The trees of the payloads that at least one host has to make. */
