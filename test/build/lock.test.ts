@@ -325,7 +325,7 @@ describe("a committed lock", () => {
   });
 
   it("wheels P1: is refused where there is no word between the dots of its name", async () => {
-    ground.write({ "web/pyproject.toml": project("web", []), "web/pylock..toml": head });
+    ground.write({ "web/pyproject.toml": project("web", []), "web/pylock..toml": `${head}packages = []\n` });
     await expect(lockPackage(nothingRuns(), store, await request(["web"]))).rejects.toMatchObject({ problems: [{ code: "config-invalid", file: "web/pylock..toml", message: expect.stringContaining("it is named `pylock..toml`") }] });
   });
 

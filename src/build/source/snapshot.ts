@@ -71,6 +71,8 @@ async function lookAt(ctx: Context, directory: string, path: string): Promise<re
   if (stat?.isFile() === true) return [{ path, executable: (stat.mode & 0o111) !== 0 }];
   // A directory in git's list is a repository of its own: a submodule, or one that was cloned there. One that was never fetched is empty, and git would list the repository around it.
   if (stat?.isDirectory() === true && existsSync(join(directory, path, ".git"))) return (await listDisk(ctx, join(directory, path), true)).map((file) => ({ ...file, path: `${path.replace(/\/$/, "")}/${file.path}` }));
+  // git knows no such thing, and no archive of a package holds one.
+  if (stat?.isDirectory() === false) ctx.report({ type: "warning", problem: { code: "config-invalid", message: `\`${path}\` is neither a file, a link nor a directory, and is left out`, hint: "pipes, sockets and devices belong elsewhere" } });
   return [];
 }
 
