@@ -194,9 +194,9 @@ export function explainFileError(error: unknown, path: string): unknown {
   }
 }
 
-/** The directory of a file; what is temporary is gone when somebody reads of it. */
+/** The directory of a file, or the one that a temporary directory around it lay in: that one is gone when somebody reads of it. */
 function placeOf(path: string): string {
-  return dirname(path.replace(/\/\.tmp-\d+-\d+-[0-9a-f]{16}(?=\/|$).*$/s, "/x"));
+  return dirname(path.replace(/\/[^/]*-\d+-\d+-\w+(?=\/).*$/s, "/x"));
 }
 
 /** The code of a system error, `ENOENT`; undefined for anything else. */

@@ -3,6 +3,7 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { CaissonError, fail, type Bytes } from "../model/index.ts";
 import type { Context } from "./context.ts";
+import { errorCode } from "./files.ts";
 
 /**
  * Bytes through a program, as a pipe in a shell: it reads `bytes`, and what it writes comes out. Neither lies in memory whole.
@@ -18,14 +19,16 @@ export async function* filterThrough(ctx: Context, argv: readonly string[], byte
     child.once("error", (cause) => reject(new CaissonError([{ code: "tool-missing", message: `cannot run \`${program}\``, hint: "install it, or put its directory on PATH" }], cause)));
     child.once("close", (code) => resolve(code ?? 1));
   });
-  const fed = pipeline(Readable.from(bytes), child.stdin);
-  // Both are awaited below; until then a failure must not end the process.
-  for (const promise of [ended, fed]) promise.catch(() => undefined);
+  // Awaited below; until then a failure must not end the process.
+  ended.catch(() => undefined);
+  const fed = pipeline(Readable.from(bytes), child.stdin).then(() => undefined, (error: unknown) => ({ error }));
   try {
     for await (const chunk of child.stdout) yield chunk as Uint8Array;
-    const status = await ended;
+    const [status, broken] = [await ended, await fed];
+    // A program that was given half of its input has reason to complain; one that reads no more breaks the pipe.
+    if (broken !== undefined && errorCode(broken.error) !== "EPIPE") throw broken.error;
     if (status !== 0) fail({ code: "process-failed", message: `\`${program}\` ended with ${status}` }, Buffer.concat(errors).toString("utf8").trim());
-    await fed;
+    if (broken !== undefined) throw broken.error;
   } catch (error) {
     if (ctx.signal.aborted) fail({ code: "cancelled", message: "stopped on request" });
     throw error;

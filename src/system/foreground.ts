@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { CaissonError } from "../model/index.ts";
+import { exitStatus } from "./run.ts";
 
 /** Milliseconds that a program has after a Ctrl-C, which a terminal gives to it as well, until it is told to stop. */
 const OWN_WAY = 500;
@@ -15,11 +16,9 @@ export async function runInForeground([program = "", ...words]: readonly string[
   try {
     return await new Promise((resolve, reject) => {
       child.once("error", (cause) => reject(new CaissonError([{ code: "tool-missing", message: `cannot run \`${program}\`` }], cause)));
-      child.once("close", (code, signal) => resolve(code ?? 128 + (signal === null ? 0 : (NUMBERS[signal] ?? 0))));
+      child.once("close", (code, signal) => resolve(exitStatus(code, signal)));
     });
   } finally {
     options.signal.removeEventListener("abort", stop);
   }
 }
-
-const NUMBERS: Readonly<Record<string, number>> = { SIGHUP: 1, SIGINT: 2, SIGQUIT: 3, SIGABRT: 6, SIGKILL: 9, SIGSEGV: 11, SIGPIPE: 13, SIGTERM: 15 };

@@ -1,14 +1,14 @@
 import { spawn, type ChildProcess } from "node:child_process";
+import { constants } from "node:os";
 import { createInterface } from "node:readline";
-import { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
 import { CaissonError, fail } from "../model/index.ts";
 import { errorCode, ownPath } from "./files.ts";
 
 export interface RunOptions {
   readonly cwd: string;
   readonly env: Readonly<Record<string, string>>;
-  readonly stdin?: AsyncIterable<Uint8Array> | string;
+  /** What it can read, in UTF-8. */
+  readonly stdin?: string;
   /** It ends with all that it started when we end, however that comes about; it gets no input then. */
   readonly tethered?: boolean;
   /** Seconds; then the program's whole process group is killed. */
@@ -51,15 +51,17 @@ export const run: Run = async (argv, options) => {
   const stop = (): void => killGroup(child, "SIGKILL");
   const timer = options.timeout === undefined ? undefined : setTimeout(stop, options.timeout * 1000);
   options.signal?.addEventListener("abort", stop, { once: true });
+  // While it was starting nobody listened.
+  if (options.signal?.aborted) stop();
   try {
     if (options.onLine !== undefined) eachLine(child, options.onLine);
     const stdout: Buffer[] = [];
     const stderr: Buffer[] = [];
     child.stdout?.on("data", (chunk: Buffer) => stdout.push(chunk));
     child.stderr?.on("data", (chunk: Buffer) => stderr.push(chunk));
-    const fed = options.tethered === true ? hold(child) : feed(child, options.stdin);
-    const status = await new Promise<number>((resolve) => child.once("close", (code, signal) => resolve(code ?? 128 + signalNumber(signal))));
-    await fed;
+    if (options.tethered === true) hold(child);
+    else child.stdin?.end(options.stdin ?? "");
+    const status = await new Promise<number>((resolve) => child.once("close", (code, signal) => resolve(exitStatus(code, signal))));
     if (options.signal?.aborted) cancelled();
     return { status, stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr).toString("utf8") };
   } finally {
@@ -75,7 +77,7 @@ export const start: Start = async (argv, options) => {
   eachLine(child, options.onLine);
   return {
     pid: child.pid ?? 0,
-    ended: new Promise((resolve) => child.once("close", (code, signal) => resolve({ status: code ?? 128 + signalNumber(signal), signal }))),
+    ended: new Promise((resolve) => child.once("close", (code, signal) => resolve({ status: exitStatus(code, signal), signal }))),
     kill: (signal) => killGroup(child, signal),
   };
 };
@@ -85,7 +87,10 @@ function spawnWords(argv: readonly string[], options: Pick<RunOptions, "cwd" | "
   const words = options.umask === undefined ? argv : ["/bin/sh", "-c", `umask ${options.umask.toString(8).padStart(3, "0")} && exec "$@"`, "sh", ...argv];
   const [program = "", ...rest] = words;
   // A group of its own, so that a back end's children end with it and a terminal's Ctrl-C reaches only us.
-  return spawn(program, rest, { cwd: options.cwd, env: { ...options.env }, stdio: ["pipe", "pipe", "pipe"], detached: true });
+  const child = spawn(program, rest, { cwd: options.cwd, env: { ...options.env }, stdio: ["pipe", "pipe", "pipe"], detached: true });
+  // A program may end without reading all of its input; its exit status tells what that means.
+  child.stdin.on("error", () => undefined);
+  return child;
 }
 
 function started(child: ChildProcess, argv: readonly string[]): Promise<void> {
@@ -99,23 +104,7 @@ function started(child: ChildProcess, argv: readonly string[]): Promise<void> {
 
 /** Its input is the tether: what is left of the group ends with the program. */
 function hold(child: ChildProcess): void {
-  child.stdin?.on("error", () => undefined);
   child.once("exit", () => child.stdin?.end());
-}
-
-async function feed(child: ChildProcess, stdin: RunOptions["stdin"]): Promise<void> {
-  const { stdin: sink } = child;
-  if (sink === null) return;
-  if (stdin === undefined) {
-    sink.end();
-    return;
-  }
-  try {
-    await pipeline(typeof stdin === "string" ? [stdin] : Readable.from(stdin), sink);
-  } catch (error) {
-    // A program may end without reading all of its input; its exit status tells what that means.
-    if (!["EPIPE", "ERR_STREAM_PREMATURE_CLOSE", "ECONNRESET"].includes(errorCode(error) ?? "")) throw error;
-  }
 }
 
 function eachLine(child: ChildProcess, onLine: (line: string, stream: "stdout" | "stderr") => void): void {
@@ -138,8 +127,7 @@ function cancelled(): never {
   return fail({ code: "cancelled", message: "stopped on request" });
 }
 
-const SIGNALS: Readonly<Record<string, number>> = { SIGHUP: 1, SIGINT: 2, SIGQUIT: 3, SIGABRT: 6, SIGKILL: 9, SIGSEGV: 11, SIGPIPE: 13, SIGTERM: 15 };
-
-function signalNumber(signal: NodeJS.Signals | null): number {
-  return signal === null ? 0 : (SIGNALS[signal] ?? 0);
+/** What a shell would say of how a program ended: its own number, or 128 and that of the signal that ended it. */
+export function exitStatus(code: number | null, signal: NodeJS.Signals | null): number {
+  return code ?? 128 + (signal === null ? 0 : constants.signals[signal]);
 }

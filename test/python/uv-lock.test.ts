@@ -86,6 +86,7 @@ source = { registry = "https://example.com/simple" }
     ["version = 2\n", "`version` is 2, and only version 1 is known here"],
     ["version = 1\n[[package]\n", "`uv.lock` is not TOML"],
     ["version = 1\n[[package]]\nname = 'x'\nsource = { registry = 'y' }\nwheels = [{ url = 'https://example.com/x-1-py3-none-any.whl' }]\n", "`package[0].wheels[0].hash` is missing"],
+    ["version = 1\n[[package]]\nname = 'x'\nsource = { registry = 'y' }\nwheels = [{ url = 'https://example.com/x-1-py3-none-any.whl', hash = 'md5:0123456789abcdef0123456789abcdef' }]\n", "`package[0].wheels[0].hash` is none that nobody could forge"],
     ["version = 1\n[[package]]\nname = 'demo'\nsource = { virtual = '.' }\ndependencies = [{ name = 'gone' }]\n", "the lock has no `gone` for debian-12"],
   ])("refuses %j", (text, message) => {
     expect(() => readUvLock("uv.lock", text, { package: name, extras: [], platform: platformPreset("debian-12") as Platform })).toThrow(message);

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readlinkSync, rmSync, 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { makeDirectory, ownedDirectory } from "../../src/system/index.ts";
+import { explainFileError, makeDirectory, ownedDirectory, processSpace, temporaryBeside } from "../../src/system/index.ts";
 
 const ground = mkdtempSync(join(tmpdir(), "caisson directories "));
 afterAll(() => rmSync(ground, { recursive: true }));
@@ -24,6 +24,12 @@ describe("a directory", () => {
   it("is refused in our words where something else has its name", async () => {
     writeFileSync(join(ground, "file"), "");
     for (const path of ["file", "file/below", "file/far/below"]) await expect(makeDirectory(join(ground, path))).rejects.toMatchObject({ code: "permission", hint: "move it away, or choose another place" });
+  });
+
+  it("is told with a place that is still there, where a temporary one was full", () => {
+    const full = Object.assign(new Error("full"), { code: "ENOSPC" });
+    const around = [join(temporaryBeside("/cache/tools/uv"), "made/uv.whl"), `/cache/tools/.made-${processSpace()}-${process.pid}-aB3dE6/python/bin/python3`, "/cache/tools/uv"];
+    for (const path of around) expect(explainFileError(full, path)).toMatchObject({ code: "disk-full", message: expect.stringContaining(path) as string, hint: expect.stringContaining("(df /cache/tools)") as string });
   });
 
   it.skipIf(!existsSync("/proc/self"))("is refused, and not tried for ever, where a file system knows no new names (needs /proc)", async () => {

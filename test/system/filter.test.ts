@@ -32,7 +32,7 @@ it("says which program is missing", async () => {
 });
 
 it("hands on what went wrong with the bytes it was given", async () => {
-  await expect(gather(filterThrough(context(), ["cat"], broken()))).rejects.toThrow("the source broke");
+  for (const program of ["cat", "cat; exit 3"]) await expect(gather(filterThrough(context(), ["sh", "-c", program], broken()))).rejects.toThrow("the source broke");
 });
 
 it("stops with its reader, and with its context", async () => {

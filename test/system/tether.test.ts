@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, it } from "vitest";
-import { ownPath, start } from "../../src/system/index.ts";
+import { ownPath, run, start } from "../../src/system/index.ts";
 
 const tether = ownPath("agent/tether.sh");
 const env = { PATH: process.env["PATH"] ?? "" };
@@ -62,4 +62,11 @@ it("says which signal ended a program, and leaves nothing of its group behind", 
   process.kill(ran.pid, "SIGKILL");
   expect(await ran.ended).toEqual({ status: 137, signal: "SIGKILL" });
   await untilGone(Number(lines[0]));
+});
+
+it("ends a program that was just starting when somebody asked for an end", async () => {
+  const stopped = new AbortController();
+  const running = run(["sleep", "1000"], { cwd: "/", env, signal: stopped.signal });
+  stopped.abort();
+  await expect(running).rejects.toMatchObject({ code: "cancelled" });
 });

@@ -1,6 +1,7 @@
 import { parse, TomlError, type TomlTable } from "smol-toml";
 import { fail, failAll, normalizeName, type PackageName, type Platform, type Problem } from "../../model/index.ts";
 import { evaluateMarker, parseMarker } from "../version/marker.ts";
+import { hasSecureHash } from "./hashes.ts";
 import type { Lock, LockedFile, LockedPackage, LockedSource } from "./lock.ts";
 import { readTable, type TableReader } from "./toml-table.ts";
 
@@ -133,13 +134,15 @@ function readFiles(table: TableReader, source: TableReader | undefined): readonl
     const fileName = file.text("filename") ?? lastPart(path ?? url ?? "");
     const [, algorithm = "", digest = ""] = /^(\w+):([0-9a-fA-F]+)$/.exec(file.text("hash") ?? "") ?? [];
     if (fileName === "") file.refuse("", "gives its file no name");
+    const hashes = { [algorithm]: digest.toLowerCase() };
     if (digest === "") file.refuse("hash", "is missing, so that nobody could tell whether the file is the right one");
+    else if (!hasSecureHash(hashes)) file.refuse("hash", "is none that nobody could forge; sha256 or better is needed");
     const size = file.count("size");
     return [{
       fileName,
       ...(path !== undefined ? { path } : url === undefined ? {} : { url: url.replace(/#.*$/, "") }),
       ...(size === undefined ? {} : { size }),
-      hashes: { [algorithm]: digest.toLowerCase() },
+      hashes,
       kind: fileName.endsWith(".whl") ? "wheel" : "sdist",
       ...(only.subdirectory === undefined ? {} : { subdirectory: only.subdirectory }),
     }];
