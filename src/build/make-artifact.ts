@@ -24,13 +24,14 @@ export async function makePayload(session: Session, pkg: Package, platform: Plat
   session.ctx.report({ type: "started", what });
   try {
     const asked = { dependsOnCommit, makers: makersOf(content) };
-    const { revision } = await settle(session, inputs, asked);
+    const settled = await settle(session, inputs, asked);
     const started = content.kind === "turret" ? { ...pkg, processes: withCommand(pkg.processes, content.command) } : pkg;
-    const assembled = assemblePayload(started, version, revision, platform, content, { launchers: await writeLaunchers(session.store, started), interpreter: await session.interpreter(platform), workspace: session.workspace, additions });
+    const assembled = assemblePayload(started, version, settled.revision, platform, content, { launchers: await writeLaunchers(session.store, started), interpreter: await session.interpreter(platform), workspace: session.workspace, additions });
     if ("problems" in assembled) throw new CaissonError(assembled.problems as readonly [Problem, ...Problem[]]);
     const { exceptions = [] } = assembled.payload;
     for (const { rule, fileName, reason } of exceptions) session.ctx.report({ type: "notice", message: `\`${fileName}\` breaks ${rule}, and is taken all the same: ${reason}` });
-    const reliance: Reliance = { ...asked, ...(exceptions.length === 0 ? {} : { excused: exceptions.map(({ wheel }) => wheel) }) };
+    if (exceptions.length === 0) return { payload: assembled.payload, reliance: asked, settled };
+    const reliance: Reliance = { ...asked, excused: exceptions.map(({ wheel }) => wheel) };
     return { payload: assembled.payload, reliance, settled: await settle(session, inputs, reliance) };
   } finally {
     session.ctx.report({ type: "finished", what });

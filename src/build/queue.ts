@@ -19,6 +19,28 @@ export function createQueue(limit: number): Queue {
   };
 }
 
+/** Nobody waits at it until it is closed, and nobody once it was opened. */
+export interface Gate {
+  close(): void;
+  open(): void;
+  pass(): Promise<void>;
+}
+
+export function createGate(): Gate {
+  const waiting: (() => void)[] = [];
+  let state: "new" | "closed" | "open" = "new";
+  return {
+    close: () => void (state = state === "new" ? "closed" : state),
+    open: () => {
+      state = "open";
+      for (const pass of waiting.splice(0)) pass();
+    },
+    pass: async () => {
+      if (state === "closed") await new Promise<void>((resolve) => waiting.push(resolve));
+    },
+  };
+}
+
 /** Does work once for each key; who asks again, also while it is being done, gets the same answer. */
 export function once<Result>(): (key: string, work: () => Promise<Result>) => Promise<Result> {
   const answers = new Map<string, Promise<Result>>();

@@ -1,4 +1,5 @@
 import { availableParallelism } from "node:os";
+import { basename } from "node:path";
 import { fail, type Descriptor, type Digest, type InterpreterTree, type Package, type PackageName, type Platform, type Workspace } from "../model/index.ts";
 import type { Store } from "../store/index.ts";
 import { hashFile, hashJson, ownPath, takeOwnerWithin, type Context } from "../system/index.ts";
@@ -14,7 +15,7 @@ import { askInterpreter, findInterpreter, findOnPath, minorOf, type InterpreterF
 import { machinePlatform } from "./machine.ts";
 import type { InstalledDistribution } from "./payload/payload.ts";
 import { openReaders } from "./payload/readers.ts";
-import { createQueue, lazily, once, type Queue } from "./queue.ts";
+import { createGate, createQueue, lazily, once, type Queue } from "./queue.ts";
 import { readSources } from "./sources.ts";
 import type { RevisionRequest, Source } from "./source/source.ts";
 import { findUv, uvVersion } from "./uv/tools.ts";
@@ -67,6 +68,9 @@ export interface SessionOptions {
   readonly sources?: ReadonlyMap<PackageName, Source>;
 }
 
+/** Programs that only prepare a build, and are done before others could be of use. */
+const QUICK: readonly string[] = ["cp", "git", "rustc"];
+
 /** Wheels that are read at one time: enough to keep the disk busy, few enough to keep open. */
 const READERS = 3;
 
@@ -82,7 +86,14 @@ export async function openSession(ctx: Context, store: Store, given: Workspace, 
   const wheels = once<InstalledDistribution>();
   const readers = openReaders(ctx.signal);
   const enqueueRead = createQueue(READERS);
+  // What is in the store already is read without waiting for anything: that would keep a build from starting its programs, which take longest.
+  const begun = createGate();
+  const watched: Context = { ...ctx, run: async (argv, how) => {
+    if (!QUICK.includes(basename(argv[0] ?? ""))) begun.open();
+    return await ctx.run(argv, how);
+  } };
   const read = (fileName: string, wheel: Descriptor): Promise<InstalledDistribution> => wheels(`${wheel.digest} ${fileName}`, () => enqueueRead(async () => {
+    await begun.pass();
     if (ctx.signal.aborted) fail({ code: "cancelled", message: "stopped on request" });
     return await readDistribution(store, fileName, wheel, readers, excusedRules(workspace.exceptions, wheel.digest));
   }));
@@ -100,15 +111,16 @@ export async function openSession(ctx: Context, store: Store, given: Workspace, 
     return requires === undefined ? known : { ...known, backend: (await recallBuildLock(ctx, store, await buildLock(requires, interpreter))) ?? "unlocked" };
   };
   const index = lazily(() => indexSettings(ctx, workspace.index));
+  const leftovers: Promise<void>[] = [];
   const workshop = {
-    uv: lazily(() => findUv(ctx, workspace.index, { offline })),
+    uv: lazily(() => findUv(watched, workspace.index, { offline })),
     uvVersion: lazily(() => uvVersion(ctx)),
     factsOf,
     lockBuild: (requires: readonly string[], interpreter: InterpreterFacts) =>
-      locking(JSON.stringify([requires, interpreter.version]), async () => await lockBuild(ctx, store, await buildLock(requires, minorOf(interpreter)), { uv: workshop.uv, env: workshop.uvEnvironment, interpreter, offline })),
+      locking(JSON.stringify([requires, interpreter.version]), async () => await lockBuild(watched, store, await buildLock(requires, minorOf(interpreter)), { uv: workshop.uv, env: workshop.uvEnvironment, interpreter, offline })),
     uvEnvironment: async () => uvEnvironment(ctx, await index()),
     checkIndexes: async (projects: readonly string[]) => await checkIndexes(indexClient(ctx, await index()), await index(), projects),
-    interpreter: (minor?: string) => interpreters(minor ?? "", () => (minor === undefined ? askDefault(ctx) : findInterpreter(ctx, minor))),
+    interpreter: (minor?: string) => interpreters(minor ?? "", () => (minor === undefined ? askDefault(watched) : findInterpreter(watched, minor))),
     machine,
     rust: lazily(() => findRust(ctx)),
     isCompiledByZig: (platform: Platform) => isCompiledByZig(workspace, platform),
@@ -120,6 +132,11 @@ export async function openSession(ctx: Context, store: Store, given: Workspace, 
     zig: lazily(async () => await findZig(ctx, store, await index(), offline)),
     enqueue: createQueue(availableParallelism()),
     making: once<Made>(),
+    disposeLater: (end: AsyncDisposable) => {
+      const work = Promise.resolve(end[Symbol.asyncDispose]());
+      leftovers.push(work);
+      work.catch(() => undefined);
+    },
     offline,
   };
   const scripted = once<ByScripts>();
@@ -141,7 +158,8 @@ export async function openSession(ctx: Context, store: Store, given: Workspace, 
     wheel: (source, platform) =>
       wheels(JSON.stringify([source.key, source.name, platform.label]), async () => {
         const { buildWheel } = await import("./wheel/wheel.ts");
-        const { fileName, wheel, maker } = await buildWheel(ctx, store, workshop, source, platform);
+        begun.close();
+        const { fileName, wheel, maker } = await buildWheel(watched, store, workshop, source, platform).finally(() => begun.open());
         return { ...(await read(fileName, wheel)), maker };
       }),
     workshop,
@@ -154,6 +172,7 @@ export async function openSession(ctx: Context, store: Store, given: Workspace, 
       }),
     [Symbol.asyncDispose]: async () => {
       await readers[Symbol.asyncDispose]();
+      await Promise.all(leftovers);
       for (const source of of.values()) await source[Symbol.asyncDispose]();
       await takeOwnerWithin(cacheDirectory(ctx));
     },

@@ -68,8 +68,9 @@ async function writeStream({ ctx, store }: BlobPlace, temporary: string, bytes: 
       size += part.length;
       // Who sends more than was promised is not listened to any longer.
       if (expect.size !== undefined && size > expect.size) checkExpected({ digest: expect.digest ?? sha256(""), size }, expect);
+      const writing = file.writeFile(part);
       hash.update(part);
-      await file.writeFile(part);
+      await writing;
     }
     const written: Written = { digest: `sha256:${hash.digest("hex")}`, size };
     checkExpected(written, expect);

@@ -29,50 +29,61 @@ export interface WheelReaders extends AsyncDisposable {
 const WORTH_A_THREAD = 8 << 20;
 
 export function openReaders(signal: AbortSignal): WheelReaders {
-  // Memory outside the heap is given back when young objects are swept, so that has to happen often.
-  // One alone: a second thread saves little beside what this one has to do, and its memory would be too much.
-  const enqueue = createQueue(1);
+  // The next wheel lies ready when one is read. A second thread would save little beside what this one has to do, and its memory would be too much.
+  const enqueue = createQueue(2);
   const alone = availableParallelism() < 2 || !existsSync(PROGRAM);
-  let thread: Worker | undefined;
+  let thread: Thread | undefined;
   let seen = 0;
   return {
     read: async (fileName, wheel, blob, excused = []) => {
       seen += wheel.size;
       if (alone || seen < WORTH_A_THREAD || excused.length > 0) return await readWheel(fileName, wheel, blob, excused);
       return open(await enqueue(async () => {
-        thread ??= new Worker(PROGRAM, { resourceLimits: { maxYoungGenerationSizeMb: 2 } });
+        if (signal.aborted) fail({ code: "cancelled", message: "stopped on request" });
+        const asked = (thread ??= startThread());
         try {
-          return await ask(thread, { fileName, wheel, descriptor: blob.descriptor, size: blob.size }, signal);
+          return await asked.ask({ fileName, wheel, descriptor: blob.descriptor, size: blob.size });
         } catch (error) {
           // One that has ended answers nobody.
-          await thread.terminate();
-          thread = undefined;
+          if (thread === asked) thread = undefined;
+          await asked.end();
           throw error;
         }
       }));
     },
-    [Symbol.asyncDispose]: async () => {
-      await thread?.terminate();
-    },
+    [Symbol.asyncDispose]: async () => await thread?.end(),
   };
 }
 
 const PROGRAM = ownPath("dist/build/payload/reading-thread.js");
 
+/** Answers in the order in which it is asked. */
+interface Thread {
+  ask(reading: Reading): Promise<ReadingAnswer>;
+  end(): Promise<void>;
+}
+
 /** The process lives as long as a thread has something to do, and no longer. */
-async function ask(thread: Worker, reading: Reading, signal: AbortSignal): Promise<ReadingAnswer> {
-  thread.ref();
-  try {
-    return await new Promise((resolve, reject) => {
-      const ended = (): void => reject(new Error(`the thread that read \`${reading.fileName}\` has ended`));
-      thread.removeAllListeners().once("message", resolve).once("error", reject).once("exit", ended);
-      if (signal.aborted) fail({ code: "cancelled", message: "stopped on request" });
+function startThread(): Thread {
+  // Memory outside the heap is given back when young objects are swept, so that has to happen often.
+  const thread = new Worker(PROGRAM, { resourceLimits: { maxYoungGenerationSizeMb: 4 } });
+  const waiting: { readonly resolve: (answer: ReadingAnswer) => void; readonly reject: (error: unknown) => void }[] = [];
+  const refuseAll = (error: unknown): void => waiting.splice(0).forEach(({ reject }) => reject(error));
+  thread.on("error", refuseAll).on("exit", () => refuseAll(new Error("the thread that reads wheels has ended")));
+  thread.on("message", (answer: ReadingAnswer) => {
+    const asker = waiting.shift();
+    if (waiting.length === 0) thread.unref();
+    asker?.resolve(answer);
+  });
+  return {
+    ask: async (reading) => await new Promise((resolve, reject) => {
+      waiting.push({ resolve, reject });
+      thread.ref();
       // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread is no window
       thread.postMessage(reading);
-    });
-  } finally {
-    thread.unref();
-  }
+    }),
+    end: async () => void (await thread.terminate()),
+  };
 }
 
 function open(answer: ReadingAnswer): Distribution {

@@ -5,9 +5,11 @@ import { CaissonError } from "../../model/index.ts";
 import { readWheel } from "../../python/index.ts";
 import type { Reading, ReadingAnswer } from "./readers.ts";
 
+let last: Promise<void> = Promise.resolve();
 parentPort?.on("message", (reading: Reading) => {
+  const found = last.then(() => answer(reading));
   // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread is no window
-  void answer(reading).then((found) => parentPort?.postMessage(found));
+  last = found.then((each) => parentPort?.postMessage(each));
 });
 
 async function answer({ fileName, wheel, descriptor, size }: Reading): Promise<ReadingAnswer> {

@@ -3,7 +3,8 @@ import { basename, delimiter, dirname, join } from "node:path";
 import { fail, mediaTypes, normalizeName, type Bytes, type Descriptor, type EpochSeconds } from "../../model/index.ts";
 import { bytesSource, normalizeVersion, normalizeWheel, parseRequirement, parseWheelFileName, readZip, streamNormalWheel } from "../../python/index.ts";
 import type { Store } from "../../store/index.ts";
-import { makeDirectory, ownedDirectory, readBriefly, removeTree, type Context } from "../../system/index.ts";
+import { makeDirectory, ownedDirectory, readBriefly, removeTree, type Context, type TemporaryDirectory } from "../../system/index.ts";
+import { gather } from "../gather.ts";
 import { gitSurroundings } from "../source/git.ts";
 import { recallAsked, rememberAsked } from "./asked.ts";
 import { runBackEnd, type Ran } from "./back-end.ts";
@@ -30,11 +31,11 @@ export interface Made {
  * @throws CaissonError `build-failed`
  */
 export async function makeWheel(job: Job, interpreter: InterpreterFacts, key: string, choose: ChooseCompilers): Promise<Made> {
-  const { ctx, store, source } = job;
+  const { ctx, store, workshop, source } = job;
   const what = `wheel ${source.written}`;
   ctx.report({ type: "started", what });
   try {
-    await using scratch = await ownedDirectory("caisson-wheel");
+    await using scratch = removedLater(workshop, await ownedDirectory("caisson-wheel"));
     const surroundings = await makeSurroundings(job, interpreter, scratch.path, choose);
     const { log, path } = await build(job, interpreter, surroundings, scratch.path);
     const refused = await surroundings.compilers.haveRefused();
@@ -48,6 +49,11 @@ export async function makeWheel(job: Job, interpreter: InterpreterFacts, key: st
   } finally {
     ctx.report({ type: "finished", what });
   }
+}
+
+/** A build that is done need not wait until some thousand files of its environment have gone. */
+function removedLater(workshop: Workshop, directory: TemporaryDirectory): TemporaryDirectory {
+  return { path: directory.path, [Symbol.asyncDispose]: async () => workshop.disposeLater(directory) };
 }
 
 /** Bytes of files in a wheel that is read into memory whole. */
@@ -109,10 +115,12 @@ async function build(job: Job, interpreter: InterpreterFacts, { env, path, compi
   // The same place whether it was asked or not, so that what names its place is the same too.
   const directory = join(scratch, "build");
   await removeTree(directory);
-  const made = await makeBuildEnvironment(ctx, { uv: await workshop.uv(), env: { ...env, ...gitSurroundings(ctx), PATH: path }, interpreter, offline: workshop.offline, lock }, join(directory, "environment"));
+  await makeDirectory(directory);
+  const request = { uv: await workshop.uv(), env: { ...env, ...gitSurroundings(ctx), PATH: path }, interpreter, offline: workshop.offline, lock };
+  const [made, checkout] = await gather([makeBuildEnvironment(ctx, request, join(directory, "environment")), source.path(directory)]);
   if ("log" in made) return await lackFailed(job, made);
   const ask = !answered && asked.length === 0 && !(system.asksForNoMore && bringsWheel(lock));
-  const ran = await runBackEnd(ctx, await source.path(directory), directory, {
+  const ran = await runBackEnd(ctx, checkout, directory, {
     system,
     python: made.python,
     env: { ...env, ...compilers.env, VIRTUAL_ENV: join(directory, "environment"), PATH: pathWith(compilers, dirname(made.python), path) },

@@ -56,6 +56,8 @@ export interface Workshop {
   readonly laidTree: (tree: InterpreterTree) => Promise<InterpreterFacts | undefined>;
   /** What has the same key is made once. */
   readonly making: (key: string, work: () => Promise<Made>) => Promise<Made>;
+  /** Dispose of something beside what else is done; only the end of all waits for it. */
+  readonly disposeLater: (end: AsyncDisposable) => void;
   readonly offline: boolean;
 }
 
