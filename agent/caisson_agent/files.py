@@ -38,8 +38,13 @@ def hash_of(path):
 
 def write_all(descriptor, data):
     view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view):]
+    try:
+        while view:
+            view = view[os.write(descriptor, view):]
+    except OSError as error:
+        # Which disk is full is worth a word.
+        error.filename = read_link("/proc/self/fd/%d" % descriptor)
+        raise
 
 def write_new(path, pieces, mode=0o644):
     """A file that was not there; made read-only, it is still written this once. Returns its length and the hex digits of its digest."""

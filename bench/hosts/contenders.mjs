@@ -20,7 +20,7 @@ function caisson(ground, application, count) {
     cwd: application.application,
     first: () => withoutBytecode(ground, application, count),
     deploy: () => [...ground.caisson, "deploy", `r${application.version()}`, "--to", `t${count}`, "--yes"],
-    rollback: () => [...ground.caisson, "rollback", "--to", `t${count}`, "--yes"],
+    rollback: (to) => [...ground.caisson, "rollback", "--to", `t${count}`, "--to-release", `r${to}`, "--yes"],
   };
 }
 

@@ -1,7 +1,7 @@
 import type { Event, HostOutcome } from "../index.ts";
 
 /** Where a host stands, as far as its events tell. */
-type Standing = "waiting" | "staging" | "staged" | "switching" | "checking" | HostOutcome;
+type Standing = "waiting" | "staging" | "staged" | "hook" | "switching" | "checking" | "lost" | HostOutcome;
 
 interface Seen {
   standing: Standing;
@@ -23,14 +23,14 @@ export interface Fleet {
 }
 
 /** The words of events and their order on the screen: what has happened last stands first. */
-const STANDINGS: readonly Standing[] = ["unknown", "undone", "partly-done", "not-done", "done", "unchanged", "checking", "switching", "staged", "staging", "waiting"];
+const STANDINGS: readonly Standing[] = ["unknown", "undone", "partly-done", "not-done", "done", "unchanged", "lost", "checking", "switching", "hook", "staged", "staging", "waiting"];
 const FAILED: ReadonlySet<Standing> = new Set(["unknown", "undone", "partly-done", "not-done"]);
-const UNDER_WAY: ReadonlySet<Standing> = new Set(["staging", "switching", "checking"]);
+const UNDER_WAY: ReadonlySet<Standing> = new Set(["staging", "hook", "switching", "checking", "lost"]);
 
 /** A host that has been at something for so many milliseconds is named. */
 const SLOW = 5000;
 
-const STANDING_OF: Readonly<Record<string, Standing>> = { receive: "staging", tree: "staging", stage: "staging", prune: "staging", environment: "staging", units: "switching", activate: "switching", restart: "switching", check: "checking", confirm: "checking", undo: "switching" };
+const STANDING_OF: Readonly<Record<string, Standing>> = { receive: "staging", tree: "staging", stage: "staging", prune: "staging", environment: "staging", hook: "hook", units: "switching", activate: "switching", restart: "switching", check: "checking", confirm: "checking", undo: "switching" };
 
 /** Follow a rollout from its first event on. */
 export function watchFleet(rollout: Event & { readonly type: "rollout" }, now: number, words: { readonly printSize: (bytes: number) => string; readonly foldNames: (names: readonly string[]) => string }): Fleet {
@@ -49,7 +49,8 @@ export function watchFleet(rollout: Event & { readonly type: "rollout" }, now: n
     else if (event.type === "step") {
       const known = seen.get(event.host);
       if (known !== undefined && event.step === "receive" && event.result === "done") known.sentBytes += event.bytes ?? 0;
-      move(event.host, event.step === "stage" && event.result !== "begun" ? "staged" : (STANDING_OF[event.step] ?? known?.standing ?? "waiting"), at);
+      const isStaged = (event.step === "stage" || event.step === "hook") && event.result !== "begun";
+      move(event.host, event.result === "lost" ? "lost" : isStaged ? "staged" : (STANDING_OF[event.step] ?? known?.standing ?? "waiting"), at);
     } else return event.type === "started" || event.type === "finished" || event.type === "progress";
     return true;
   }

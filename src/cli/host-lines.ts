@@ -105,10 +105,11 @@ export function noteProblems(cli: Cli, results: readonly HostResult[]): void {
   for (const { host, outcome, problem } of results) if (outcome === "unknown" && problem !== undefined) cli.note(`  ${host}: ${problem.message}`);
 }
 
-/** Which hosts could not be asked, on stderr: one line for each cause. */
+/** Which hosts could not be asked, on stderr: one line for each cause, and what to type. */
 export function noteMissed(cli: Cli, hosts: readonly { readonly host: string; readonly problem?: Problem }[]): void {
   const missed = hosts.flatMap(({ host, problem }) => (problem === undefined ? [] : [{ host, problem }]));
   for (const { problem } of cli.library.groupProblems(missed, "always")) cli.note(problem.message);
+  for (const hint of new Set(missed.flatMap(({ problem }) => problem.hint ?? []))) cli.note(`hint: ${hint}`);
 }
 
 /** What to type next, each once; `typed` is how the stack was named. */
@@ -120,7 +121,7 @@ export function noteHints(cli: Cli, results: readonly HostResult[], plan: Pick<P
 function nextHints(results: readonly HostResult[], { target, action, ref, hosts }: Pick<Plan, "target" | "action" | "ref" | "hosts">, typed: string | undefined): readonly string[] {
   const has = (...outcomes: readonly HostResult["outcome"][]): boolean => results.some(({ outcome }) => outcomes.includes(outcome));
   if (has("unknown")) return [`caisson status --to ${target}`];
-  const hints = new Set(results.flatMap(({ outcome, problem }) => (outcome === "not-done" || outcome === "partly-done" ? (problem?.hint?.replaceAll(/caisson (rollback|verify)(?! --to)/g, `caisson $1 --to ${target}`) ?? []) : [])));
+  const hints = new Set(results.flatMap(({ outcome, problem }) => (outcome === "not-done" || outcome === "partly-done" ? (problem?.hint?.replaceAll(/caisson (rollback|verify|prune)(?! --to)/g, `caisson $1 --to ${target}`) ?? []) : [])));
   const undone = results.find(({ outcome, problem }) => outcome === "undone" && problem?.code !== "cancelled");
   if (undone !== undefined) {
     const [process, ...others] = hosts.find(({ host }) => host.name === undone.host)?.restarts ?? [];

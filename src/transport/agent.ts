@@ -167,7 +167,7 @@ class RemoteAgent implements Agent {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#conversation.close();
+    await (this.#doing === undefined && !this.#signed ? this.#conversation.hangUp() : this.#conversation.close());
   }
 
   #look(journal: number, trees?: true): Promise<HostState> {

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { CaissonError, type Bytes, type ErrorCode, type Json } from "../model/index.ts";
 import type { Channel } from "./channel.ts";
+import { bracketed } from "./ssh-words.ts";
 import { encodeFrame, readFrames, type Header } from "./frames.ts";
 
 /** Seconds between two heartbeats of ours. */
@@ -61,6 +62,15 @@ export class Conversation {
     this.#waiting.set(request, { resolve, reject });
     void this.#write({ request, ...header, ...after }, bytes);
     return await promise;
+  }
+
+  /** Hang up on an agent that has nothing to bring to an end, and owes no answer: it notices, and a long way need not be gone once more to hear that it did. */
+  async hangUp(): Promise<void> {
+    if (this.#waiting.size > 0) return await this.close();
+    clearInterval(this.#beats);
+    this.#channel.abandon();
+    await this.#channel.ended;
+    await this.#reading;
   }
 
   /** Say no more but why, and wait until the agent has ended; what it has not answered rejects. */
@@ -138,8 +148,11 @@ export class Conversation {
     this.#beating = false;
   }
 
+  /** Of what was said in the end the last line tells why; what stands before it is the cause's. */
   #gone(cause: unknown): CaissonError {
-    return new CaissonError([{ code: "unknown-state", message: `lost the agent on \`${this.#host}\``, hint: "what it was doing may be done or undone: caisson status" }], cause === "" ? undefined : cause);
+    const said = typeof cause === "string" ? cause.trim().split("\n") : [];
+    const message = `lost the agent on \`${this.#host}\`${bracketed(said.at(-1))}`;
+    return new CaissonError([{ code: "unknown-state", message, hint: "what it was doing may be done or undone: caisson status" }], typeof cause === "string" && said.length < 2 ? undefined : cause);
   }
 
   #end(reason: unknown): void {

@@ -97,7 +97,7 @@ const INSTALL: readonly (readonly [RegExp, string])[] = [
 /** A host without a Python that could run the agent; `system` is its os-release ID and ID_LIKE. */
 export function explainUnfit(host: string, system: string): Problem {
   const how = INSTALL.find(([id]) => id.test(system))?.[1];
-  return { code: "host-unfit", message: `\`${host}\` has no Python 3.6 or newer`, hint: how === undefined ? "install Python 3.6 or newer there" : `there: ${how}` };
+  return { code: "host-unfit", message: `\`${host}\` has no Python 3.6 or newer`, hint: how === undefined ? "install Python 3.6 or newer there" : `on ${host}: ${how}` };
 }
 
 /** The name that known_hosts has for an address. */

@@ -63,12 +63,12 @@ describe.skipIf(lacking() !== undefined)("an application of 120 modules and 69 d
     expect(readFileSync(hosts.get("h1").outside(join(hosts.get("h1").root("shop"), "versions/current/application/application/part_60.py")), "utf8")).toContain("two");
   });
 
-  it("needs at most 11 kB to see that nothing is to be done, and two round trips more than a connection", async () => {
+  it("needs at most 11 kB to see that nothing is to be done, and one round trip more than a connection", async () => {
     const connected = await measured(async () => await hosts.get("h1").run("true"));
     const { outcome, bytes, turns } = await measured(async () => await deploy(second));
     expect(outcome).toBe("unchanged");
     expect(bytes).toBeLessThanOrEqual(11_000);
-    expect(turns).toBeLessThanOrEqual(connected.turns + 2);
+    expect(turns).toBeLessThanOrEqual(connected.turns + 1);
   });
 
   it("needs at most 13 kB to go back", async () => {

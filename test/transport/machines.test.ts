@@ -26,7 +26,7 @@ describe.skipIf(missing !== undefined)(`hosts with a Debian of their own${missin
   });
 
   it("fault 34: a host without python3 is told the command that brings one", async () => {
-    expect(await refusal(open(hosts, { name: "h2", address: "deploy@h2" }, { root: "/srv/shop" }))).toMatchObject({ code: "host-unfit", message: "`h2` has no Python 3.6 or newer", hint: "there: apt-get install python3" });
+    expect(await refusal(open(hosts, { name: "h2", address: "deploy@h2" }, { root: "/srv/shop" }))).toMatchObject({ code: "host-unfit", message: "`h2` has no Python 3.6 or newer", hint: "on h2: apt-get install python3" });
   });
 
   it("fault 29: hosts behind a bastion are reached through one connection to it", async () => {
@@ -44,7 +44,7 @@ describe.skipIf(missing !== undefined)(`hosts with a Debian of their own${missin
     const ctx = contextOf(hosts);
     const [first, second] = await examineHosts(ctx, target("/opt/shop", ["h1", "h2"]), undefined, noStore);
     expect(first?.findings.filter(({ well }) => !well)).toEqual([{ what: "root", well: false, says: "`deploy` may not write `/opt`", mend: "as root: install -d -o deploy /opt/shop" }]);
-    expect(second?.findings).toEqual([{ what: "agent", well: false, says: expect.stringContaining("`h2` has no Python 3.6 or newer") as string, mend: "there: apt-get install python3" }]);
+    expect(second?.findings).toEqual([{ what: "agent", well: false, says: expect.stringContaining("`h2` has no Python 3.6 or newer") as string, mend: "on h2: apt-get install python3" }]);
     await hosts.get("h1").enter(["install", "-d", "-o", "deploy", "/opt/shop"]);
     const [now] = await examineHosts(ctx, target("/opt/shop", ["h1"]), undefined, noStore);
     expect(now?.findings.filter(({ well }) => !well)).toEqual([]);

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { CaissonError, type HostPlan, type HostState, type Problem } from "../../model/index.ts";
 import type { OpenHost } from "../observe/contact.ts";
 import type { Ending } from "./outcome.ts";
+import type { Rollout } from "./rollout.ts";
 
 /** How long a host that lost us may need to go back, and a line to come back, in seconds. */
 const SETTLING = 25;
@@ -14,7 +15,17 @@ const AGAIN = 1;
  * Contact was lost after the switch began. The agent there goes back by itself; a new contact tells what is true now, from the journal.
  * `unknown` where nobody answers in time, or what answers is not settled by then.
  */
-export async function settle(host: HostPlan, problem: Problem, open: OpenHost): Promise<Ending> {
+export async function settle({ ctx, open }: Pick<Rollout, "ctx" | "open">, host: HostPlan, problem: Problem): Promise<Ending> {
+  const about = { what: "ask what became of the switch", host: host.host.name };
+  ctx.report({ type: "started", ...about });
+  try {
+    return await askAgain(host, problem, open);
+  } finally {
+    ctx.report({ type: "finished", ...about });
+  }
+}
+
+async function askAgain(host: HostPlan, problem: Problem, open: OpenHost): Promise<Ending> {
   const deadline = performance.now() + SETTLING * 1000;
   for (let pause = AGAIN; ; pause *= 2) {
     const ending = await ask(host, problem, open, deadline).catch((error: unknown) => {

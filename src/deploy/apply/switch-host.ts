@@ -12,7 +12,7 @@ import { keptProblem, settle } from "./settle.ts";
  * All steps are asked at once, each to be done only if the one before it was: a long way is gone once. Where we start processes ourselves, one after the other.
  */
 export async function switchHost(rollout: Rollout, agent: Agent, host: HostPlan, steps: readonly Step[]): Promise<Ending> {
-  const { ctx, starter, open } = rollout;
+  const { ctx, starter } = rollout;
   // What is under way is safest finished; a second Ctrl-C leaves it, and so does the first where we are the service manager.
   const stop = starter === undefined ? ctx.urgent : ctx.signal;
   let switched = false;
@@ -41,7 +41,7 @@ export async function switchHost(rollout: Rollout, agent: Agent, host: HostPlan,
     if (!switched && asked.length === 0) return { outcome: "not-done", now: host.from, problem };
     // Our leaving is the shortest word for going back, and the only one that an agent hears while it does something.
     await agent.leave(problem.message);
-    return await settle(host, problem, open);
+    return await settle(rollout, host, problem);
   } finally {
     listening.abort();
   }
@@ -71,7 +71,7 @@ async function goBack(rollout: Rollout, agent: Agent, host: HostPlan, problem: P
     // Lost meanwhile: what is true there is asked below.
   }
   await agent[Symbol.asyncDispose]();
-  return await settle(host, problem, rollout.open);
+  return await settle(rollout, host, problem);
 }
 
 async function lookBack(rollout: Rollout, agent: Agent, host: HostPlan, problem: Problem, undone: Answer & { readonly done: true }): Promise<Pick<Ending, "health" | "problem">> {

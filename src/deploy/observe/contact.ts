@@ -121,5 +121,8 @@ export function checkReach(contact: Contact, policy: Policy): void {
   if (contact.missed.length <= policy.maxFailed && contact.hosts.length > 0) return;
   // Where there is only one host, nobody asks which.
   if (contact.asked.length === 1) failAll(contact.missed.map(({ problem }) => problem));
-  failAll(groupProblems(contact.missed.map(({ host, problem }) => ({ host: host.name, problem })), "unnamed").map(({ problem }) => problem));
+  const problems = groupProblems(contact.missed.map(({ host, problem }) => ({ host: host.name, problem })), "unnamed").map(({ problem }) => problem);
+  const { length } = contact.missed;
+  const without = `nothing was changed; to go on without ${length === 1 ? "it" : "them"}: max_failed = ${length} in the target's rollout`;
+  failAll(contact.hosts.length === 0 ? problems : problems.map((problem, at) => (at === problems.length - 1 ? { ...problem, hint: [...(problem.hint === undefined ? [] : [problem.hint]), without].join("; ") } : problem)));
 }

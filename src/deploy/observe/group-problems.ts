@@ -1,5 +1,6 @@
 import type { Problem } from "../../model/index.ts";
 import { foldNames } from "./fold.ts";
+import type { ObservedHost } from "./observed-host.ts";
 
 /** One cause, and the hosts that have it. */
 export interface ProblemGroup {
@@ -8,7 +9,7 @@ export interface ProblemGroup {
 }
 
 /**
- * Problems of hosts by their cause: what differs only in the host's name is one. Of several hosts the message names all, in few words.
+ * Problems of hosts by their cause: what differs only in the host's name is one. Of several hosts the message and the hint name all, in few words.
  * A message that names no host gets the names in front; `always`: also one that does.
  */
 export function groupProblems(found: readonly { readonly host: string; readonly problem: Problem }[], prefix: "always" | "unnamed"): readonly ProblemGroup[] {
@@ -25,9 +26,16 @@ export function groupProblems(found: readonly { readonly host: string; readonly 
   return [...groups.values()].map(({ hosts, first: { host, problem } }) => {
     const names = foldNames(hosts);
     const named = withoutName(problem.message, host, names);
-    const says = problem.message.includes(`\`${host}\``);
-    return { hosts, problem: { ...problem, message: prefix === "unnamed" && says ? named : `${names}: ${named}` } };
+    const says = withoutName(problem.message, host, "\0") !== problem.message;
+    const hint = problem.hint === undefined ? {} : { hint: withoutName(problem.hint, host, names) };
+    return { hosts, problem: { ...problem, message: prefix === "unnamed" && says ? named : `${names}: ${named}`, ...hint } };
   });
+}
+
+/** What is wrong with each of some hosts, as `find` says: of several hosts each cause once. */
+export function problemsOf<Observed extends ObservedHost>(hosts: readonly Observed[], find: (host: Observed) => readonly Problem[]): Problem[] {
+  if (hosts.length < 2) return hosts.flatMap(find);
+  return groupProblems(hosts.flatMap((each) => find(each).map((problem) => ({ host: each.host.name, problem }))), "unnamed").map(({ problem }) => problem);
 }
 
 /** A message with another word in place of a host's name, wherever that stands alone. */

@@ -1,5 +1,6 @@
 import type { HostState, Label, PackageName, Payload, Problem, Target } from "../../model/index.ts";
 import { asTarget, checkCrossing, checkModes, checkUser } from "./hook-steps.ts";
+import { problemsOf } from "../observe/group-problems.ts";
 import type { ObservedHost } from "../observe/observed-host.ts";
 import { backSteps, payloadsOn, switchSteps, type Planned } from "./plan.ts";
 import { waysBack } from "./ways-back.ts";
@@ -22,7 +23,7 @@ export interface RollbackRequest {
 export function planRollback(request: RollbackRequest): Planned {
   const { target } = request;
   const { to: wayOf, problems: apart } = waysBack(request.hosts, request.to);
-  const problems = request.hosts.flatMap((observed) => [...checkThere(observed, wayOf(observed), request.to), ...checkUser(target, observed.host, observed.state.facts), ...checkModes(observed.host, observed.state)]);
+  const problems = problemsOf(request.hosts, (observed) => [...checkThere(observed, wayOf(observed), request.to), ...checkUser(target, observed.host, observed.state.facts), ...checkModes(observed.host, observed.state)]);
   if (request.acrossHooks !== true) problems.push(...checkCrossing(request.hosts, wayOf, undefined));
   if (problems.length === 0) problems.push(...apart);
   if (problems.length > 0) return { problems };

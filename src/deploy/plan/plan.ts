@@ -1,5 +1,6 @@
 import { fail, printStackRef } from "../../model/index.ts";
 import type { Descriptor, Digest, HostAddress, HostPlan, HostState, NeededException, PackageName, Payload, Plan, Problem, StackRef, Step, Target, Tree, TreeRef } from "../../model/index.ts";
+import { problemsOf } from "../observe/group-problems.ts";
 import type { ObservedHost } from "../observe/observed-host.ts";
 import { checkFit } from "./fit.ts";
 import { asTarget, checkCrossing, checkModes, checkUser, environmentSteps, maySpoilTrees, planHooks, releaseOf, withHooks, type HostHooks, type WantedEnvironment } from "./hook-steps.ts";
@@ -40,7 +41,7 @@ export type Planned = { readonly plan: Plan } | { readonly problems: readonly Pr
 /** Decide what makes a stack the active release on each host: the fewest steps and bytes, nothing where it is active already. One host that does not fit spoils the whole plan. */
 export function planDeploy(request: DeployRequest): Planned {
   const { ref, target } = request;
-  const problems = request.hosts.flatMap(({ host, state }) => {
+  const problems = problemsOf(request.hosts, ({ host, state }) => {
     const documents = payloadsFor(request, host);
     if (documents.length === 0) return [{ code: "config-invalid", message: `no role of \`${target.name}\` gives ${host.name} a package of \`${printStackRef(ref)}\``, hint: "name the host in a role, or take it out of the target" } as const];
     return [...checkRoot(ref, request.stack, host, state), ...checkProcesses(target, { stack: ref.name }, state.facts, documents.map(({ payload }) => payload)), ...documents.flatMap(({ payload }) => [...checkFit(host.name, state.facts, payload)]), ...checkUser(target, host, state.facts), ...checkModes(host, state)];
