@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { CaissonError, type Bytes, type ErrorCode, type Json } from "../model/index.ts";
 import type { Channel } from "./channel.ts";
-import { bracketed } from "./ssh-words.ts";
+import { bracketed, explainLoss } from "./ssh-words.ts";
 import { encodeFrame, readFrames, type Header } from "./frames.ts";
 
 /** Seconds between two heartbeats of ours. */
@@ -148,11 +148,9 @@ export class Conversation {
     this.#beating = false;
   }
 
-  /** Of what was said in the end the last line tells why; what stands before it is the cause's. */
   #gone(cause: unknown): CaissonError {
-    const said = typeof cause === "string" ? cause.trim().split("\n") : [];
-    const message = `lost the agent on \`${this.#host}\`${bracketed(said.at(-1))}`;
-    return new CaissonError([{ code: "unknown-state", message, hint: "what it was doing may be done or undone: caisson status" }], typeof cause === "string" && said.length < 2 ? undefined : cause);
+    const why = typeof cause === "string" ? explainLoss(cause) : undefined;
+    return new CaissonError([{ code: "unknown-state", message: `lost the agent on \`${this.#host}\`${bracketed(why)}`, hint: "what it was doing may be done or undone: caisson status" }], cause === "" || cause === why ? undefined : cause);
   }
 
   #end(reason: unknown): void {

@@ -85,6 +85,17 @@ export function explainFailure(failure: Failure): Problem {
   return { code: found.code, message: found.message(failure), hint: found.hint(failure) };
 }
 
+/** What OpenSSH says of a connection that carried an agent and ended; in words of ours, which name no address, so that many hosts with one cause have one line. */
+const LOSSES: readonly (readonly [RegExp, string])[] = [
+  [/^Timeout, server .* not responding/m, "the line fell silent"],
+  [/^Connection to .* closed by remote host|^Connection (?:closed|reset) by |Connection reset by peer|Broken pipe/m, "the connection was closed"],
+];
+
+/** Why an agent is gone, from the end of its log and ssh's; undefined where they do not say. */
+export function explainLoss(said: string): string | undefined {
+  return LOSSES.find(([line]) => line.test(said))?.[1] ?? (said.trim() === "" ? undefined : said.trim().split("\n").at(-1));
+}
+
 /** How a Python is installed on systems by their os-release ID. */
 const INSTALL: readonly (readonly [RegExp, string])[] = [
   [/\b(?:debian|ubuntu|raspbian)\b/, "apt-get install python3"],

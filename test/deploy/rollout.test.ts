@@ -157,7 +157,7 @@ describe("a rollout over several hosts", () => {
     expect((await deploy(old, to)).map(({ from, now }) => [from, now])).toEqual([["1.1", "1.0"], ["1.1", "1.0"]]);
     await using other = await openWorkbench();
     const same = await makeStack(other.store, version("1.1", { files: { "bin/hello": "#!/bin/sh\necho other\n" } }));
-    await expect(prepareDeploy(bench.ctx, other.store, same, to)).rejects.toMatchObject({ code: "host-changed", message: "h1 has another `hello@1.1`" });
+    await expect(prepareDeploy(bench.ctx, other.store, same, to)).rejects.toMatchObject({ code: "host-changed", message: "h[1-2] has another `hello@1.1`" });
     expect(["h1", "h2"].map(current)).toEqual(["1.0", "1.0"]);
   });
 });

@@ -9,7 +9,7 @@ export interface ProblemGroup {
 }
 
 /**
- * Problems of hosts by their cause: what differs only in the host's name is one. Of several hosts the message and the hint name all, in few words.
+ * Problems of hosts by their cause: what differs only in the host's name is one. Of several hosts the message names all, in few words; the hint, which may be a command, is that of the first.
  * A message that names no host gets the names in front; `always`: also one that does.
  */
 export function groupProblems(found: readonly { readonly host: string; readonly problem: Problem }[], prefix: "always" | "unnamed"): readonly ProblemGroup[] {
@@ -26,9 +26,8 @@ export function groupProblems(found: readonly { readonly host: string; readonly 
   return [...groups.values()].map(({ hosts, first: { host, problem } }) => {
     const names = foldNames(hosts);
     const named = withoutName(problem.message, host, names);
-    const says = withoutName(problem.message, host, "\0") !== problem.message;
-    const hint = problem.hint === undefined ? {} : { hint: withoutName(problem.hint, host, names) };
-    return { hosts, problem: { ...problem, message: prefix === "unnamed" && says ? named : `${names}: ${named}`, ...hint } };
+    const says = alone(host, "./").test(problem.message);
+    return { hosts, problem: { ...problem, message: prefix === "unnamed" && says ? named : `${names}: ${named}` } };
   });
 }
 
@@ -40,5 +39,10 @@ export function problemsOf<Observed extends ObservedHost>(hosts: readonly Observ
 
 /** A message with another word in place of a host's name, wherever that stands alone. */
 function withoutName(message: string, host: string, instead: string): string {
-  return message.replaceAll(new RegExp(`(?<![\\w.-])${host.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&")}(?![\\w-]|\\.\\w)`, "g"), () => instead);
+  return message.replaceAll(alone(host, "."), () => instead);
+}
+
+/** A host's name where it is no part of a longer word, and does not follow one of these characters: `/` for names that are part of a path. */
+function alone(host: string, behind: string): RegExp {
+  return new RegExp(`(?<![\\w${behind}-])${host.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&")}(?![\\w-]|\\.\\w)`, "g");
 }
