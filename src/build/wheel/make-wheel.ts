@@ -15,7 +15,7 @@ import { cureFor } from "./cures.ts";
 import { keepLog } from "../kept-log.ts";
 import { lastWordsOfBuild } from "../last-words.ts";
 import { minorOf, type InterpreterFacts } from "../interpreter.ts";
-import { steadyRust } from "./rust.ts";
+import { callsRust, steadyRust } from "./rust.ts";
 import type { BuiltWheel, Job, WheelSource, Workshop } from "./wheel.ts";
 
 /** What became of a build. */
@@ -97,8 +97,7 @@ interface Surroundings {
 
 async function makeSurroundings({ ctx, workshop, source }: Job, interpreter: InterpreterFacts, scratch: string, choose: ChooseCompilers): Promise<Surroundings> {
   const env = { ...(await cleanEnvironment(workshop, scratch, source.time)), ...(await steadyRust(ctx, scratch, workshop.offline)) };
-  const rust = await workshop.rust();
-  const path = [...new Set([dirname((await workshop.uv()).path), dirname(interpreter.executable), ...(rust === undefined ? [] : [rust.directory]), "/usr/local/bin", "/usr/bin", "/bin"])].join(delimiter);
+  const path = [...new Set([dirname((await workshop.uv()).path), dirname(interpreter.executable), "/usr/local/bin", "/usr/bin", "/bin"])].join(delimiter);
   return { env, path, compilers: await choose(scratch, path) };
 }
 
@@ -106,12 +105,15 @@ async function makeSurroundings({ ctx, workshop, source }: Job, interpreter: Int
  * Run the back end with what its lock names. Where it asks for more, that is kept, locked together with the rest, and the back end runs with all of it on files that nobody has touched;
  * so that whoever builds the same again need not ask, and gets the same.
  */
-async function build(job: Job, interpreter: InterpreterFacts, { env, path, compilers }: Surroundings, scratch: string, answered = false): Promise<Ran> {
+async function build(job: Job, interpreter: InterpreterFacts, surroundings: Surroundings, scratch: string, answered = false): Promise<Ran> {
   const { ctx, workshop, source, system } = job;
+  const { env, compilers } = surroundings;
   const minor = minorOf(interpreter);
   const asked = await recallAsked(job, minor);
   const lock = await workshop.lockBuild([...system.requires, ...asked], interpreter);
   if ("log" in lock) return await lackFailed(job, lock);
+  const rust = callsRust([...lockedVersions(lock).keys()]) ? await workshop.rust() : undefined;
+  const path = [...(rust === undefined ? [] : [rust.directory]), surroundings.path].join(delimiter);
   // The same place whether it was asked or not, so that what names its place is the same too.
   const directory = join(scratch, "build");
   await removeTree(directory);
@@ -130,7 +132,7 @@ async function build(job: Job, interpreter: InterpreterFacts, { env, path, compi
   if (ran.lacks === undefined) return ran;
   const lacks = ran.lacks.filter((requirement) => !isLocked(lock, requirement));
   if (lacks.length > 0) await rememberAsked(job, minor, lacks);
-  return await build(job, interpreter, { env, path, compilers }, scratch, true);
+  return await build(job, interpreter, surroundings, scratch, true);
 }
 
 /** What the back end consists of could not be had: because of the index, or for what uv says. */
