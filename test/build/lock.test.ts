@@ -166,8 +166,10 @@ describe.skipIf(uv === undefined)("resolving (needs uv)", () => {
     await expect(lockPackage(context, store, await request(["web"]))).rejects.toMatchObject({ message: "`requirements.txt` of `web` includes `lost.txt`, which is not there", problems: [{ file: "web/requirements.txt", line: 3 }] });
     ground.write({ "web/requirements.txt": "alpha \\\n  <2\nbeta is good\n" });
     await expect(lockPackage(context, store, await request(["web"]))).rejects.toMatchObject({ message: "`web` asks for `beta is good`, which is no requirement", problems: [{ file: "web/requirements.txt", line: 3 }] });
-    ground.write({ "web/requirements.txt": "--index-url http://elsewhere/simple\nalpha\n" });
-    await expect(lockPackage(context, store, await request(["web"]))).rejects.toMatchObject({ code: "config-invalid", message: expect.stringContaining("`--index-url`") as string, problems: [{ file: "web/requirements.txt", line: 1 }] });
+    for (const [text, message] of [["--no-binary :all:", "has the option `--no-binary`"], ["-f wheels", "only the workspace may name a directory"], ["alpha\0", "is not written in UTF-8"]] as const) {
+      ground.write({ "web/requirements.txt": `${text}\nalpha\n` });
+      await expect(lockPackage(context, store, await request(["web"]))).rejects.toMatchObject({ code: "config-invalid", message: expect.stringContaining(message) as string, problems: [{ file: "web/requirements.txt" }] });
+    }
   });
 
   it("row P8: pins a requirement from a repository to its commit, and what that asks for too", async () => {
@@ -261,13 +263,35 @@ it.skipIf(uv === undefined)("takes from the index what a directory of requiremen
   expect(versions(await lockPackage(context, store, await request(["alpha"])))).toEqual(["alpha 2.0", "beta 2.0"]);
 });
 
+/** What is locked for `web` in a workspace that names that index, or none. */
+async function lockedBy(url?: string): Promise<readonly string[]> {
+  const { workspace, ...rest } = await request(["web"]);
+  return versions(await lockPackage(context, store, { ...rest, workspace: { ...workspace, index: { findLinks: [], ...(url === undefined ? {} : { url }) } } }));
+}
+
+it.skipIf(uv === undefined)("asks the index that a requirements.txt names, unless the workspace names one; and reads it whatever editor wrote it", async () => {
+  const written = (index: string): void => ground.write({ "web/requirements.txt": `\uFEFF--index-url ${index}\r\n--extra-index-url=${server.url}\r\nalpha \\\r\n  <2 ; python_version > "3"\r\n` });
+  written(server.url);
+  expect(await lockedBy()).toEqual(["alpha 1.0", "beta 2.0"]);
+  written("http://127.0.0.1:9/simple");
+  expect(await lockedBy(server.url)).toEqual(["alpha 1.0", "beta 2.0"]);
+});
+
+it.skipIf(uv === undefined)("heeds what uv is told of versions, whoever asks for them", async () => {
+  ground.write({ "web/pyproject.toml": project("web", ["alpha"], '[tool.uv]\nconstraint-dependencies = ["alpha<2"]\noverride-dependencies = ["beta==1.0"]\n') });
+  const key = await lockKey(context, await request(["web"]));
+  expect(versions(await lockPackage(context, store, await request(["web"])))).toEqual(["alpha 1.0", "beta 1.0"]);
+  ground.write({ "web/pyproject.toml": project("web", ["alpha"], '[tool.uv]\nconstraint-dependencies = ["alpha<2"]\n') });
+  expect(await lockKey(context, await request(["web"]))).not.toBe(key);
+});
+
 describe("a requirements.txt with hashes", () => {
   it("is followed to the version and to the file, and asked for once", async () => {
     ground.write({ "web/pyproject.toml": project("web", ["alpha"]), "web/requirements.txt": `# by hand\n${hashed(file("alpha-1.0"), file("beta-1.0"))}gone==1 ; python_version < "3" --hash=sha256:${"1".repeat(64)}\n` });
     const first = await lockPackage(context, store, await request(["web"]));
     expect([first.origin, versions(first)]).toEqual(["resolved", ["alpha 1.0", "beta 1.0"]]);
     expect((await lockPackage(nothingRuns(), store, await request(["web"]))).origin).toBe("remembered");
-    ground.write({ "web/requirements.txt": hashed(file("alpha-1.0"), file("beta-2.0")) });
+    ground.write({ "web/requirements.txt": `--index-url ${server.url}\n${hashed(file("alpha-1.0"))}-r more.txt\n`, "web/more.txt": hashed(file("beta-2.0")) });
     expect(versions(await lockPackage(context, store, await request(["web"])))).toEqual(["alpha 1.0", "beta 2.0"]);
   });
 

@@ -300,7 +300,7 @@ describe("files on disk", () => {
 
   it("row P1: builds a plain directory, without rubbish, and dates it by SOURCE_DATE_EPOCH where that is set", async () => {
     ground.write({ "plain/setup.py": "", "plain/.venv/bin/x": "", "plain/__pycache__/x.pyc": "", "plain/x.egg-info/PKG-INFO": "", "plain/dist/x-1.0.tar.gz": "", "plain/src/x.py": "" });
-    execFileSync("mkfifo", [join(ground.directory, "plain/src/pipe")]);
+    execFileSync("python3", ["-I", "-c", "import os, sys; os.mkfifo(sys.argv[1])", join(ground.directory, "plain/src/pipe")]);
     await using source = await readRevision(ground.with({ SOURCE_DATE_EPOCH: "1000000000" }), join(ground.directory, "plain"), { path: "." }, {});
     expect(source.revision).toEqual({ id: source.treeKey, time: 1_000_000_000, dirty: false });
     expect(readdirSync(await source.checkout()).toSorted()).toEqual(["setup.py", "src"]);

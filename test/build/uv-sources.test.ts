@@ -15,7 +15,7 @@ const debian = platformPreset("debian-12") as Platform;
 
 function ask(text: string, sources: Readonly<Record<string, unknown>>, members: readonly string[] = []): unknown {
   try {
-    return redirect(web, { text, requirement: parseRequirement(text) }, { of: readUvSources({ tool: { uv: { sources } } }), indexes: readUvIndexes({ tool: { uv: { index: [{ name: "own", url: "https://own.example.com/simple" }, { url: "https://nameless.example.com" }, { name: "here", url: "./wheels" }] } } }) }, debian, members as readonly PackageName[], ["pg"]);
+    return redirect(web, { text, requirement: parseRequirement(text) }, { constraints: [], overrides: [], of: readUvSources({ tool: { uv: { sources } } }), indexes: readUvIndexes({ tool: { uv: { index: [{ name: "own", url: "https://own.example.com/simple" }, { url: "https://nameless.example.com" }, { name: "here", url: "./wheels" }] } } }) }, debian, members as readonly PackageName[], ["pg"]);
   } catch (error) {
     if (!(error instanceof CaissonError) || error.code !== "config-invalid") throw error;
     const [{ file, key, message, hint }] = error.problems;

@@ -47,6 +47,12 @@ export async function indexSettings(ctx: Context, own: IndexSettings): Promise<P
   };
 }
 
+/** An index with what somebody says of it for one purpose, as pip's options do: another one, further ones, directories, or none. */
+export function extendIndex(index: PackageIndex, { url, extra, findLinks, none }: { readonly url?: string; readonly extra: readonly string[]; readonly findLinks: readonly string[]; readonly none: boolean }): PackageIndex {
+  const links = findLinks.map((link) => (link.startsWith("file:") ? fileURLToPath(link) : link));
+  return { ...index, ...(url === undefined ? {} : { url, from: "requirements.txt" }), extra: [...index.extra, ...extra], findLinks: [...new Set([...index.findLinks, ...links])], disabled: index.disabled || none };
+}
+
 /** What uv's or pip's own settings say, as they say it. */
 export interface ToolSettings {
   readonly url?: string;

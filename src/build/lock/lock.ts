@@ -4,7 +4,7 @@ import { parseLock, printLock, readUvLock, satisfies, type Lock } from "../../py
 import type { Store } from "../../store/index.ts";
 import { hashJson, sha256, type Context } from "../../system/index.ts";
 import { withoutCredentials } from "../source/git.ts";
-import { indexSettings, type PackageIndex } from "../fetch/index-settings.ts";
+import { extendIndex, indexSettings, type PackageIndex } from "../fetch/index-settings.ts";
 import { recallLockText, rememberLockText } from "./kept-lock.ts";
 import { readByLines } from "./locate-problems.ts";
 import { fileOf } from "./needs.ts";
@@ -43,10 +43,11 @@ export async function lockPackage(ctx: Context, store: Store, request: LockReque
 
 /** As `lockPackage`, for whoever is about to write the lock file, whatever stands there. Versions of the lock `prefer` are kept where they satisfy. */
 export async function lockByInputs(ctx: Context, store: Store, request: LockRequest, prefer?: string): Promise<LockAnswer> {
-  const index = await indexSettings(ctx, request.workspace.index);
   const pins = await readPins(request);
-  const keyOf = (asked: Asked): Promise<string> => inputsKey(ctx, request, index, { ...asked, ...(prefer === undefined ? {} : { prefer }) });
-  const key = await keyOf(pinnedNeeds(pins, await gatherNeeds(request, false)));
+  const asked = pinnedNeeds(pins, await gatherNeeds(request, false));
+  const index = await indexOf(ctx, request, asked);
+  const keyOf = (what: Asked): Promise<string> => inputsKey(ctx, request, index, { ...what, ...(prefer === undefined ? {} : { prefer }) });
+  const key = await keyOf(asked);
   const known = await recall(store, key);
   if (known !== undefined) return known;
   const needs = pinnedNeeds(pins, await gatherNeeds(request, true));
@@ -62,7 +63,8 @@ export async function lockByInputs(ctx: Context, store: Store, request: LockRequ
 export async function lockKey(ctx: Context, request: LockRequest): Promise<string> {
   const committed = await readCommitted(request);
   if (committed !== undefined) return `${COMMITTED}${sha256(committed.text)}`;
-  return await inputsKey(ctx, request, await indexSettings(ctx, request.workspace.index), pinnedNeeds(await readPins(request), await gatherNeeds(request, false)));
+  const asked = pinnedNeeds(await readPins(request), await gatherNeeds(request, false));
+  return await inputsKey(ctx, request, await indexOf(ctx, request, asked), asked);
 }
 
 /** What the lock says that is kept under a key of `lockKey`, as one hash, wherever its files lie; undefined where there is none, or where the key is that of a file already. */
@@ -76,8 +78,8 @@ const COMMITTED = "committed ";
 
 /** Resolve, whatever is kept or committed: to the newest versions, but for those of the lock `prefer` that still satisfy. */
 export async function relockPackage(ctx: Context, store: Store, request: LockRequest, prefer?: string): Promise<LockAnswer> {
-  const index = await indexSettings(ctx, request.workspace.index);
-  return await resolveAnew(ctx, store, request, index, await gatherNeeds(request, true), { refresh: true, ...(prefer === undefined ? {} : { prefer }) });
+  const needs = await gatherNeeds(request, true);
+  return await resolveAnew(ctx, store, request, await indexOf(ctx, request, needs), needs, { refresh: true, ...(prefer === undefined ? {} : { prefer }) });
 }
 
 interface Committed {
@@ -150,6 +152,12 @@ function versionsOf(lock: Lock): ReadonlyMap<PackageName, string | undefined> {
   return new Map(lock.packages.map(({ name, version }) => [name, version]));
 }
 
+/** The index, and what a requirements.txt says of it besides. An index that the workspace names is said to have all. */
+async function indexOf(ctx: Context, { workspace }: LockRequest, { index: options }: Asked): Promise<PackageIndex> {
+  const { index } = workspace;
+  return options === undefined || index.url !== undefined ? await indexSettings(ctx, index) : extendIndex(await indexSettings(ctx, index), options);
+}
+
 /** What is asked of uv. */
 interface Asked extends ForeignNeeds {
   /** The hash of the lines that pin it. */
@@ -163,10 +171,10 @@ function pinnedNeeds(pins: Pins | undefined, asked: ForeignNeeds): Asked {
   if (pins === undefined) return asked;
   const stale = asked.needs.find(({ name, specifier }) => !pins.needs.some((pin) => pin.name === name && (specifier === "" || pin.specifier === "" || satisfies(pin.specifier.replace(/^=+\s*/, ""), specifier, { prereleases: true }))));
   if (stale !== undefined) fail({ code: "lock-stale", file: pins.file, message: `\`${pins.file}\` has hashes, and nothing in it satisfies \`${stale.text}\`, which \`${stale.by}\` asks for`, hint: "write it anew: uv pip compile --generate-hashes" });
-  return { ...asked, needs: pins.needs, pinned: sha256(pins.text) };
+  return { ...asked, needs: pins.needs, pinned: sha256(pins.text), ...(pins.index === undefined ? {} : { index: pins.index }) };
 }
 
-async function inputsKey(ctx: Context, request: LockRequest, index: PackageIndex, { needs, computed, constraints, pinned, prefer }: Asked): Promise<string> {
+async function inputsKey(ctx: Context, request: LockRequest, index: PackageIndex, { needs, computed, constraints, overrides, pinned, prefer }: Asked): Promise<string> {
   const own = ownIndexes(request, needs);
   const { platform } = request;
   // A workspace that was moved as a whole asks for the same.
@@ -175,6 +183,7 @@ async function inputsKey(ctx: Context, request: LockRequest, index: PackageIndex
     schema: "caisson.lock/1",
     needs: [...new Set(needs.map(({ text }) => text))],
     ...(constraints === undefined ? {} : { constraints }),
+    ...(overrides === undefined ? {} : { overrides }),
     ...(own.length === 0 ? {} : { indexes: own }),
     ...(pinned === undefined ? {} : { pinned }),
     ...(prefer === undefined ? {} : { prefer: sha256(prefer) }),
@@ -203,7 +212,7 @@ async function resolveAnew(ctx: Context, store: Store, request: LockRequest, ind
   const resolved: Lock =
     needs.needs.length === 0
       ? { file: "pylock.toml", lockVersion: "1.0", createdBy: "caisson", environments: [], extras: [], dependencyGroups: [], defaultGroups: [], packages: [], warnings: [] }
-      : await (await import("./resolve.ts")).resolve(ctx, { written: pkg.written, needs: needs.needs, constraints: needs.constraints ?? [], members: await memberNames(request), platform, index, settings: workspace.index, offline, ...how }).catch(async (error: unknown) => {
+      : await (await import("./resolve.ts")).resolve(ctx, { written: pkg.written, needs: needs.needs, constraints: needs.constraints ?? [], overrides: needs.overrides ?? [], members: await memberNames(request), platform, index, settings: workspace.index, offline, ...how }).catch(async (error: unknown) => {
           if (pins !== undefined && error instanceof CaissonError && error.code === "requirements-broken") await (await import("./check-pins.ts")).checkPins(ctx, request, index, pins);
           throw error;
         });

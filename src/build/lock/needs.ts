@@ -4,7 +4,7 @@ import { fail, failAll, normalizeName, type Package, type PackageName, type Prob
 import { expandGroups, isSpecifier, parseRequirement, readScriptHeader, type Requirement } from "../../python/index.ts";
 import type { Source } from "../source/source.ts";
 import { projectMistakes } from "./check-project.ts";
-import { readRequirementLines } from "./requirement-lines.ts";
+import { readRequirementFile, type IndexOptions } from "./requirement-lines.ts";
 
 /** What a package asks for: written down where it can be read, or known to its back end alone. */
 export interface Needs {
@@ -14,6 +14,8 @@ export interface Needs {
   readonly requirements: readonly Need[];
   /** Which versions of what anybody asks for are meant, as written: `-c` of a requirements.txt. */
   readonly constraints?: readonly string[];
+  /** Where a requirements.txt says that they come from. */
+  readonly index?: IndexOptions;
   readonly requiresPython?: string;
   /** Where that stands. */
   readonly place?: Pick<Problem, "file" | "line" | "key">;
@@ -37,10 +39,10 @@ export async function readNeeds(pkg: Package, source: Source, extras: readonly P
   const grouped = parseAll(pkg, "pyproject.toml", expandGroups({ written: pkg.written, file: fileOf(pkg, "pyproject.toml") }, toml["dependency-groups"], groups));
   if (project === undefined) {
     if (setupPy !== undefined || setupCfg !== undefined || toml["build-system"] !== undefined) return { computed: true, requirements: grouped };
-    const lines = await readRequirementLines(pkg, source, (file) => fileOf(pkg, file), "requirements.txt", requirements ?? "");
-    const read = lines.map(({ text, file, line, constraint }) => ({ constraint, needs: parseAll(pkg, file, [text], line) }));
+    const { lines, index } = await readRequirementFile(pkg, source, (file) => fileOf(pkg, file), "requirements.txt", requirements ?? "");
+    const read = lines.map(({ text, file, line, constraint }) => ({ constraint, needs: parseAll(pkg, file, [text.replaceAll(/\s--hash[= ]\s*\S+/g, "")], line) }));
     const constraints = read.flatMap(({ constraint, needs }) => (constraint === true ? needs.map(({ text }) => text) : []));
-    return { computed: false, requirements: [...read.flatMap(({ constraint, needs }) => (constraint === true ? [] : needs)), ...grouped], ...(constraints.length === 0 ? {} : { constraints }) };
+    return { computed: false, requirements: [...read.flatMap(({ constraint, needs }) => (constraint === true ? [] : needs)), ...grouped], ...(constraints.length === 0 ? {} : { constraints }), ...(index === undefined ? {} : { index }) };
   }
   const { dynamic = [], dependencies = [], "optional-dependencies": optional = {}, "requires-python": python } = project;
   const requiresPython = python === undefined || !isSpecifier(python) ? {} : { requiresPython: python };

@@ -1,14 +1,16 @@
 import { fail, type PackageName, type Platform } from "../../model/index.ts";
 import { evaluateMarker, parseRequirement, type Lock } from "../../python/index.ts";
 import { fileOf } from "./needs.ts";
-import { logicalLines, type RequirementLine } from "./requirement-lines.ts";
+import { readRequirementFile, type IndexOptions, type RequirementLine } from "./requirement-lines.ts";
 import type { ForeignNeed, LockRequest } from "./requirements.ts";
 
 /** A requirements.txt that says for each distribution which version, and which files, by their hashes. It names no addresses, so that the index is asked where the files are. */
 export interface Pins {
   /** As a user would type it, from the workspace. */
   readonly file: string;
+  /** All lines of it, and of what it includes. */
   readonly text: string;
+  readonly index?: IndexOptions;
   /** What holds on the platform. */
   readonly needs: readonly ForeignNeed[];
   /** By name: lower-case hex of each SHA-256. */
@@ -21,25 +23,29 @@ export interface Pins {
  * Source: pip's documentation of its hash-checking mode
  */
 export async function readPins({ package: pkg, platform, source }: LockRequest): Promise<Pins | undefined> {
-  const text = await source(pkg)?.readText("requirements.txt");
-  if (text === undefined || !/\s--hash[= ]/.test(text)) return undefined;
+  const own = source(pkg);
+  const text = await own?.readText("requirements.txt");
+  if (own === undefined || text === undefined || !/\s--hash[= ]|^\s*(?:-r|--requirement)/m.test(text)) return undefined;
+  const { lines, index } = await readRequirementFile(pkg, own, (name) => fileOf(pkg, name), "requirements.txt", text);
+  if (!lines.some((line) => HASH.test(line.text))) return undefined;
+  const pins = lines.filter(({ constraint }) => constraint !== true).flatMap((line) => readPin(fileOf(pkg, line.file), line, platform));
   const file = fileOf(pkg, "requirements.txt");
-  const pins = logicalLines("requirements.txt", text).flatMap((line) => readPin(file, line, platform));
   return {
     file,
-    text,
+    text: lines.map((line) => `${line.text}\n`).join(""),
+    ...(index === undefined ? {} : { index }),
     needs: pins.map(({ need }) => ({ ...need, by: file })),
     hashes: new Map(pins.map(({ need, hashes }) => [need.name, new Set(hashes)])),
   };
 }
 
+const HASH = /\s--hash[= ]/;
+
 function readPin(file: string, { text, line }: RequirementLine, platform: Platform): readonly { readonly need: Omit<ForeignNeed, "by">; readonly hashes: readonly string[] }[] {
-  if (text === "--require-hashes") return [];
   const refuse = (message: string): never => fail({ code: "config-invalid", file, line, message, hint: "write it anew: uv pip compile --generate-hashes" });
   const hashes = [...text.matchAll(/\s--hash[= ]sha256:([0-9a-fA-F]{64})(?=\s|$)/g)].map(([, digest = ""]) => digest.toLowerCase());
   const written = text.replaceAll(/\s--hash[= ]\S+/g, "").trim();
   if (hashes.length === 0) refuse(`\`${written}\` has no SHA-256, and other lines of \`${file}\` have`);
-  if (written.startsWith("-")) refuse(`\`${written}\` is an option, which is not read here`);
   const { name, specifier, url, marker } = parseRequirement(written);
   if (url === undefined && !/^={2,3}[^,*]+$/.test(specifier)) refuse(`\`${written}\` names no exact version`);
   if (marker !== undefined && !evaluateMarker(marker, platform.markers)) return [];

@@ -4,6 +4,7 @@ import { fileOf, readNeeds, type Need, type Needs } from "./needs.ts";
 import { hintOfNeed, siblingsOf } from "../order.ts";
 import { readProject } from "../project.ts";
 import type { Source } from "../source/source.ts";
+import type { IndexOptions } from "./requirement-lines.ts";
 import { readSources, redirect } from "./uv-sources.ts";
 
 /** What is to be locked: a package of a workspace, for a platform. */
@@ -40,6 +41,10 @@ export interface ForeignNeeds {
   readonly computed: readonly { readonly package: Package; readonly tree: string; readonly extras: readonly PackageName[] }[];
   /** Which versions are meant, whoever asks. */
   readonly constraints?: readonly string[];
+  /** Which requirements take the place of whatever anybody asks for, by what uv is told. */
+  readonly overrides?: readonly string[];
+  /** Where the package's requirements.txt says that they come from. */
+  readonly index?: IndexOptions;
 }
 
 /**
@@ -53,6 +58,7 @@ export async function gatherNeeds(request: LockRequest, ask: boolean): Promise<F
   const needs = new Map<string, ForeignNeed>();
   const computed = new Map<PackageName, ForeignNeeds["computed"][number]>();
   const constraints = new Set<string>();
+  let own: Pick<ForeignNeeds, "overrides" | "index"> = {};
   const siblings = siblingsOf(request.package, request.workspace.packages).filter(({ kind }) => kind === "python");
   const queue: { readonly pkg: Package; readonly extras: readonly PackageName[] }[] = [{ pkg: request.package, extras: request.package.extras.map(normalizeName) }, ...siblings.map((pkg) => ({ pkg, extras: [] }))];
   for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
@@ -68,6 +74,10 @@ export async function gatherNeeds(request: LockRequest, ask: boolean): Promise<F
     if (read.computed) computed.set(pkg.name, { package: pkg, tree: source.treeKey, extras: all });
     const asked = read.computed && ask ? parseRequires(pkg, await request.requires(pkg)) : [];
     const sources = await readSources(pkg, source);
+    if (pkg === request.package) {
+      for (const constraint of sources.constraints) constraints.add(constraint);
+      own = { ...(sources.overrides.length === 0 ? {} : { overrides: sources.overrides }), ...(read.index === undefined ? {} : { index: read.index }) };
+    }
     for (const need of [...read.requirements, ...asked]) {
       const { text, requirement } = need;
       if (requirement.marker !== undefined && !evaluateMarker(requirement.marker, request.platform.markers, all)) continue;
@@ -79,7 +89,7 @@ export async function gatherNeeds(request: LockRequest, ask: boolean): Promise<F
       }
     }
   }
-  return { needs: [...needs.values()].toSorted((a, b) => compareBytewise(a.text, b.text) || compareBytewise(a.by, b.by)), computed: [...computed.values()].toSorted((a, b) => compareBytewise(a.package.name, b.package.name)), ...(constraints.size === 0 ? {} : { constraints: [...constraints].toSorted(compareBytewise) }) };
+  return { needs: [...needs.values()].toSorted((a, b) => compareBytewise(a.text, b.text) || compareBytewise(a.by, b.by)), computed: [...computed.values()].toSorted((a, b) => compareBytewise(a.package.name, b.package.name)), ...(constraints.size === 0 ? {} : { constraints: [...constraints].toSorted(compareBytewise) }), ...own };
 }
 
 /**

@@ -24,6 +24,8 @@ export interface Question {
   readonly needs: readonly ForeignNeed[];
   /** Which versions are meant of what anybody asks for. */
   readonly constraints?: readonly string[];
+  /** What takes the place of whatever anybody asks for. */
+  readonly overrides?: readonly string[];
   /** Names that no index may answer for. */
   readonly members: readonly PackageName[];
   readonly platform: Platform;
@@ -78,16 +80,14 @@ interface Answer {
 /** Asks uv with the packages that must come as wheels. */
 type Compile = (onlyBinary: readonly string[], refresh?: boolean) => Promise<Answer>;
 
-async function prepare(ctx: Context, { needs, constraints = [], members, platform, index, settings, offline, prefer }: Question, uv: readonly string[], scratch: string): Promise<Compile> {
+async function prepare(ctx: Context, { needs, constraints = [], overrides = [], members, platform, index, settings, offline, prefer }: Question, uv: readonly string[], scratch: string): Promise<Compile> {
   // An index that the workspace names is said to have all.
   const question = printQuestion(settings.url === undefined ? needs : needs.map(({ text, name, specifier, by }) => ({ text, name, specifier, by })), (own) => withLogin(ctx, own.name, own.url));
-  const [requirements, constraining, excludes, home] = [question.name, "constraints.txt", "excludes.txt", "home"].map((name) => join(scratch, name)) as [string, string, string, string];
+  const [requirements, constraining, overriding, excludes, home] = [question.name, "constraints.txt", "overrides.txt", "excludes.txt", "home"].map((name) => join(scratch, name)) as [string, string, string, string, string];
   const output = join(scratch, "pylock.toml");
-  await Promise.all([writeFile(requirements, question.text), writeFile(constraining, constraints.map((text) => `${text}
-`).join("")), writeFile(excludes, members.map((name) => `${name}
-`).join("")), mkdir(home)]);
+  await Promise.all([writeFile(requirements, question.text), writeFile(constraining, linesOf(constraints)), writeFile(overriding, linesOf(overrides)), writeFile(excludes, linesOf(members)), mkdir(home)]);
   const where = ["--python-platform", uvPlatform(platform), "--python-version", platform.python.full ?? platform.python.version, "--no-python-downloads"];
-  const argv = [...uv, requirements, ...(constraints.length === 0 ? [] : ["--constraints", constraining]), "--excludes", excludes, ...where, ...(offline ? ["--offline"] : []), "--format", "pylock.toml", "--output-file", output, "--no-header", "--no-annotate", "--quiet", "--color", "never"];
+  const argv = [...uv, requirements, ...(constraints.length === 0 ? [] : ["--constraints", constraining]), ...(overrides.length === 0 ? [] : ["--overrides", overriding]), "--excludes", excludes, ...where, ...(offline ? ["--offline"] : []), "--format", "pylock.toml", "--output-file", output, "--no-header", "--no-annotate", "--quiet", "--color", "never"];
   const env = { ...uvEnvironment(ctx, index), ...gitSurroundings(ctx), PATH: ctx.env["PATH"] ?? "/usr/bin:/bin", HOME: home, LC_ALL: "C.UTF-8" };
   return async (onlyBinary, refresh = false) => {
     // What uv finds in its way are the versions that it keeps.
@@ -95,6 +95,10 @@ async function prepare(ctx: Context, { needs, constraints = [], members, platfor
     const { status, stderr } = await ctx.run([...argv, ...(refresh && !offline ? ["--refresh"] : []), ...onlyBinary.flatMap((name) => ["--only-binary", name])], { cwd: scratch, env });
     return { status, text: status === 0 ? await readFile(output, "utf8") : "", stderr };
   };
+}
+
+function linesOf(texts: readonly string[]): string {
+  return texts.map((text) => `${text}\n`).join("");
 }
 
 function readAnswer({ text }: Answer, { members }: Question): Lock {

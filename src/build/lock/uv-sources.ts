@@ -1,5 +1,5 @@
 import { fail, type Package, type PackageName, type Platform } from "../../model/index.ts";
-import { chooseUvSource, readScriptHeader, readUvIndexes, readUvSources, uvSourceUrl, type UvSource } from "../../python/index.ts";
+import { chooseUvSource, readScriptHeader, readUvIndexes, readUvSources, readUvTexts, uvSourceUrl, type UvSource } from "../../python/index.ts";
 import { parse } from "smol-toml";
 import type { Source } from "../source/source.ts";
 import { fileOf, type Need } from "./needs.ts";
@@ -9,15 +9,21 @@ export interface UvSources {
   readonly of: ReadonlyMap<PackageName, readonly UvSource[]>;
   /** Addresses of indexes by their names. */
   readonly indexes: ReadonlyMap<string, string>;
+  /** Which versions are meant, whoever asks. */
+  readonly constraints: readonly string[];
+  /** What takes the place of whatever anybody asks for. */
+  readonly overrides: readonly string[];
 }
 
 /** What a package says of it at its revision, and for a member of a uv workspace what the root says besides. */
 export async function readSources(pkg: Package, source: Source): Promise<UvSources> {
-  if (pkg.kind !== "python") return { of: new Map(), indexes: new Map() };
+  if (pkg.kind !== "python") return { of: new Map(), indexes: new Map(), constraints: [], overrides: [] };
   const text = await source.readText(pkg.script ?? "pyproject.toml");
   const own = pkg.script === undefined ? parseToml(text) : readScriptHeader(fileOf(pkg, pkg.script), text ?? "").table;
   const root = pkg.sourcesFrom === undefined ? {} : parseToml(await source.readText(pkg.sourcesFrom));
-  return { of: new Map([...readUvSources(root), ...readUvSources(own)]), indexes: new Map([...readUvIndexes(root), ...readUvIndexes(own)]) };
+  // Of a member, uv heeds the root's alone.
+  const top = pkg.sourcesFrom === undefined ? own : root;
+  return { constraints: readUvTexts(top, "constraint-dependencies"), overrides: readUvTexts(top, "override-dependencies"), of: new Map([...readUvSources(root), ...readUvSources(own)]), indexes: new Map([...readUvIndexes(root), ...readUvIndexes(own)]) };
 }
 
 /** What is wrong with the file has been told by then. */

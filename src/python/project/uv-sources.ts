@@ -33,6 +33,12 @@ export function readUvIndexes(toml: unknown): ReadonlyMap<string, string> {
   return new Map((Array.isArray(tables) ? (tables as readonly unknown[]) : []).map(tableOf).flatMap(({ name, url }) => (typeof name === "string" && typeof url === "string" ? [[name, url] as const] : [])));
 }
 
+/** The texts of a list in `[tool.uv]`. */
+export function readUvTexts(toml: unknown, key: "constraint-dependencies" | "override-dependencies"): readonly string[] {
+  const list = tableOf(tableOf(tableOf(toml)["tool"])["uv"])[key];
+  return Array.isArray(list) ? (list as readonly unknown[]).filter((each): each is string => typeof each === "string") : [];
+}
+
 /** The one of a requirement's sources that holds in an environment, with some extras and groups. */
 export function chooseUvSource(sources: readonly UvSource[], markers: Readonly<Record<string, string>>, extras: readonly string[], groups: readonly string[]): UvSource | undefined {
   return sources.find(({ marker, extra, group }) => isAmong(extras, extra) && isAmong(groups, group) && (marker === undefined || evaluateMarker(parseMarker(marker), markers)));
