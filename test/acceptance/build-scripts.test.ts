@@ -1,4 +1,5 @@
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -22,6 +23,7 @@ const FILES = {
     'cp -r "$DATA_DIR/static files" "$VIRTUAL_ENV/share/"',
     'greet > "$VIRTUAL_ENV/share/greeting"',
     '"$DATA_DIR/tool"; [ "$PWD" = "$HERE" ]; [ -z "${FAIL:-}" ]',
+    '[ -z "${WAIT:-}" ] || { sleep 600 & echo "$!" > "$WAIT"; wait; }',
     "END",
     "",
   ].join("\n"),
@@ -49,6 +51,15 @@ function sh(script: string, env: Readonly<Record<string, string>> = {}): { reado
   return { status, stdout, stderr };
 }
 
+/** A zombie runs no more: nobody in a container may be there to wait for it. */
+function isRunning(pid: number): boolean {
+  try {
+    return !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
+  } catch {
+    return false;
+  }
+}
+
 describe("build scripts", () => {
   it("row P14: run before name and version are read, and after; what they leave is in every bundle, and install.sh runs their lines", () => {
     expect(built).toMatchObject({ status: 0, stdout: expect.stringMatching(/^dist\/greet-3\.1-\S+\.tar\.gz\ndist\/greet-3\.1-\S+\n$/) as string });
@@ -72,6 +83,20 @@ describe("build scripts", () => {
       sh(`cp ../kept 'bundle/data/${file}'`);
     }
     expect(sh("bundle/install.sh ../env").status).toBe(0);
+  }, 120_000);
+
+  it("row P14: a signal while they run ends what they have started, and leaves nothing", async () => {
+    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+      const waits = join(home.directory, `waits ${signal}`);
+      const install = spawn(join(work, "bundle/install.sh"), ["../stopped/env"], { cwd: work, env: { ...home.env, WAIT: waits }, stdio: "ignore" });
+      const ended = once(install, "exit");
+      await expect.poll(() => existsSync(waits) && readFileSync(waits, "utf8").trim(), { timeout: 60_000 }).toMatch(/^\d+$/);
+      const left = Number(readFileSync(waits, "utf8"));
+      install.kill(signal);
+      expect(await ended).toEqual([1, null]);
+      expect(existsSync(join(home.directory, "stopped"))).toBe(false);
+      await expect.poll(() => isRunning(left), { timeout: 60_000 }).toBe(false);
+    }
   }, 120_000);
 
   it("row P14: a release is refused that only install.sh could make", () => {
