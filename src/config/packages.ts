@@ -139,7 +139,7 @@ function checkKind(config: PackageConfig, kind: Package["kind"], report: Report)
 }
 
 /** Keys of other kinds. */
-const FOREIGN = { python: ["prefix", "turret"], files: ["extras", "groups", "needs", "link", "script", "turret", "pre-build", "post-build"], turret: ["extras", "groups", "needs", "prefix", "script", "pre-build", "post-build"] } as const;
+const FOREIGN = { python: ["prefix", "turret"], files: ["extras", "groups", "needs", "link", "script", "turret"], turret: ["extras", "groups", "needs", "prefix", "script", "pre-build", "post-build"] } as const;
 
 function readProcess(name: string, config: ProcessConfig, report: Report): Process {
   const { command, environment = {}, requires = [], listen, schedule } = config;

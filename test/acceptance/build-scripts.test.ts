@@ -124,6 +124,15 @@ describe("build scripts", () => {
     expect(count("sed -i 's/^post-build.*//' caisson.toml; git commit -qam none; caisson why greet | grep script; caisson build")).toBe(0);
   }, 120_000);
 
+  it("make the files of a package of files: what lies there when the first has run", () => {
+    write("../assets/caisson.toml", '[packages.assets]\nkind = "files"\npath = "web"\nprefix = "share/www"\npre-build = "make.sh"\npost-build = "after.sh"\n');
+    write("../assets/web/make.sh", 'mkdir "out of it"\nsed s/blue/red/ src/a.css > "out of it/a.css"\nrm -r src ./*.sh.old\n');
+    write("../assets/web/after.sh", `echo 'touch "$VIRTUAL_ENV/ran"' >> "$INSTALL_SCRIPT"\n`);
+    write("../assets/web/src/a.css", "blue\n");
+    write("../assets/web/a.sh.old", "");
+    expect(sh("cd ../assets && caisson build --format dir && dist/*/install.sh ../site && caisson build --format dir 2>&1 | grep -c 'nothing to build' && cd ../site && find . -follow -type f -path './share/*' && cat share/www/*/a.css && ls")).toMatchObject({ status: 0, stdout: expect.stringMatching(/\nRunning install lines\nDone\.\n1\n\.\/share\/www\/out of it\/a\.css\nred\nran\nshare\n$/) as string });
+  }, 120_000);
+
   it("show their last lines when they fail, say where all of them are, and leave nothing", () => {
     write("greet/scripts/post.sh", 'i=0; while [ $i -lt 40 ]; do echo "line $i"; i=$((i + 1)); done; echo last >&2; exit 7\n');
     const { status, stdout, stderr } = sh("sed -i 's/^pre-build.*/&\\npost-build = \"scripts\\/post.sh\"/' caisson.toml; git commit -qam failing; rm -rf dist; caisson build");

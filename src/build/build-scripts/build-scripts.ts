@@ -5,6 +5,7 @@ import type { Store } from "../../store/index.ts";
 import { makeDirectory, temporaryDirectory } from "../../system/index.ts";
 import { recallAction, rememberAction, type Action } from "../action.ts";
 import type { InterpreterFacts } from "../interpreter.ts";
+import { readFilesPackage } from "../payload/files.ts";
 import { readFolder } from "../payload/folder.ts";
 import type { Content, InstalledDistribution } from "../payload/payload.ts";
 import { readProject } from "../project.ts";
@@ -19,7 +20,7 @@ import { runScript, type Scene } from "./run-script.ts";
 
 /** What a package with build scripts of its own comes to. */
 export interface ByScripts {
-  /** Its wheel; absent where it is a folder with requirements. */
+  /** Its wheel; absent where it is files, or a folder with requirements. */
   readonly installed?: InstalledDistribution;
   /** Of a folder: its files, if it has any, and its version. */
   readonly folder?: { readonly version: string; readonly files?: Extract<Content, { readonly kind: "files" }> };
@@ -43,7 +44,7 @@ export async function buildByScripts(session: Session, pkg: Package, platform: P
   const scene = await setScene(session, pkg, platform, scratch.path);
   if (pkg.preBuild !== undefined) await runScript(session.ctx, pkg, "pre-build", pkg.preBuild, scene);
   const source = sourceAt(session.source(pkg), scene.source);
-  const system = (await readProject(source))?.system;
+  const system = pkg.kind === "files" ? undefined : (await readProject(source))?.system;
   const installed = system === undefined ? undefined : await session.wheel(wheelSource(session, pkg, action, system, () => Promise.resolve(scene.source)), platform);
   const folder = system === undefined ? await readFolderAt(session, pkg, source, scene) : undefined;
   if (pkg.postBuild !== undefined) await runScript(session.ctx, pkg, "post-build", pkg.postBuild, scene);
@@ -126,6 +127,6 @@ function sourceAt(source: Source, directory: string): Source {
 }
 
 async function readFolderAt({ store }: Session, pkg: Package, source: Source, scene: Scene): Promise<NonNullable<ByScripts["folder"]>> {
-  const [{ version }, files] = [await readSourceVersion(pkg, source), await readFolder(store, pkg, scene.source)];
+  const [{ version }, files] = [await readSourceVersion(pkg, source), await (pkg.kind === "files" ? readFilesPackage : readFolder)(store, pkg, scene.source)];
   return { version, ...(files === undefined ? {} : { files }) };
 }

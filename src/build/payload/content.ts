@@ -30,7 +30,7 @@ export interface ReadContent {
 /** Everything that a package consists of on a platform: built, fetched and read. */
 export async function readContent(session: Session, pkg: Package, platform: Platform): Promise<ReadContent> {
   const { kind } = pkg;
-  if (kind === "files") return await readFiles(session, pkg);
+  if (kind === "files") return hasBuildScripts(pkg) ? await readScriptedFiles(session, pkg, platform) : await readFiles(session, pkg);
   if (kind === "turret") return await readTurret(session, pkg, platform);
   kind satisfies "python";
   return await readPython(session, pkg, platform);
@@ -53,6 +53,13 @@ async function readFiles(session: Session, pkg: Package): Promise<ReadContent> {
   const reading = source.checkout().then((directory) => readFilesPackage(session.store, pkg, directory));
   const [content, version] = await gather([reading, readSourceVersion(pkg, source)]);
   return { content, ...version };
+}
+
+/** What lies in the copy of its directory when the first script has run. */
+async function readScriptedFiles(session: Session, pkg: Package, platform: Platform): Promise<ReadContent> {
+  const { folder, additions } = await session.byScripts(pkg, platform);
+  if (folder?.files === undefined) throw new Error("a package of files has files");
+  return { version: folder.version, content: folder.files, ...(additions === undefined ? {} : { additions }), dependsOnCommit: true };
 }
 
 async function readPython(session: Session, pkg: Package, platform: Platform): Promise<ReadContent> {

@@ -7,12 +7,13 @@ import type { Content } from "./payload.ts";
 
 /**
  * A `files` package: all files of its directory, below its prefix, as one tree; their bytes go into the store.
- * Only `.git` is left out. Empty directories are not kept, since git keeps none.
+ * Only `.git` is left out, and the package's own build scripts. Empty directories are not kept, since git keeps none.
  * @throws CaissonError `build-failed` for a link that leaves the directory, for what is neither file nor link, or where there is nothing
  */
 export async function readFilesPackage(store: Store, pkg: Package, directory: string): Promise<Extract<Content, { readonly kind: "files" }>> {
   const found: WalkEntry[] = [];
-  for await (const entry of walk(directory, (path) => !isGit(path))) if (entry.kind !== "directory" && !isGit(entry.path)) found.push(entry);
+  const scripts = pkg.kind === "files" ? [pkg.preBuild, pkg.postBuild] : [];
+  for await (const entry of walk(directory, (path) => !isGit(path))) if (entry.kind !== "directory" && !isGit(entry.path) && !scripts.includes(entry.path)) found.push(entry);
   if (found.length === 0) fail({ code: "build-failed", message: `there are no files in the directory of \`${pkg.written}\``, hint: "empty directories are not kept; put something there, or take the package away" });
   const blobs: Descriptor[] = [];
   const entries = await mapConcurrently(found, 8, async (entry): Promise<TreeEntry> => {
