@@ -1,5 +1,6 @@
 import type { FormatName, Package, Platform, Workspace } from "../model/index.ts";
 import { withoutCredentials } from "./source/git.ts";
+import { findTop } from "./source/place.ts";
 import type { Session } from "./session.ts";
 
 /** The settings that a build goes by, wherever they come from. */
@@ -41,7 +42,7 @@ export async function recapOf(session: Session, { packages, platforms, formats, 
   const index = await session.index();
   return {
     packages: packages.map(({ written }) => written),
-    source: rev ?? (onDisk === true ? "files on disk" : "HEAD"),
+    source: rev ?? (onDisk === true || findTop(session.workspace.directory) === undefined ? "files on disk" : "HEAD"),
     platforms: await Promise.all(platforms.map(async (platform) => {
       const interpreter = await session.interpreter(platform);
       return { label: platform.label, python: platform.python.version, ...(interpreter === undefined ? {} : { interpreter: interpreter.name }) };

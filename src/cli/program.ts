@@ -32,7 +32,7 @@ export async function parseCommandLine(commands: readonly Command[], summaries: 
     sub.action(() => {
       const empty = (command.options ?? []).concat(STORE).find((option) => isTypedEmpty(sub, option));
       if (empty !== undefined) typed = { wrong: `\`--${longName(empty)}\` was given nothing`, hint: `give it a value, or leave it out: caisson ${command.name} --help` };
-      else typed = { command, input: inputOf(sub), store: sub.opts<{ store?: string }>().store };
+      else typed = { command, input: inputOf(sub), store: inputOf(sub).value("store") };
     });
   }
   try {

@@ -24,7 +24,7 @@ export function openRecap(cli: Cli): { readonly begin: (recap: Recap) => void; r
 /** A line for each setting, indented by two as all that is said of work under way. */
 export function printRecap({ packages, source, platforms, formats, index, indexFrom, findLinks, store, offline, exceptions }: Recap): readonly string[] {
   const rows = [
-    ["packages", `${packages.join(", ")} at ${source}`],
+    ["packages", `${packages.join(", ")} ${source === "files on disk" ? "as it is on disk" : `at ${source}`}`],
     ["formats", formats.join(", ")],
     ...platforms.map(({ label, python, interpreter }) => ["platform", `${label}, Python ${python} ${interpreter === undefined ? "of the host" : `that goes along (${interpreter})`}`]),
     ["index", offline ? "not asked (offline)" : `${index} (${indexFrom === "the default" ? indexFrom : `from ${indexFrom}`})`],

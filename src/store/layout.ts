@@ -59,6 +59,7 @@ export function temporaryPath(store: string): string {
 
 /** Make a store's directories where they are missing, and their names durable. `tmp` is made last: where it is, the others are safe. */
 export async function makeLayout(store: string): Promise<void> {
+  if (!(await isThere(blobsDirectory(store)))) await refuseOthers(store);
   const directories = [blobsDirectory(store), ...refKinds.map((kind) => refsDirectory(store, kind)), trashDirectory(store)];
   const made: string[] = [];
   // One after the other: each belongs to whom the one around it belongs. The store's own first, so that a file in its place is called by its name.
@@ -68,6 +69,12 @@ export async function makeLayout(store: string): Promise<void> {
     for (const directory of new Set(directories.flatMap((path) => ancestors(path, top)))) await syncPath(directory);
   }
   await makeDirectory(temporaryDirectory(store));
+}
+
+/** A directory in which something else lies was hardly meant. */
+async function refuseOthers(store: string): Promise<void> {
+  const other = (await readdir(store).catch(() => [])).find((name) => name !== "lost+found" && name !== "blobs");
+  if (other !== undefined) fail({ code: "usage", message: `\`${store}\` is no store, and something lies in it: \`${other}\``, hint: "name a store, or a directory that is empty or not there: --store DIR" });
 }
 
 /** The directories from the one that holds `path` up to `top`. */

@@ -53,8 +53,8 @@ it("row N11: says before long work which settings are in force, unless told not 
   expect(await run.ended).toBe(0);
   // Where uv's own settings name directories of files, they are told too.
   const lines = run.stderr().split("\n").filter((line) => !line.startsWith("  files "));
-  const at = lines.indexOf("  packages  slow at files on disk");
-  expect(lines.slice(at, at + 5)).toEqual(["  packages  slow at files on disk", "  formats   tar.gz", "  platform  debian-12, Python 3.11 of the host", "  index     http://127.0.0.1:9/simple (from uv's settings)", `  store     ${join(home.directory, ".local/share/caisson/store")}`]);
+  const at = lines.indexOf("  packages  slow as it is on disk");
+  expect(lines.slice(at, at + 5)).toEqual(["  packages  slow as it is on disk", "  formats   tar.gz", "  platform  debian-12, Python 3.11 of the host", "  index     http://127.0.0.1:9/simple (from uv's settings)", `  store     ${join(home.directory, ".local/share/caisson/store")}`]);
   expect(run.stderr()).not.toContain("secret");
 
   const again = build();
@@ -65,7 +65,7 @@ it("row N11: says before long work which settings are in force, unless told not 
     writeFileSync(join(place, "new.txt"), words);
     return spawnSync("script", ["-qec", `caisson build --on-disk --platform debian-12 ${words}`, "/dev/null"], { cwd: place, env: home.env, encoding: "utf8" }).stdout;
   };
-  expect(inTerminal("")).toContain("  packages  slow at files on disk");
+  expect(inTerminal("")).toContain("  packages  slow as it is on disk");
   expect(inTerminal("--no-recap")).not.toContain("packages  slow");
 });
 

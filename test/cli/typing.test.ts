@@ -40,6 +40,8 @@ describe("what is typed wrong", () => {
     expect(type(["build", "--platform", ","])).toContain("! error: `--platform` was given nothing");
     expect(type(["stack", "list", "--store", ""])).toContain("! error: `--store` was given nothing");
     expect(type(["stack", "list"], { CAISSON_STORE: "" })).toContain("there are no stacks yet");
+    expect(type(["stack", "list", "--store", "."])).toMatch(/^! error: `\/desk` is no store, and something lies in it: `\S+`\n.*\n\[2\]$/);
+    expect(readdirSync(work)).not.toContain("blobs");
   });
 
   it("is no flag: a variable that says no means no", () => {

@@ -53,7 +53,7 @@ async function realpathOfNearest(path: string): Promise<string> {
 }
 
 /** Found without asking git, which would cost a process; a submodule or a linked working tree has a file there. */
-function findTop(directory: string): string | undefined {
+export function findTop(directory: string): string | undefined {
   if (existsSync(join(directory, ".git"))) return directory;
   return dirname(directory) === directory ? undefined : findTop(dirname(directory));
 }

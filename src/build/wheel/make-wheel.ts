@@ -1,6 +1,6 @@
 import { open, readFile, writeFile, type FileHandle } from "node:fs/promises";
 import { basename, delimiter, dirname, join } from "node:path";
-import { fail, mediaTypes, normalizeName, type Bytes, type Descriptor, type EpochSeconds } from "../../model/index.ts";
+import { CaissonError, fail, mediaTypes, normalizeName, type Bytes, type Descriptor, type EpochSeconds } from "../../model/index.ts";
 import { bytesSource, normalizeVersion, normalizeWheel, parseRequirement, parseWheelFileName, readZip, streamNormalWheel } from "../../python/index.ts";
 import type { Store } from "../../store/index.ts";
 import { makeDirectory, ownedDirectory, readBriefly, removeTree, type Context, type TemporaryDirectory } from "../../system/index.ts";
@@ -46,6 +46,8 @@ export async function makeWheel(job: Job, interpreter: InterpreterFacts, key: st
     if (name === undefined) return { wheel: { fileName, wheel: await keepNormal(store, fileName, path, scratch.path) }, refused };
     const named = await name({ fileName, bytes: await normalizeWheel(fileName, bytesSource(await readFile(path)), scratch.path) });
     return { wheel: { fileName: named.fileName, wheel: await store.write(named.bytes, undefined, mediaTypes.wheel) }, refused };
+  } catch (error) {
+    throw nameSource(error, source);
   } finally {
     ctx.report({ type: "finished", what });
   }
@@ -54,6 +56,12 @@ export async function makeWheel(job: Job, interpreter: InterpreterFacts, key: st
 /** A build that is done need not wait until some thousand files of its environment have gone. */
 function removedLater(workshop: Workshop, directory: TemporaryDirectory): TemporaryDirectory {
   return { path: directory.path, [Symbol.asyncDispose]: async () => workshop.disposeLater(directory) };
+}
+
+/** Nobody can lock another one of a wheel that was made here and breaks a rule. */
+function nameSource(error: unknown, { written }: WheelSource): unknown {
+  if (!(error instanceof CaissonError) || error.code !== "wheel-invalid") return error;
+  return new CaissonError([{ ...error.problems[0], hint: `nothing of it was taken: it was built from \`${written}\`; mend that, or take another release of it` }], error.cause);
 }
 
 /** Bytes of files in a wheel that is read into memory whole. */
