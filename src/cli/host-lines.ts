@@ -102,7 +102,8 @@ export function resultLines(cli: Pick<Cli, "library" | "rows">, results: readonl
 export function noteProblems(cli: Cli, results: readonly HostResult[]): void {
   const found = results.flatMap(({ host, outcome, problem }) => (problem === undefined || outcome === "unknown" || problem.code === "cancelled" ? [] : [{ host, problem: problem.code === "unhealthy" ? { ...problem, message: `unhealthy: ${problem.message}` } : problem }]));
   for (const { problem } of cli.library.groupProblems(found, "always")) cli.note(problem.message);
-  for (const { host, outcome, problem } of results) if (outcome === "unknown" && problem !== undefined) cli.note(`  ${host}: ${problem.message}`);
+  const unknown = results.flatMap(({ host, outcome, problem }) => (outcome === "unknown" && problem !== undefined ? [{ host, problem }] : []));
+  for (const { problem } of cli.library.groupProblems(unknown, "always")) cli.note(`  ${problem.message}`);
 }
 
 /** Which hosts could not be asked, on stderr: one line for each cause, and what to type. */

@@ -3,7 +3,7 @@ import type { Store } from "../store/index.ts";
 import type { BringInterpreter } from "../transport/index.ts";
 
 /** The interpreter that a stack brings along, for hosts that have none to run the agent on before the stack is there. */
-export function interpreterFrom(store: Store, stack: Stack, target: Target): BringInterpreter {
+export function interpreterFrom(store: Store, stack: Stack, target: Pick<Target, "platform">): BringInterpreter {
   return async (arch) => {
     const artifacts = stack.members.flatMap((member) => member.artifacts.filter(({ platform }) => target.platform === undefined || platform === target.platform));
     for (const { payload: { digest } } of artifacts) {

@@ -1,4 +1,4 @@
-import { failAll, printStackRef, type Plan, type Target } from "../model/index.ts";
+import { failAll, printStackRef, type Plan, type Stack, type Target } from "../model/index.ts";
 import type { Store } from "../store/index.ts";
 import type { Context } from "../system/index.ts";
 import type { Change } from "./change.ts";
@@ -50,7 +50,8 @@ function whatIsLeft(plan: Plan): Plan {
  * @throws CaissonError `host-changed` where a host is no longer as the plan saw it
  */
 export async function preparePlan(ctx: Context, store: Store, plan: Plan): Promise<Change> {
-  const contacting = contactHosts(ctx, plan.hosts.map(({ host }) => host), { patience: PATIENCE });
+  const stack = plan.stack !== undefined && (await store.has(plan.stack)) ? await store.readJson<Stack>(plan.stack) : undefined;
+  const contacting = contactHosts(ctx, plan.hosts.map(({ host }) => host), { patience: PATIENCE, ...(stack === undefined ? {} : { bring: interpreterFrom(store, stack, {}) }) });
   contacting.catch(() => undefined);
   const { createChange } = await import("./change.ts");
   const contact = await contacting;

@@ -43,9 +43,9 @@ describe.skipIf(missing !== undefined)(`a host without any Python${missing === u
     expect(sh("caisson interpreter add ../python && caisson build")).toMatchObject({ status: 0 });
     expect(sh("caisson doctor --to deploy@h1:/srv/hello")).toMatchObject({ status: 0, stdout: expect.stringMatching(/^h1 +python +well +none of its own; releases bring 3\.11\.\d+$/m) as string });
     expect(sh("caisson status --to deploy@h1:/srv/hello")).toMatchObject({ status: 5, stderr: expect.stringContaining("has no Python 3.6 or newer") as string });
-    expect(sh("caisson deploy --to deploy@h1:/srv/hello --plan")).toMatchObject({ status: 0 });
+    expect(sh("caisson deploy --to deploy@h1:/srv/hello --plan-out plan.json")).toMatchObject({ status: 0 });
     await expect.poll(async () => await hosts.get("h1").enter(["ls", "-A", "/srv"]), { timeout: 120_000 }).toBe("");
-    expect(sh("caisson deploy --to deploy@h1:/srv/hello --yes")).toMatchObject({ status: 0, stdout: "h1  hello@1.0  active  (was: none)\n" });
+    expect(sh("caisson deploy plan.json --yes")).toMatchObject({ status: 0, stdout: "h1  hello@1.0  active  (was: none)\n" });
     expect(await hosts.get("h1").run("/srv/hello/versions/current/bin/hello")).toMatchObject({ status: 0, stdout: "hello (3, 11)\n" });
     // From now on the agent runs on what stands there.
     expect(sh("caisson status --to deploy@h1:/srv/hello")).toMatchObject({ status: 0, stdout: "h1  hello@1.0  active  healthy\n" });

@@ -249,6 +249,12 @@ describe("status", () => {
     expect(status).toMatchObject({ current: { label: "1.1" }, health: "healthy", undid: { label: "1.2" } });
     expect(status?.undid?.detail).toContain("`false` ended with 1");
   });
+
+  it("tells of the others where a host is lost while it is asked", async () => {
+    await deploy(await makeStack(bench.store, version("1.0")), target({ kind: "none" }, "h1"));
+    const ctx = { ...bench.ctx, env: { ...bench.ctx.env, CAISSON_FAULT: "running:before" } };
+    expect(await readStatus(ctx, bench.store, target({ kind: "none" }, "h1", "h2"))).toMatchObject([{ host: "h1", problem: { code: "unknown-state" } }, { host: "h2", previous: null, health: "unchecked" }]);
+  });
 });
 
 describe("history", () => {

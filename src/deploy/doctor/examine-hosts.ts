@@ -26,7 +26,11 @@ export interface Examination {
 export async function examineHosts(ctx: Context, target: Target, workspace: Workspace | undefined, openStore: () => Promise<Store>): Promise<readonly Examination[]> {
   const { bring, ...brought } = await findInterpreter(ctx, platformOf(target, workspace), workspace, openStore);
   await using contact = await contactHosts(ctx, target.hosts, bring === undefined ? {} : { bring });
-  const found = await Promise.all(contact.hosts.map((observed) => examineHost(ctx, contact, observed, target, workspace, brought)));
+  const found = await Promise.all(contact.hosts.map(async (observed) => await examineHost(ctx, contact, observed, target, workspace, brought).catch((error: unknown): Examination => {
+    // One that is lost while it is looked at hides no other.
+    if (!(error instanceof CaissonError) || error.code !== "unknown-state") throw error;
+    return { host: observed.host.name, findings: [{ what: "agent", well: false, says: error.message, mend: "look at it once more; where it is lost again, see that machine's log" }] };
+  })));
   const missed = await Promise.all(contact.missed.map(async ({ host, problem }): Promise<Examination> => {
     const hint = problem.code === "host-unfit" ? (brought.lacksInterpreter?.hint ?? problem.hint) : problem.hint;
     const says = `${await wayTo(ctx, host)}: ${problem.message}${problem.code === "host-unfit" && brought.lacksInterpreter !== undefined ? `, and ${brought.lacksInterpreter.message}` : ""}`;

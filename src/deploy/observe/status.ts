@@ -1,4 +1,4 @@
-import type { HostAddress, JournalEntry, Label, Payload, Target } from "../../model/index.ts";
+import { CaissonError, type HostAddress, type JournalEntry, type Label, type Payload, type Target } from "../../model/index.ts";
 import type { Store } from "../../store/index.ts";
 import type { Context } from "../../system/index.ts";
 import type { Agent, Running } from "../../transport/index.ts";
@@ -21,7 +21,11 @@ const LINES = 20;
 export async function readStatus(ctx: Context, store: Store, target: Target): Promise<readonly HostStatus[]> {
   const values = await valuesOf(ctx, target);
   await using contact = await contactHosts(ctx, target.hosts, { journal: LINES });
-  const found = await Promise.all(contact.hosts.map((observed) => statusOf(store, target, values, contact, observed)));
+  const found = await Promise.all(contact.hosts.map(async (observed) => await statusOf(store, target, values, contact, observed).catch((error: unknown): HostStatus => {
+    // One that is lost while it is asked hides no other.
+    if (error instanceof CaissonError) return { host: observed.host.name, previous: null, health: "unchecked", problem: error.problems[0] };
+    throw error;
+  })));
   const missed = contact.missed.map(({ host, problem }): HostStatus => ({ host: host.name, previous: null, health: "unchecked", problem }));
   return inOrder(target.hosts, [...found, ...missed]);
 }

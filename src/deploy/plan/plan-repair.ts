@@ -83,7 +83,7 @@ function planHost(request: RepairRequest, damaged: DamagedHost): HostRepair {
     for (const { package: name, version, payload } of release.payloads) {
       const known = request.payloads.get(payload);
       if (known === undefined) {
-        lack({ code: "blob-missing", message: `${host.name}: this store does not know \`${name}\` ${version} of \`${release.name}@${release.label}\``, hint: `run it where \`${release.name}@${release.label}\` was built, or bring that here: caisson stack import FILE` });
+        lack({ code: "blob-missing", message: `${host.name}: this store does not know \`${name}\` ${version} of \`${release.name}@${release.label}\``, hint: `run it where \`${release.name}@${release.label}\` was built` });
         continue;
       }
       for (const ref of known.payload.trees) {
