@@ -72,7 +72,7 @@ export const cases = [
       warm(ground, lock, application);
       changeLine(application, "src/hundred/__init__.py");
       return [
-        { name: "caisson", argv: [...ground.caisson, "build", "--store", store], cwd: application, env: ground.env, before: () => rmSync(store, { recursive: true, force: true }) },
+        { name: "caisson", argv: [...ground.caisson, "build", "--offline", "--store", store], cwd: application, env: ground.env, before: () => rmSync(store, { recursive: true, force: true }) },
         pipWheelhouse(ground, application),
       ];
     },

@@ -22,11 +22,12 @@ export function prepareGround(project) {
     console.error("  fetching the locked set of wheels ...");
     must([join(peers, "bin/pip"), "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary", ":all:", "--dest", wheels, "--requirement", join(import.meta.dirname, "wheels.txt")]);
   }
-  // Build back ends lie beside the wheels, so that pip builds without the network; they are no part of the locked set.
+  // Build back ends lie beside the wheels, so that nobody builds with the network; they are no part of the locked set.
+  // The second is the one that pex builds with; the third is no back end, but what one of the wheels needs on the Python of debian-12, 3.11.2, and not on newer ones.
   const backEnds = join(directory, "back-ends");
-  if (!existsSync(backEnds)) {
-    // The second is the one that pex builds with.
-    for (const names of [["setuptools", "wheel"], ["wheel==0.37.1"]]) must([join(peers, "bin/pip"), "download", "--quiet", "--disable-pip-version-check", "--dest", backEnds, ...names]);
+  for (const names of [["setuptools", "wheel"], ["wheel==0.37.1"], ["async-timeout==5.0.1"]]) {
+    const first = names[0].replace("==", "-").replace("async-", "async_");
+    if (!existsSync(backEnds) || !readdirSync(backEnds).some((name) => name.startsWith(`${first}-`))) must([join(peers, "bin/pip"), "download", "--quiet", "--disable-pip-version-check", "--dest", backEnds, ...names]);
   }
 
   const home = join(directory, "home");
