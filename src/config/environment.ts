@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { dirname, relative } from "node:path";
 import { CaissonError, compareBytewise, failAll, type Problem } from "../model/index.ts";
-import type { Context } from "../system/index.ts";
+import { isOutside, type Context } from "../system/index.ts";
 import { parseEnvironmentFile, valueTrouble, type Assignment } from "./environment-file.ts";
 
 /** Variables and their values, which are secrets: they go to hosts and nowhere else. */
@@ -18,7 +18,7 @@ export async function readEnvironment(ctx: Context, files: readonly string[]): P
   const values = new Map<string, string>();
   const problems: Problem[] = [];
   for (const path of files) {
-    const file = relative(ctx.cwd, path).startsWith("..") ? path : relative(ctx.cwd, path);
+    const file = isOutside(ctx.cwd, path) ? path : relative(ctx.cwd, path);
     const text = await readFile(path).then(decode).catch((error: NodeJS.ErrnoException) => {
       problems.push({ code: "config-invalid", message: error.code === "ENOENT" ? `there is no file \`${file}\`` : `\`${file}\` is ${error.code?.startsWith("ERR_ENC") === true ? "not UTF-8" : `not to be read (${error.code})`}`, hint: "the target's `environment` names it" });
       return "";

@@ -2,7 +2,7 @@ import { stat } from "node:fs/promises";
 import { dirname, join, relative, resolve, sep } from "node:path";
 import { directoryHere, normalizeName, type PackageName } from "../model/index.ts";
 import { readUvSources, type UvSource } from "../python/project/index.ts";
-import type { Context } from "../system/index.ts";
+import { isOutside, type Context } from "../system/index.ts";
 import { findMembers } from "./members.ts";
 import type { Draft } from "./draft.ts";
 import { nameOfDirectory, packageOfProject } from "./packages.ts";
@@ -73,11 +73,6 @@ function directoryOf(workspace: string, { pkg }: Draft): string | undefined {
 
 function implied(draft: Draft): Draft {
   return { ...draft, pkg: { ...draft.pkg, implied: true } };
-}
-
-function isOutside(workspace: string, directory: string): boolean {
-  const inside = relative(workspace, directory);
-  return inside === ".." || inside.startsWith(`..${sep}`);
 }
 
 /** The nearest pyproject.toml with a `[tool.uv.workspace]`, from a directory up to the workspace's top. */

@@ -1,7 +1,7 @@
 import { realpath, stat } from "node:fs/promises";
 import { basename, join, posix, relative, resolve, sep } from "node:path";
 import { CaissonError, normalizeName, parsePackageName, printKeyPath, type Health, type Hook, type Mismatch, type Package, type Process } from "../model/index.ts";
-import type { Context } from "../system/index.ts";
+import { isOutside, type Context } from "../system/index.ts";
 import type { Draft } from "./draft.ts";
 import { nameMistake, readProject, readRequirements, readScript, type Project } from "./project.ts";
 import { parseDuration, type HookConfig, type PackageConfig, type ProcessConfig } from "./schema.ts";
@@ -121,8 +121,7 @@ function pathOf({ path, script }: PackageConfig): string | undefined {
 }
 
 function leaves(root: string, path: string): boolean {
-  const inside = relative(root, resolve(root, path));
-  return inside === ".." || inside.startsWith(`..${sep}`);
+  return isOutside(root, resolve(root, path));
 }
 
 /** A program in the package's own directory: what lies elsewhere is no part of its source. */

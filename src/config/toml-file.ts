@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { relative } from "node:path";
-import { parse, TomlError } from "smol-toml";
 import { CaissonError, printKeyPath, type KeyPath, type Mismatch, type Problem } from "../model/index.ts";
+import { parseToml } from "../python/project/index.ts";
 import { errorCode, type Context } from "../system/index.ts";
 import { locateKeys } from "./locate.ts";
 
@@ -25,7 +25,7 @@ export async function readTomlFile(ctx: Context, path: string): Promise<TomlFile
   const text = await readText(path, shown);
   if (text === undefined) return undefined;
   let locate: ((at: KeyPath) => number | undefined) | undefined;
-  return { path, shown, value: parseToml(text, shown), lineOf: (at) => (locate ??= locateKeys(text))(at) };
+  return { path, shown, value: parseToml(text, (mistake, line) => ({ code: "config-invalid", message: `not valid TOML: ${mistake}`, file: shown, line })), lineOf: (at) => (locate ??= locateKeys(text))(at) };
 }
 
 /**
@@ -38,16 +38,6 @@ export async function readText(path: string, shown: string): Promise<string | un
   } catch (error) {
     if (["ENOENT", "ENOTDIR", "EISDIR"].includes(errorCode(error) ?? "")) return undefined;
     throw new CaissonError([{ code: "permission", message: `cannot read \`${shown}\``, hint: errorCode(error) === "ELOOP" ? `its links lead in a circle: ls -l ${shown}` : `look at its owner and mode: ls -l ${shown}` }], error);
-  }
-}
-
-function parseToml(text: string, shown: string): Readonly<Record<string, unknown>> {
-  try {
-    return parse(text);
-  } catch (error) {
-    if (!(error instanceof TomlError)) throw error;
-    const [first = ""] = error.message.replace(/^Invalid TOML document: /, "").split("\n");
-    throw new CaissonError([{ code: "config-invalid", message: `not valid TOML: ${first}`, file: shown, line: error.line }]);
   }
 }
 

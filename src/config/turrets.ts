@@ -1,7 +1,7 @@
 import { join, relative, sep } from "node:path";
 import { parsePackageName, type PackageName, type Process } from "../model/index.ts";
 import type { Draft } from "./draft.ts";
-import { requiredNames } from "./project.ts";
+import { requiredNames, stringsIn } from "./project.ts";
 import { readText } from "./toml-file.ts";
 import type { Context } from "../system/index.ts";
 
@@ -19,8 +19,8 @@ export async function readNamedTurrets(ctx: Context, directory: string): Promise
   const tables = await Promise.all((entries as readonly unknown[]).map(async (entry) => (typeof entry === "string" ? await readTable(ctx, directory, entry) : tableOf(entry))));
   return tables.flatMap((table) => {
     const name = table?.["name"];
-    const requirements = [top, tableOf(top?.["extra_turret_config"]), table].findLast((each) => each?.["turrets_requirements"] !== undefined)?.["turrets_requirements"];
-    return typeof name === "string" ? [{ name, requires: requiredNames(textsOf(requirements)) }] : [];
+    const asking = [top, tableOf(top?.["extra_turret_config"]), table].findLast((each) => each?.["turrets_requirements"] !== undefined);
+    return typeof name === "string" ? [{ name, requires: requiredNames(stringsIn(asking, "turrets_requirements")) }] : [];
   });
 }
 
@@ -49,8 +49,4 @@ async function readTable(ctx: Context, directory: string, name: string): Promise
 
 function tableOf(value: unknown): Readonly<Record<string, unknown>> | undefined {
   return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Readonly<Record<string, unknown>>) : undefined;
-}
-
-function textsOf(value: unknown): readonly string[] {
-  return Array.isArray(value) ? value.filter((item): item is string => typeof item === "string") : [];
 }

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { compareBytewise, digestHex, mediaTypes, printCanonicalJson, type BlobReader, type Bytes, type Descriptor, type Digest, type Interpreter, type Payload, type Tree } from "../model/index.ts";
-import { ownPath } from "../system/index.ts";
+import { ownPath, readWholeText } from "../system/index.ts";
 
 /** One member of a bundle, relative to its top folder. */
 export interface BundleFile {
@@ -74,9 +74,7 @@ function broughtInterpreter(payload: Payload, interpreter: Extract<Interpreter, 
 /** What the package's build scripts left in DATA_DIR, where its install lines look for it. */
 async function additionalFiles({ additions }: Payload, read: BlobReader): Promise<readonly BundleFile[]> {
   if (additions?.files === undefined) return [];
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of read.read(additions.files.tree.document.digest)) chunks.push(chunk);
-  const { entries } = JSON.parse(Buffer.concat(chunks).toString("utf8")) as Tree;
+  const { entries } = JSON.parse(await readWholeText(read.read(additions.files.tree.document.digest))) as Tree;
   return additionalBlobs(entries).map(([path, blob, mode]) => ({ ...blobFile(path, blob, read), mode }));
 }
 

@@ -1,4 +1,5 @@
 import { compareBytewise, fail, type BlobReader, type Bytes, type EpochSeconds, type Link, type Payload, type Tree, type TreeEntry } from "../model/index.ts";
+import { readWholeText } from "../system/index.ts";
 import { writeGzip } from "./archive/gzip.ts";
 import type { NewMember } from "./archive/member.ts";
 import { writeTar } from "./archive/tar.ts";
@@ -42,7 +43,7 @@ async function* membersOf(payload: Payload, read: BlobReader): AsyncIterable<New
   const prefix = `root/${turretFolder}/`;
   const entries = (await readOwnTree(payload, read)).entries.filter(({ path }) => path.startsWith(prefix));
   const config = entries.find(({ path }) => path === `${prefix}config.json`);
-  const { script } = JSON.parse(config === undefined ? "{}" : await readWhole(open(config, read)())) as { readonly script?: string };
+  const { script } = JSON.parse(config === undefined ? "{}" : await readWholeText(open(config, read)())) as { readonly script?: string };
   const compare = compareMembers(script);
   for (const entry of entries.map((each) => memberOf(each, prefix, read)).toSorted((a, b) => compare(a.path, b.path))) yield entry;
 }
@@ -51,7 +52,7 @@ async function* membersOf(payload: Payload, read: BlobReader): AsyncIterable<New
 async function readOwnTree(payload: Payload, read: BlobReader): Promise<Tree> {
   const link = payload.kind === "turret" ? payload.links.find(leadsToTurret) : undefined;
   const tree = payload.trees.find(({ id }) => id === link?.tree) ?? fail({ code: "format-unknown", message: `\`${payload.written}\` is no turret`, hint: "the format `turret` is for packages of kind \"turret\"" });
-  return JSON.parse(await readWhole(read.read(tree.document.digest))) as Tree;
+  return JSON.parse(await readWholeText(read.read(tree.document.digest))) as Tree;
 }
 
 function leadsToTurret(link: Link): link is Extract<Link, { readonly how: "symlink" | "hardlink" | "copy" }> {
@@ -73,10 +74,4 @@ function open(entry: TreeEntry, read: BlobReader): () => Bytes {
 
 async function* nothing(): Bytes {
   // A directory holds nothing itself.
-}
-
-async function readWhole(bytes: Bytes): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of bytes) chunks.push(chunk);
-  return Buffer.concat(chunks).toString("utf8");
 }

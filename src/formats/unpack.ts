@@ -2,7 +2,7 @@ import { createReadStream } from "node:fs";
 import { open, stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { digestHex, fail, mediaTypes, printCanonicalJson, printKeyPath, type BlobWriter, type Bytes, type Descriptor, type Digest, type Mismatch, type Payload, type Tree } from "../model/index.ts";
-import { errorCode, sha256, treeId, type Context } from "../system/index.ts";
+import { errorCode, readWhole, sha256, treeId, type Context } from "../system/index.ts";
 import { readBzip2 } from "./archive/bzip2.ts";
 import { readDirectory } from "./archive/directory.ts";
 import { readGzip } from "./archive/gzip.ts";
@@ -120,9 +120,7 @@ function mayBeAddition(path: string): boolean {
 
 async function readDocument({ path, size, bytes }: Member): Promise<Buffer> {
   if (size > LARGEST_DOCUMENT) invalid(`the bundle's \`${path}\` is too large`);
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of bytes) chunks.push(chunk);
-  return Buffer.concat(chunks);
+  return await readWhole(bytes);
 }
 
 async function takeTree(bytes: Buffer, id: Digest, sources: Map<Digest, string>, trees: Map<Digest, Tree>, write: BlobWriter): Promise<Descriptor> {

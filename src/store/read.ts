@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { closeSync, constants, fstatSync, lstatSync, openSync, readFileSync, readSync } from "node:fs";
 import { chmod, copyFile, open, rename, rm, type FileHandle } from "node:fs/promises";
 import { CaissonError, fail, type Bytes, type Digest, type EpochSeconds } from "../model/index.ts";
-import { errorCode, explainFileError, hashFile, sha256, takeOwner, temporaryBeside } from "../system/index.ts";
+import { errorCode, explainFileError, hashFile, readWholeText, sha256, takeOwner, temporaryBeside } from "../system/index.ts";
 import { blobPath, touch, trashPath } from "./layout.ts";
 
 /** A blob under a reader's hands: its digest was right when it was opened. */
@@ -39,9 +39,7 @@ export async function readDocument(store: string, blob: Digest): Promise<string>
     checkDigest(store, blob, sha256(bytes));
     return bytes.toString("utf8");
   }
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of readBlob(store, blob)) chunks.push(chunk);
-  return Buffer.concat(chunks).toString("utf8");
+  return await readWholeText(readBlob(store, blob));
 }
 
 /** Bytes of a document that is read without letting others work meanwhile. */

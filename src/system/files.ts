@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { constants, readlinkSync } from "node:fs";
 import { chmod, link, lstat, mkdir, mkdtemp, open, readdir, realpath, rename, rm, stat, unlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { CaissonError, compareBytewise, fail, type Bytes } from "../model/index.ts";
 import { takeOwner } from "./owner.ts";
@@ -56,6 +56,12 @@ export async function makeDirectory(path: string): Promise<string | undefined> {
     if (errorCode(error) === "EEXIST" && (await stat(path).catch(() => undefined))?.isDirectory() === true) return first === path ? undefined : first;
     throw explainFileError(error, path);
   }
+}
+
+/** Whether a path leads out of a directory; both are absolute. */
+export function isOutside(directory: string, path: string): boolean {
+  const inside = relative(directory, path);
+  return inside === ".." || inside.startsWith(`..${sep}`);
 }
 
 /** A name in the same directory that nobody else uses. */
@@ -196,7 +202,7 @@ export function explainFileError(error: unknown, path: string): unknown {
 
 /** The directory of a file, or the one that a temporary directory around it lay in: that one is gone when somebody reads of it. */
 function placeOf(path: string): string {
-  return dirname(path.replace(/\/[^/]*-\d+-\d+-\w+(?=\/).*$/s, "/x"));
+  return dirname(path.replace(new RegExp(`/[^/]*-${processSpace()}-\\d+-\\w+(?=/).*$`, "s"), "/x"));
 }
 
 /** The code of a system error, `ENOENT`; undefined for anything else. */

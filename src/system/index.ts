@@ -10,3 +10,4 @@ export * from "./owned-directory.ts";
 export * from "./owner.ts";
 export * from "./run.ts";
 export * from "./user-directory.ts";
+export * from "./whole.ts";

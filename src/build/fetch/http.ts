@@ -159,10 +159,3 @@ function networkHint(ctx: Context, url: string): string {
 function hostOf(url: string): string {
   return URL.canParse(url) ? new URL(url).host : url;
 }
-
-/** A whole answer as text; for pages, which are small. */
-export async function readBody({ body }: Answer): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of body) chunks.push(chunk);
-  return Buffer.concat(chunks).toString("utf8");
-}

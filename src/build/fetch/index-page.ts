@@ -1,5 +1,6 @@
 import { fail } from "../../model/index.ts";
-import { readBody, type Get } from "./http.ts";
+import { readWholeText } from "../../system/index.ts";
+import type { Get } from "./http.ts";
 import { withoutCredentials } from "../source/git.ts";
 import type { PackageIndex } from "./index-settings.ts";
 
@@ -19,7 +20,7 @@ export interface IndexFile {
 export async function readIndexPage(get: Get, index: string, project: string): Promise<readonly IndexFile[] | undefined> {
   const address = `${index.replace(/\/*$/, "")}/${project}/`;
   const answer = await get(address, "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1");
-  const text = await readBody(answer);
+  const text = await readWholeText(answer.body);
   if (answer.status === 404) return undefined;
   if (answer.status !== 200) return fail({ code: "index-unreachable", message: `the index \`${withoutCredentials(index)}\` answered ${answer.status}`, hint: answer.status === 401 || answer.status === 403 ? "give the user and password in the index's URL, or in ~/.netrc" : `try again later: curl -I ${withoutCredentials(address)}` });
   const base = answer.url === "" ? address : answer.url;

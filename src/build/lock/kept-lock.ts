@@ -1,5 +1,6 @@
 import { CaissonError, mediaTypes, type Descriptor, type Digest, type Json } from "../../model/index.ts";
 import type { Store } from "../../store/index.ts";
+import { readWholeText } from "../../system/index.ts";
 
 /** The text of a lock that the store keeps under a name. */
 export interface KeptLock {
@@ -12,14 +13,12 @@ export async function recallLockText(store: Store, name: string): Promise<KeptLo
   const ref = await store.readRef("locks", name);
   const digest = (ref?.value as { readonly lock?: Descriptor } | undefined)?.lock?.digest;
   if (digest === undefined || !(await store.has(digest))) return undefined;
-  const chunks: Uint8Array[] = [];
   try {
-    for await (const chunk of store.read(digest)) chunks.push(chunk);
+    return { text: await readWholeText(store.read(digest)), digest };
   } catch (error) {
     if (error instanceof CaissonError) return undefined;
     throw error;
   }
-  return { text: Buffer.concat(chunks).toString("utf8"), digest };
 }
 
 export async function rememberLockText(store: Store, name: string, text: string): Promise<KeptLock> {

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { directoryHere, fail, type Package, type PackageName, type Platform, type Workspace } from "../../model/index.ts";
 import { printLock, type Lock, type LockedFile } from "../../python/index.ts";
 import type { Store } from "../../store/index.ts";
-import { writeDurably, type Context } from "../../system/index.ts";
+import { isOutside, writeDurably, type Context } from "../../system/index.ts";
 import { choosePackages, choosePlatforms } from "../build.ts";
 import { gather } from "../gather.ts";
 import { lockByInputs, lockFileName, relockPackage } from "./lock.ts";
@@ -75,7 +75,7 @@ function relativeTo(directory: string, workspace: string, lock: Lock): Lock {
   const named = (file: LockedFile): LockedFile => {
     const { url, ...rest } = file;
     const path = file.path ?? (url?.startsWith("file:") === true ? fileURLToPath(url) : undefined);
-    return path === undefined || relative(workspace, path).startsWith("..") ? file : { ...rest, path: relative(directory, path) };
+    return path === undefined || isOutside(workspace, path) ? file : { ...rest, path: relative(directory, path) };
   };
   return { ...lock, packages: lock.packages.map((locked) => ({ ...locked, files: locked.files.map(named) })) };
 }

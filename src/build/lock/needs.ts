@@ -1,7 +1,6 @@
 import { posix } from "node:path";
-import { parse, TomlError } from "smol-toml";
 import { fail, failAll, normalizeName, type Package, type PackageName, type Problem } from "../../model/index.ts";
-import { expandGroups, isSpecifier, parseRequirement, readScriptHeader, type Requirement } from "../../python/index.ts";
+import { expandGroups, isSpecifier, parseRequirement, parseToml, readScriptHeader, type Requirement } from "../../python/index.ts";
 import type { Source } from "../source/source.ts";
 import { projectMistakes } from "./check-project.ts";
 import { readRequirementFile, type IndexOptions } from "./requirement-lines.ts";
@@ -74,14 +73,10 @@ interface Pyproject {
 }
 
 function parsePyproject(pkg: Package, text: string): Pyproject {
-  try {
-    const value = parse(text);
-    failAll(projectMistakes(fileOf(pkg, "pyproject.toml"), text, value));
-    return value;
-  } catch (error) {
-    if (!(error instanceof TomlError)) throw error;
-    return fail({ code: "config-invalid", file: fileOf(pkg, "pyproject.toml"), line: error.line, message: `the \`pyproject.toml\` of \`${pkg.written}\` is not TOML: ${error.message.split("\n")[0]?.replace(/^Invalid TOML document: /, "") ?? ""}` }, error);
-  }
+  const file = fileOf(pkg, "pyproject.toml");
+  const value = parseToml(text, (mistake, line) => ({ code: "config-invalid", file, line, message: `the \`pyproject.toml\` of \`${pkg.written}\` is not TOML: ${mistake}` }));
+  failAll(projectMistakes(file, text, value));
+  return value;
 }
 
 function parseAll(pkg: Package, file: string, texts: readonly string[], line?: number): readonly Need[] {

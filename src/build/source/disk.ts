@@ -1,7 +1,7 @@
 import { readFile, realpath, stat } from "node:fs/promises";
 import { join, posix, relative } from "node:path";
 import { fail, type Json } from "../../model/index.ts";
-import { makeDirectory, sha256, type Context } from "../../system/index.ts";
+import { isOutside, makeDirectory, sha256, type Context } from "../../system/index.ts";
 import { diskTime } from "../disk-time.ts";
 import { aroundOf, directoriesAbove, reachesOut } from "./around.ts";
 import { openRepository, roomFor, sharedCheckout, type Repository } from "./checkout.ts";
@@ -25,7 +25,7 @@ export async function readDisk(ctx: Context, workspaceDirectory: string, place: 
   const id = hashDisk(lines);
   // Siblings belong to what a build sees, so the whole workspace is copied where the package is a part of it.
   const whole = await realpath(workspaceDirectory);
-  const root = relative(whole, directory).startsWith("..") ? directory : whole;
+  const root = isOutside(whole, directory) ? directory : whole;
   const below = relative(root, directory);
   const copyTo = async (to: string): Promise<void> => {
     const others = root === directory ? [] : (await listDisk(ctx, root, inGit)).filter(({ path }) => !path.startsWith(`${below}/`));

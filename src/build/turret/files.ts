@@ -1,9 +1,9 @@
 import { closeSync, openSync, realpathSync, statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { basename, join, posix, relative, resolve, sep } from "node:path";
+import { basename, join, posix, resolve } from "node:path";
 import { CaissonError, fail, type Bytes } from "../../model/index.ts";
 import { compareMembers, turretFormatNumber, type NewMember } from "../../formats/index.ts";
-import { errorCode, ownPath, walk } from "../../system/index.ts";
+import { errorCode, isOutside, ownPath, walk } from "../../system/index.ts";
 import { printSetup } from "./setup.ts";
 import type { Turret } from "./turret.ts";
 
@@ -129,11 +129,6 @@ function look(directory: string, turret: Turret, key: string, path: string, show
     if (code === undefined) throw error;
     return wrong(turret, key, ["ENOENT", "ENOTDIR"].includes(code) ? `names \`${shown}\`, which is not there` : `names \`${shown}\`, which cannot be read`, undefined, error);
   }
-}
-
-function isOutside(directory: string, path: string): boolean {
-  const inside = relative(directory, path);
-  return inside === ".." || inside.startsWith(`..${sep}`);
 }
 
 /** What Python and version control leave behind depends on when and where it was made. */

@@ -5,6 +5,7 @@ import { createDeflateRaw, deflateRaw } from "node:zlib";
 import type { Bytes, Descriptor, Digest, Packed, Source } from "../../model/index.ts";
 import { readMember, readZip, type Zip } from "../../python/index.ts";
 import type { OpenBlob, Store } from "../../store/index.ts";
+import { readWhole } from "../../system/index.ts";
 import { tellDifference } from "./delta.ts";
 import { keepRecent } from "./recently.ts";
 import type { Receive } from "./sending.ts";
@@ -31,7 +32,7 @@ export function openWire(store: Store): Wire {
   const recent = keepRecent(RECENT);
   const bytesAt = async (source: Source): Promise<Uint8Array> => {
     if (source.from === "inline") return Buffer.from(source.text, "utf8");
-    if (source.from === "blob") return await collect(store.read(source.blob));
+    if (source.from === "blob") return await readWhole(store.read(source.blob));
     const { zip } = await (zips.get(source.blob) ?? remember(zips, source.blob, openZip(store, source.blob)));
     const member = zip.members.find(({ name }) => name === source.member);
     return member === undefined ? Buffer.alloc(0) : await readMember(zip, member);
@@ -109,12 +110,6 @@ async function lengthOf(bytes: Bytes): Promise<number> {
   let length = 0;
   for await (const chunk of bytes) length += chunk.length;
   return length;
-}
-
-async function collect(bytes: Bytes): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of bytes) chunks.push(chunk);
-  return Buffer.concat(chunks);
 }
 
 /** Bytes that are fetched when somebody wants them. */

@@ -1,5 +1,6 @@
-import { parse, TomlError, type TomlTable } from "smol-toml";
-import { fail, failAll, normalizeName, type PackageName, type Problem } from "../../model/index.ts";
+import type { TomlTable } from "smol-toml";
+import { failAll, normalizeName, type PackageName, type Problem } from "../../model/index.ts";
+import { parseToml } from "../project/toml.ts";
 import { hasSecureHash } from "./hashes.ts";
 import { parseMarker } from "../version/marker.ts";
 import { isSpecifier } from "../version/specifier.ts";
@@ -76,7 +77,7 @@ export function isLockFileName(name: string): boolean {
  */
 export function parseLock(file: string, text: string): Lock {
   const problems: Problem[] = [];
-  const root = readTable(parseToml(file, text), (key, message) => problems.push({ code: "config-invalid", message, file, ...(key === "" ? {} : { key }) }));
+  const root = readTable(parseToml(text, (mistake, line) => ({ code: "config-invalid", message: `\`${file}\` is not TOML: ${mistake}`, file, line })), (key, message) => problems.push({ code: "config-invalid", message, file, ...(key === "" ? {} : { key }) }));
   if (!isLockFileName(file.split("/").at(-1) ?? "")) root.refuse("", `is named \`${file.split("/").at(-1)}\`, but a lock is named \`pylock.toml\` or \`pylock.<one word>.toml\``);
   const lockVersion = required(root, "lock-version", "text") ?? "1.0";
   if (!/^1(\.[0-9]+)?$/.test(lockVersion)) root.refuse("lock-version", `is ${lockVersion}, and only version 1 is known here`);
@@ -96,15 +97,6 @@ export function parseLock(file: string, text: string): Lock {
   };
   failAll(problems);
   return lock;
-}
-
-function parseToml(file: string, text: string): TomlTable {
-  try {
-    return parse(text);
-  } catch (error) {
-    if (!(error instanceof TomlError)) throw error;
-    return fail({ code: "config-invalid", message: `\`${file}\` is not TOML: ${error.message.split("\n")[0]?.replace(/^Invalid TOML document: /, "")}`, file, line: error.line }, error);
-  }
 }
 
 function readPackage(table: TableReader, file: string): LockedPackage {

@@ -1,5 +1,5 @@
-import { parse, TomlError, type TomlTable } from "smol-toml";
 import { fail, failAll, normalizeName, type PackageName, type Platform, type Problem } from "../../model/index.ts";
+import { parseToml } from "../project/toml.ts";
 import { evaluateMarker, parseMarker } from "../version/marker.ts";
 import { hasSecureHash } from "./hashes.ts";
 import type { Lock, LockedFile, LockedPackage, LockedSource } from "./lock.ts";
@@ -23,7 +23,7 @@ export interface UvLockRequest {
  */
 export function readUvLock(file: string, text: string, { package: name, extras, groups = [], platform }: UvLockRequest): Lock | undefined {
   const problems: Problem[] = [];
-  const root = readTable(parseToml(file, text), (key, message) => problems.push({ code: "config-invalid", message, file, ...(key === "" ? {} : { key }) }));
+  const root = readTable(parseToml(text, (mistake, line) => ({ code: "config-invalid", message: `\`${file}\` is not TOML: ${mistake}`, file, line, hint: "uv lock makes it anew" })), (key, message) => problems.push({ code: "config-invalid", message, file, ...(key === "" ? {} : { key }) }));
   const version = root.count("version");
   if (version !== 1) root.refuse("version", `is ${version ?? "missing"}, and only version 1 is known here`);
   const requiresPython = root.text("requires-python");
@@ -66,15 +66,6 @@ interface Dependency {
   readonly name: PackageName;
   readonly version: string | undefined;
   readonly extras: readonly PackageName[];
-}
-
-function parseToml(file: string, text: string): TomlTable {
-  try {
-    return parse(text);
-  } catch (error) {
-    if (!(error instanceof TomlError)) throw error;
-    return fail({ code: "config-invalid", message: `\`${file}\` is not TOML: ${error.message.split("\n")[0]?.replace(/^Invalid TOML document: /, "")}`, file, line: error.line, hint: "uv lock makes it anew" }, error);
-  }
 }
 
 function readEntry(table: TableReader, platform: Platform): Entry {

@@ -1,4 +1,5 @@
 import { fail, normalizeName, type PackageName } from "../../model/index.ts";
+import { tableOf } from "./toml.ts";
 
 /** Whose groups they are, for messages: the project as its author wrote it, and its file as the user would type it. */
 export interface GroupsOwner {
@@ -53,8 +54,4 @@ function unknown(owner: GroupsOwner, name: PackageName, known: readonly string[]
 
 function refuser({ file }: GroupsOwner, group: string | undefined): (message: string, hint?: string) => never {
   return (message, hint) => fail({ code: "config-invalid", message, file, key: ["dependency-groups", ...(group === undefined ? [] : [group])].join("."), ...(hint === undefined ? {} : { hint }) });
-}
-
-function tableOf(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Readonly<Record<string, unknown>>) : {};
 }

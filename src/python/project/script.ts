@@ -1,6 +1,7 @@
-import { parse, TomlError, type TomlTable } from "smol-toml";
+import type { TomlTable } from "smol-toml";
 import { fail } from "../../model/index.ts";
 import { isSpecifier } from "../version/specifier.ts";
+import { parseToml } from "./toml.ts";
 
 /** What a single-file script says of itself. */
 export interface ScriptHeader {
@@ -25,7 +26,7 @@ export function readScriptHeader(file: string, text: string): ScriptHeader {
   const refuse = (message: string, line: number, hint?: string): never => fail({ code: "config-invalid", message, file, line, ...(hint === undefined ? {} : { hint }) });
   if (second !== undefined) refuse(`\`${file}\` has two headers: the other begins in line ${start + 1}`, second + 1, "keep one of them");
   const content = takeContent(lines, start) ?? refuse(`the header of \`${file}\` does not end`, start + 1, "end it with a line `# ///`; each line between begins with `#`");
-  const table = parseHeader(file, content, start);
+  const table = parseToml(content.join("\n"), (mistake, line) => ({ code: "config-invalid", message: `the header of \`${file}\` is not TOML: ${mistake}`, file, line: start + 1 + line }));
   const lineOf = (word: string): number => start + 1 + Math.max(content.findIndex((line) => line.includes(word)) + 1, 0);
   const { dependencies = [], "requires-python": requiresPython } = table;
   if (!isTexts(dependencies)) return refuse(`\`dependencies\` of \`${file}\` is no list of requirements`, lineOf("dependencies"), 'dependencies = ["requests>=2"]');
@@ -43,15 +44,6 @@ function takeContent(lines: readonly string[], start: number): readonly string[]
   const comment = length < 0 ? rest : rest.slice(0, length);
   const end = comment.lastIndexOf(END);
   return end < 0 ? undefined : comment.slice(0, end).map((line) => line.slice(2));
-}
-
-function parseHeader(file: string, content: readonly string[], start: number): TomlTable {
-  try {
-    return parse(content.join("\n"));
-  } catch (error) {
-    if (!(error instanceof TomlError)) throw error;
-    return fail({ code: "config-invalid", message: `the header of \`${file}\` is not TOML: ${error.message.split("\n")[0]?.replace(/^Invalid TOML document: /, "") ?? ""}`, file, line: start + 1 + error.line }, error);
-  }
 }
 
 function isTexts(value: unknown): value is readonly string[] {

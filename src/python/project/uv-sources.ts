@@ -1,5 +1,6 @@
 import { normalizeName, type PackageName } from "../../model/index.ts";
 import { evaluateMarker, parseMarker } from "../version/marker.ts";
+import { tableOf } from "./toml.ts";
 
 /** Where uv takes a requirement from, in place of an index. */
 export type UvSource = UvCondition &
@@ -73,8 +74,4 @@ export function uvSourceUrl(source: UvSource): string | undefined {
   const [, login, path] = /^([\w.-]+@[\w.-]+):(?!\/\/)(.+)$/.exec(source.url) ?? [];
   const url = login === undefined ? source.url.replace(/^git\+/, "") : `ssh://${login}/${path ?? ""}`;
   return `git+${url}${source.revision === undefined ? "" : `@${source.revision}`}${fragment}`;
-}
-
-function tableOf(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Readonly<Record<string, unknown>>) : {};
 }

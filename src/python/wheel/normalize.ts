@@ -28,8 +28,13 @@ export async function normalizeWheel(fileName: string, source: ByteSource, place
     if (member.directory || isBytecode(member.name) || IS_RECORD.test(member.name)) continue;
     files.push({ name: member.name, bytes: withoutPlace(member, await readMember(zip, member), place), mode: modeOf(member) });
   }
-  files.push({ name: record, bytes: Buffer.from(recordOf(files, record), "utf8"), mode: 0o644 });
-  return writeZip(files.toSorted((a, b) => compareBytewise(a.name, b.name)));
+  return packNormal(files, record);
+}
+
+/** A wheel of these files, sorted, with a RECORD of them. */
+export function packNormal(files: readonly ZipFile[], record: string): Uint8Array {
+  const own: ZipFile = { name: record, bytes: Buffer.from(recordOf(files, record), "utf8"), mode: 0o644 };
+  return writeZip([...files, own].toSorted((a, b) => compareBytewise(a.name, b.name)));
 }
 
 /**
@@ -76,11 +81,12 @@ async function hashOf(bytes: Bytes): Promise<string> {
   return hash.digest("base64url");
 }
 
-function modeOf({ mode }: ZipMember): 0o644 | 0o755 {
+export function modeOf({ mode }: ZipMember): 0o644 | 0o755 {
   return (mode & 0o111) === 0 ? 0o644 : 0o755;
 }
 
-const OWN_RECORD = /^[^/]+\.dist-info\/RECORD$/;
+/** Of the wheel itself: others may lie further down. */
+export const OWN_RECORD: RegExp = /^[^/]+\.dist-info\/RECORD$/;
 
 /** RECORD, and the signatures of the one that is replaced. */
 const IS_RECORD = /^[^/]+\.dist-info\/RECORD(?:\.jws|\.p7s)?$/;

@@ -1,10 +1,9 @@
-import { createHash } from "node:crypto";
 import { compareBytewise } from "../../model/index.ts";
-import { writeZip, type ZipFile } from "../zip/writer.ts";
+import type { ZipFile } from "../zip/writer.ts";
 import { bytesSource } from "../zip/source.ts";
 import { readMember, readZip } from "../zip/zip.ts";
 import { expandTags, parseWheelFileName } from "./name.ts";
-import { printRecord } from "./record.ts";
+import { modeOf, OWN_RECORD, packNormal } from "./normalize.ts";
 
 /** A wheel as one byte sequence, and its name. */
 export interface NamedWheel {
@@ -21,13 +20,11 @@ export async function retagWheel({ fileName, bytes }: NamedWheel, platformTags: 
   const files: ZipFile[] = [];
   let record = "";
   for (const member of zip.members) {
-    if (/^[^/]+\.dist-info\/RECORD$/.test(member.name)) record = member.name;
-    else files.push({ name: member.name, bytes: withTags(member.name, await readMember(zip, member), tags), mode: (member.mode & 0o111) === 0 ? 0o644 : 0o755 });
+    if (OWN_RECORD.test(member.name)) record = member.name;
+    else files.push({ name: member.name, bytes: withTags(member.name, await readMember(zip, member), tags), mode: modeOf(member) });
   }
-  const rows = files.map((file) => ({ path: file.name, hash: { algorithm: "sha256", value: createHash("sha256").update(file.bytes).digest("base64url") }, size: file.bytes.length }));
-  files.push({ name: record, bytes: Buffer.from(printRecord([...rows, { path: record }].toSorted((a, b) => compareBytewise(a.path, b.path))), "utf8"), mode: 0o644 });
   const platforms = fileName.lastIndexOf("-");
-  return { fileName: `${fileName.slice(0, platforms)}-${platformTags.join(".")}.whl`, bytes: writeZip(files.toSorted((a, b) => compareBytewise(a.name, b.name))) };
+  return { fileName: `${fileName.slice(0, platforms)}-${platformTags.join(".")}.whl`, bytes: packNormal(files, record) };
 }
 
 function withTags(name: string, bytes: Uint8Array, tags: readonly string[]): Uint8Array {

@@ -1,6 +1,7 @@
 import { Deflate, deflateSync } from "fflate";
 import { crc32 } from "node:zlib";
 import type { Bytes } from "../../model/index.ts";
+import { readWhole } from "../../system/index.ts";
 import { endRecord, headers } from "./writer.ts";
 
 /** One file to be written, that need not fit into memory. */
@@ -40,9 +41,7 @@ interface Packed {
 }
 
 async function packWhole(file: StreamedFile): Promise<Packed> {
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of file.open()) chunks.push(chunk);
-  const bytes = Buffer.concat(chunks);
+  const bytes = await readWhole(file.open());
   const deflated = deflateSync(bytes, { level: 6 });
   const data = deflated.length < bytes.length ? deflated : bytes;
   return {
