@@ -38,7 +38,9 @@ async function prepare(ctx: Context, { uv, env, interpreter, offline, lock }: En
   const [made, file] = [join(scratch.path, "environment"), join(scratch.path, "build-lock.txt")];
   await writeFile(file, lock.text);
   await sweepBuilds(ctx);
-  const install = ["pip", "install", "--quiet", "--no-deps", "--compile-bytecode", "--link-mode", "copy", ...(offline ? ["--offline"] : []), ...lock.directories.flatMap((name) => ["--refresh-package", name]), "--python", join(made, "bin", "python"), "--requirements", file];
+  // uv knows no Python 3.6 that compiles.
+  const compiled = interpreter.version.startsWith("3.6.") ? [] : ["--compile-bytecode"];
+  const install = ["pip", "install", "--quiet", "--no-deps", ...compiled, "--link-mode", "copy", ...(offline ? ["--offline"] : []), ...lock.directories.flatMap((name) => ["--refresh-package", name]), "--python", join(made, "bin", "python"), "--requirements", file];
   for (const words of [["venv", "--quiet", "--relocatable", "--python", interpreter.executable, made], ...(lock.text === "" ? [] : [install])]) {
     const { status, stderr } = await ctx.run([uv.path, ...words, "--color", "never"], { cwd: dirname(kept), env, umask: 0o022 });
     if (status !== 0) return stderr.split("\n");
