@@ -1,42 +1,14 @@
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
-import { delimiter, dirname, join } from "node:path";
-import { afterAll, describe, expect, it } from "vitest";
+import { delimiter, join } from "node:path";
+import { describe, expect, it } from "vitest";
 import { makeWheel, recordRow, type MadeWheel } from "../python/made-wheel.ts";
-import { defaultPythonMinor, findPythons, makeHome, type Home } from "../support/machine.ts";
-
-const homes: Home[] = [];
-afterAll(() => homes.forEach((home) => home.remove()));
-
-interface Answer {
-  readonly status: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-interface Workspace extends Home {
-  readonly work: string;
-  readonly run: (...words: string[]) => Answer;
-  readonly runWith: (env: Readonly<Record<string, string>>, ...words: string[]) => Answer;
-}
+import { openWorkspaces, type Answer } from "../support/homes.ts";
+import { defaultPythonMinor, findPythons } from "../support/machine.ts";
 
 /** A workspace `app` in a fresh HOME; everything of it is a file named here. */
-function workspace(files: Readonly<Record<string, string | Uint8Array>>): Workspace {
-  const home = makeHome();
-  homes.push(home);
-  const work = join(home.directory, "work");
-  mkdirSync(work);
-  for (const [path, content] of Object.entries(files)) {
-    mkdirSync(dirname(join(work, path)), { recursive: true });
-    writeFileSync(join(work, path), content);
-  }
-  const runWith = (env: Readonly<Record<string, string>>, ...words: string[]): Answer => {
-    const { status, stdout, stderr } = spawnSync("caisson", words, { cwd: work, env: { ...home.env, ...env }, encoding: "utf8", timeout: 120_000 });
-    return { status, stdout, stderr };
-  };
-  return { ...home, work, run: (...words) => runWith({}, ...words), runWith };
-}
+const workspace = openWorkspaces();
 
 function project(name = "app", more = ""): string {
   return `[build-system]\nrequires = ["flit_core>=3.9,<4"]\nbuild-backend = "flit_core.buildapi"\n\n[project]\nname = "${name}"\nversion = "1.0"\ndescription = "An application"\n${more}`;

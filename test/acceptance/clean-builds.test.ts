@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { expect, it } from "vitest";
 import { setTimeout as sleep } from "node:timers/promises";
 import { makeHome, project } from "../support/machine.ts";
+import { isRunning } from "../support/running.ts";
 
 /** Tells what it finds, and leaves something wherever it can. */
 const setup = `import os, pathlib, sys, sysconfig
@@ -80,13 +81,3 @@ it.each([
     home.remove();
   }
 });
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    // Where nobody waits for it, a dead process stays as a zombie.
-    return !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
-  } catch {
-    return false;
-  }
-}

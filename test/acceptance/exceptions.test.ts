@@ -1,23 +1,16 @@
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { cpSync, mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { afterAll, describe, expect, it } from "vitest";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
 import { ruleSetVersion } from "../../src/python/index.ts";
 import { makeWheel, recordRow } from "../python/made-wheel.ts";
-import { makeHome, project, type Home } from "../support/machine.ts";
+import { openHomes, openWorkspaces, type Answer, type HomeWorkspace } from "../support/homes.ts";
+import { project } from "../support/machine.ts";
 
-const homes: Home[] = [];
-afterAll(() => homes.forEach((home) => home.remove()));
+const [newHome, workspaceOf] = [openHomes(), openWorkspaces()];
 
-interface Answer {
-  readonly status: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-interface Workspace extends Home {
-  readonly work: string;
+interface Workspace extends HomeWorkspace {
   readonly build: (...words: string[]) => Answer;
   readonly except: (text: string) => void;
 }
@@ -29,26 +22,15 @@ const exception = `[[exceptions]]\nsha256 = "${sha256}"\nrule = "W8"\nreason = "
 const CONFIG = '[workspace]\nname = "app"\n\n[packages.app]\npath = "."\n\n';
 
 /** A folder that needs `demo`, whose wheel breaks W8; a `requirements.txt`, so that no back end runs. */
-function workspace(program?: string): Workspace {
-  const home = makeHome();
-  homes.push(home);
-  const work = join(home.directory, "work");
-  const files: Readonly<Record<string, string | Uint8Array>> = {
+function workspace(): Workspace {
+  const made = workspaceOf({
     "caisson.toml": CONFIG,
     "requirements.txt": "demo\n",
     VERSION: "1.0\n",
     [`wheels/${fileName}`]: bytes,
     "pylock.toml": `lock-version = "1.0"\ncreated-by = "test"\n\n[[packages]]\nname = "demo"\nversion = "1.0"\n\n[[packages.wheels]]\nname = "${fileName}"\npath = "wheels/${fileName}"\nhashes = { sha256 = "${sha256}" }\n`,
-  };
-  for (const [path, content] of Object.entries(files)) {
-    mkdirSync(dirname(join(work, path)), { recursive: true });
-    writeFileSync(join(work, path), content);
-  }
-  const build = (...words: string[]): Answer => {
-    const { status, stdout, stderr } = program === undefined ? spawnSync("caisson", ["build", ...words], { cwd: work, env: home.env, encoding: "utf8" }) : spawnSync(process.execPath, [program, "build", ...words], { cwd: work, env: home.env, encoding: "utf8" });
-    return { status, stdout, stderr };
-  };
-  return { ...home, work, build, except: (text) => writeFileSync(join(work, "caisson.toml"), CONFIG + text) };
+  });
+  return { ...made, build: (...words) => made.run("build", ...words), except: (text) => writeFileSync(join(made.work, "caisson.toml"), CONFIG + text) };
 }
 
 function infoOf(work: string): { readonly exceptions?: unknown } {
@@ -59,15 +41,14 @@ function infoOf(work: string): { readonly exceptions?: unknown } {
 
 describe("an exception from a rule", () => {
   it("lets one file break one rule, says so before and while it is built, and stands in what is built", () => {
-    const { build, env, except, work } = workspace();
+    const { build, run, except, work } = workspace();
     expect(build()).toMatchObject({ status: 1, stderr: expect.stringContaining("W8: the bytes of `demo/__init__.py` are not those that RECORD vouches for") as string });
     except(exception);
     expect(build()).toMatchObject({ status: 0, stderr: expect.stringContaining(`\`${fileName}\` breaks W8, and is taken all the same: its author patched it in place`) as string });
     expect(infoOf(work).exceptions).toEqual([{ wheel: `sha256:${sha256}`, fileName, rule: "W8", reason: "its author patched it in place" }]);
     expect(build()).toMatchObject({ status: 0, stderr: expect.stringMatching(/nothing to build/) as string });
     expect(build().stderr).not.toContain("warning");
-    const plan = (): string => spawnSync("sh", ["-ec", "caisson deploy --to local:there --plan"], { cwd: work, env, encoding: "utf8" }).stdout;
-    expect(plan()).toMatch(/^plan app@1\.0 -> \S+, 1 host\nlocal .*\n {2}except W8 {2}demo-1\.0-py3-none-any\.whl {2}its author patched it in place\n$/);
+    expect(run("deploy", "--to", "local:there", "--plan").stdout).toMatch(/^plan app@1\.0 -> \S+, 1 host\nlocal .*\n {2}except W8 {2}demo-1\.0-py3-none-any\.whl {2}its author patched it in place\n$/);
   });
 
   it("is no verdict: without it the same wheel is refused again, and another reason is another artifact", () => {
@@ -110,13 +91,12 @@ describe("an exception from a rule", () => {
 });
 
 it("a verdict counts for its rule set: with another one each wheel is judged anew", () => {
-  const home = makeHome();
-  homes.push(home);
-  const copy = join(home.directory, "caisson");
+  const copy = join(newHome().directory, "caisson");
   mkdirSync(copy);
   for (const part of ["dist", "agent", "package.json"]) cpSync(join(project, part), join(copy, part), { recursive: true });
   symlinkSync(join(project, "node_modules"), join(copy, "node_modules"));
-  const { build, except, env } = workspace(join(copy, "dist/cli/main.js"));
+  const { build, except, env, directory } = workspace();
+  writeFileSync(join(directory, ".bin/caisson"), `#!/bin/sh\nexec '${process.execPath}' '${join(copy, "dist/cli/main.js")}' "$@"\n`);
   except(exception);
   expect(build().status).toBe(0);
   const names = (): readonly string[] => readdirSync(join(env["HOME"] ?? "", ".local/share/caisson/store/refs/distributions")).toSorted();

@@ -2,9 +2,10 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { chmodSync, cpSync, existsSync, lstatSync, mkdirSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { beforeAll, expect, it } from "vitest";
 import { write, writeForge } from "../support/forge.ts";
-import { cache, has, makeHome, project, type Home } from "../support/machine.ts";
+import { openHomes } from "../support/homes.ts";
+import { cache, has, project, type Home } from "../support/machine.ts";
 import { NODES, otherNode } from "../support/other-node.ts";
 
 /**
@@ -12,8 +13,7 @@ import { NODES, otherNode } from "../support/other-node.ts";
  * A usual run has many of them at once; SWEEP=all has each alone, to tell which one it was.
  */
 const NOBODY = 65534;
-const homes: Home[] = [];
-afterAll(() => homes.forEach((home) => home.remove()));
+const newHome = openHomes();
 
 /** Where and how a build runs; none of it may reach the bytes. */
 interface Surroundings {
@@ -61,8 +61,7 @@ let clock: string;
 let first: Readonly<Record<string, string>>;
 
 beforeAll(() => {
-  const home = makeHome();
-  homes.push(home);
+  const home = newHome();
   original = join(home.directory, "forge");
   mkdirSync(original);
   clock = join(home.directory, "wrong-clock.so");
@@ -86,8 +85,7 @@ beforeAll(() => {
 const FORMATS = ["tar.gz", "tar.bz2", "tar", "zip", "dir", "wheelhouse", "turret"];
 
 function build(how: Surroundings): Readonly<Record<string, string>> {
-  const home = makeHome();
-  homes.push(home);
+  const home = newHome();
   const forge = join(home.directory, how.directory ?? "forge");
   mkdirSync(join(forge, ".."), { recursive: true });
   if (how.clone === true) {

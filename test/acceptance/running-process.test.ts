@@ -2,11 +2,11 @@ import { spawn, spawnSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { createInterface } from "node:readline";
-import { afterAll, describe, expect, it } from "vitest";
-import { defaultPythonMinor, findPythons, makeHome, type Home } from "../support/machine.ts";
+import { describe, expect, it } from "vitest";
+import { openHomes } from "../support/homes.ts";
+import { defaultPythonMinor, findPythons, type Home } from "../support/machine.ts";
 
-const homes: Home[] = [];
-afterAll(() => homes.forEach((home) => home.remove()));
+const newHome = openHomes();
 const pythons = findPythons();
 
 /** A program that says `ready`, waits for a line, and only then imports the module that knows its version. */
@@ -38,8 +38,7 @@ it("finds at least two minors of CPython here", () => {
 
 describe.each(pythons)("on CPython $minor", ({ minor, path: interpreter }) => {
   it("imports lazily from its own release after a switch", { timeout: 120_000 }, async () => {
-    const home = makeHome();
-    homes.push(home);
+    const home = newHome();
     const platform = platformOf(home, minor);
     // The agent runs on this interpreter too.
     const path = [join(home.directory, ".bin"), dirname(interpreter), process.env["PATH"] ?? ""].join(delimiter);

@@ -7,6 +7,7 @@ import { mediaTypes, printCanonicalJson, type Bytes, type Descriptor, type Diges
 import { createContext, removeTree, treeId, type Context } from "../../src/system/index.ts";
 import { openAgent, type Agent, type Answer } from "../../src/transport/index.ts";
 import { compiledAgentPath } from "../support/compiled-agent.ts";
+import { defaultPythonMinor } from "../support/machine.ts";
 
 /** A directory of our own with a root that does not exist yet; removed at the end. */
 export interface TestHost extends AsyncDisposable {
@@ -75,6 +76,19 @@ export function payload(name: string, trees: readonly MadeTree[], links: readonl
     links, distributions: [], blobs: [], processes: [], start: [], hooks: [], ...over,
   };
   return json(value, mediaTypes.payload);
+}
+
+/** A Python package for this machine's Python: its script `hello` lies in the first tree; `site` says what lies in its site-packages, and in which tree. */
+export function pythonPayload(trees: readonly [MadeTree, ...MadeTree[]], site: Readonly<Record<string, MadeTree>>, over: Partial<Payload> = {}): Blob {
+  const minor = defaultPythonMinor();
+  const packages = `lib/python${minor}/site-packages`;
+  return payload("hello", trees, [
+    { how: "directory", path: "bin" },
+    { how: "hardlink", path: "bin/hello", tree: trees[0].id, to: "bin/hello" },
+    ...["lib", `lib/python${minor}`, packages].map((path) => ({ how: "directory", path }) as const),
+    ...Object.entries(site).map(([name, { id }]) => ({ how: "symlink", path: `${packages}/${name}`, tree: id, to: `site/${name}` }) as const),
+    { how: "render", path: "pyvenv.cfg", template: "pyvenv.cfg", mode: 0o644 },
+  ], { kind: "python", platform: { ...platform, python: { implementation: "cpython", version: minor as `${number}.${number}` } }, interpreter: { from: "host", version: minor }, ...over });
 }
 
 export { platform };

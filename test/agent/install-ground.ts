@@ -7,7 +7,7 @@ import { launcherText } from "../../src/python/index.ts";
 import { ownPath } from "../../src/system/index.ts";
 import { defaultPythonMinor } from "../support/machine.ts";
 import { fastest } from "../support/sweep-calls.ts";
-import { blob, file, payload, platform, tree } from "./host.ts";
+import { blob, file, pythonPayload, tree } from "./host.ts";
 
 /** A directory with spaces in its path, and bundles made by hand in it. */
 export interface InstallGround {
@@ -28,18 +28,7 @@ function makeBundle(bundle: string, over: Partial<Payload>): string {
   const wheel = blob(zipSync({ "hello.py": Buffer.from(text) }), mediaTypes.wheel);
   const module: TreeEntry = { kind: "file", path: "site/hello.py", mode: 0o644, digest: blob(text).descriptor.digest, size: text.length, source: { from: "member", blob: wheel.descriptor.digest, member: "hello.py" } };
   const made = tree(file("bin/hello", launcherText("hello:main"), 0o755), file("site/hello-1.0.dist-info/METADATA", "Name: hello\nVersion: 1.0\n"), module);
-  const site = `lib/python${minor}/site-packages`;
-  const document = payload("hello", [made], [
-    { how: "directory", path: "bin" },
-    { how: "hardlink", path: "bin/hello", tree: made.id, to: "bin/hello" },
-    { how: "directory", path: "lib" },
-    { how: "directory", path: `lib/python${minor}` },
-    { how: "directory", path: site },
-    { how: "symlink", path: `${site}/hello-1.0.dist-info`, tree: made.id, to: "site/hello-1.0.dist-info" },
-    { how: "symlink", path: `${site}/hello.py`, tree: made.id, to: "site/hello.py" },
-    { how: "render", path: "pyvenv.cfg", template: "pyvenv.cfg", mode: 0o644 },
-  ], {
-    kind: "python", platform: { ...platform, python: { implementation: "cpython", version: minor as `${number}.${number}` } }, interpreter: { from: "host", version: minor },
+  const document = pythonPayload([made], { "hello-1.0.dist-info": made, "hello.py": made }, {
     distributions: [{ name: "hello" as never, version: "1.0", tree: made.id, fileName: "hello-1.0-py3-none-any.whl", wheel: wheel.descriptor }], ...over,
   });
   for (const below of ["data/trees", "data/wheels"]) mkdirSync(join(bundle, below), { recursive: true });

@@ -7,8 +7,7 @@ import { afterEach, expect, it } from "vitest";
 import { digestHex, type Health, type Label, type Service, type Step } from "../../src/model/index.ts";
 import { launcherText } from "../../src/python/index.ts";
 import { run } from "../../src/system/index.ts";
-import { defaultPythonMinor } from "../support/machine.ts";
-import { activation, askAll, context, file, install, makeHost, payload, platform, stack, stage, tree, type Blob, type MadeTree } from "./host.ts";
+import { activation, askAll, context, file, install, makeHost, payload, pythonPayload, stack, stage, tree, type Blob, type MadeTree } from "./host.ts";
 
 const closing: (() => void)[] = [];
 afterEach(() => closing.splice(0).forEach((close) => close()));
@@ -175,26 +174,10 @@ it("row P12: prunes the oldest, and never what is current, previous or running",
   expect(await agent.ask({ step: "prune", keep: 0 })).toMatchObject({ changed: false });
 });
 
-const minor = defaultPythonMinor();
-
 function pythonPackage(): { readonly trees: readonly MadeTree[]; readonly payload: Blob } {
   const one = tree(file("bin/hello", launcherText("hello:main"), 0o755), file("site/hello.py", "import sys, lib_of_it\ndef main():\n    print(sys.prefix, lib_of_it.VALUE)\n"), file("site/hello-1.0.dist-info/METADATA", "Name: hello\n"));
   const two = tree(file("site/lib_of_it/__init__.py", "VALUE = 42\n"));
-  const site = `lib/python${minor}/site-packages`;
-  return {
-    trees: [one, two],
-    payload: payload("hello", [one, two], [
-      { how: "directory", path: "bin" },
-      { how: "hardlink", path: "bin/hello", tree: one.id, to: "bin/hello" },
-      { how: "directory", path: "lib" },
-      { how: "directory", path: `lib/python${minor}` },
-      { how: "directory", path: site },
-      { how: "symlink", path: `${site}/hello-1.0.dist-info`, tree: one.id, to: "site/hello-1.0.dist-info" },
-      { how: "symlink", path: `${site}/hello.py`, tree: one.id, to: "site/hello.py" },
-      { how: "symlink", path: `${site}/lib_of_it`, tree: two.id, to: "site/lib_of_it" },
-      { how: "render", path: "pyvenv.cfg", template: "pyvenv.cfg", mode: 0o644 },
-    ], { kind: "python", platform: { ...platform, python: { implementation: "cpython", version: minor as `${number}.${number}` } }, interpreter: { from: "host", version: minor } }),
-  };
+  return { trees: [one, two], payload: pythonPayload([one, two], { "hello-1.0.dist-info": one, "hello.py": one, lib_of_it: two }) };
 }
 
 async function output(...argv: readonly string[]): Promise<string> {

@@ -1,11 +1,10 @@
-import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { Command, Option } from "../../src/cli/command.ts";
 import { groups, loadCommands } from "../../src/cli/commands/index.ts";
 import { parseCommandLine, type Typed } from "../../src/cli/program.ts";
-import { makeHome, type Home } from "../support/machine.ts";
+import { openWorkspaces, type Answer } from "../support/homes.ts";
 
 const commands = await loadCommands([]);
 const store: Option = { flag: "--store <dir>", summary: "" };
@@ -66,21 +65,12 @@ it.each(mistakes)("row P17: `caisson %s` is wrong, and says where to read on", a
 });
 
 describe("row P17: a build", () => {
-  let home: Home;
-  let work: string;
-  beforeAll(() => {
-    home = makeHome();
-    work = join(home.directory, "work");
-    mkdirSync(join(work, "config"), { recursive: true });
-    writeFileSync(join(work, "config/VERSION"), "1.0\n");
-    writeFileSync(join(work, "caisson.toml"), '[workspace]\nname = "hello"\nplatforms = ["debian-12"]\n[packages.hello]\nkind = "files"\npath = "config"\n');
-  });
-  afterAll(() => home.remove());
+  const home = openWorkspaces()({ "config/VERSION": "1.0\n", "caisson.toml": '[workspace]\nname = "hello"\nplatforms = ["debian-12"]\n[packages.hello]\nkind = "files"\npath = "config"\n' });
 
-  function build(words: readonly string[], env: Readonly<Record<string, string>> = {}): { readonly status: number | null; readonly stdout: string; readonly stderr: string } {
-    const { status, stdout, stderr } = spawnSync("caisson", ["build", ...words], { cwd: work, env: { ...home.env, ...env }, encoding: "utf8" });
+  function build(words: readonly string[], env: Readonly<Record<string, string>> = {}): Answer {
+    const answer = home.runWith(env, "build", ...words);
     // Steps that take their time have a line each, which begins with two spaces.
-    return { status, stdout, stderr: stderr.replaceAll(/^ {2}.*\n/gm, "") };
+    return { ...answer, stderr: answer.stderr.replaceAll(/^ {2}.*\n/gm, "") };
   }
 
   it("prints paths on stdout and everything else on stderr, and is told by variables what it is told by options", () => {
@@ -88,7 +78,7 @@ describe("row P17: a build", () => {
     const said = build([], { CAISSON_FORMAT: "zip,tar", CAISSON_OUTPUT: "out put", CAISSON_PLATFORM: "debian-12-arm64", CAISSON_ON_DISK: "1", CAISSON_OFFLINE: "true", CAISSON_STORE: join(home.directory, "stor age") });
     expect(said).toEqual({ status: 0, stdout: paths, stderr: expect.stringMatching(/^(?:sha256 [0-9a-f]{64} {2}out put\/\S+\n){2}$/) as string });
     expect(existsSync(join(home.directory, "stor age/blobs"))).toBe(true);
-    expect(readdirSync(join(work, "out put"))).toHaveLength(4);
+    expect(readdirSync(join(home.work, "out put"))).toHaveLength(4);
     const again = build(["--format", "zip,tar", "--output", "out put", "--platform", "debian-12-arm64", "--on-disk", "--offline", "--store", "../stor age"]);
     expect(again).toEqual({ status: 0, stdout: paths, stderr: expect.stringMatching(/^(?:nothing to build; sha256 [0-9a-f]{64} {2}out put\/\S+\n){2}$/) as string });
     const { stdout } = build([], { CAISSON_JSON: "1", CAISSON_OUTPUT: "out put" });
@@ -112,6 +102,6 @@ describe("row P17: a build", () => {
   ] as readonly (readonly [readonly string[], Readonly<Record<string, string>>])[])("that is asked for in wrong words (%j, %j) ends with 2 and one error, and makes nothing", (words, env) => {
     const said = build([...words, "--output", "nothing"], env);
     expect(said).toEqual({ status: 2, stdout: "", stderr: expect.stringMatching(/^error: [^\n]+\nhint: [^\n]+\n$/) as string });
-    expect(existsSync(join(work, "nothing"))).toBe(false);
+    expect(existsSync(join(home.work, "nothing"))).toBe(false);
   });
 });

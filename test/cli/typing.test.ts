@@ -1,20 +1,12 @@
 import { spawnSync } from "node:child_process";
-import { closeSync, existsSync, mkdirSync, openSync, readdirSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, openSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { makeHome, type Home } from "../support/machine.ts";
+import { describe, expect, it } from "vitest";
+import { openWorkspaces } from "../support/homes.ts";
 
 const main = join(import.meta.dirname, "../../dist/bin/caisson.js");
-let home: Home;
-let work: string;
-beforeAll(() => {
-  home = makeHome();
-  work = join(home.directory, "work");
-  mkdirSync(join(work, "config"), { recursive: true });
-  writeFileSync(join(work, "config/VERSION"), "1.0\n");
-  writeFileSync(join(work, "caisson.toml"), `[workspace]\nname = "hello"\n[packages.hello]\nkind = "files"\npath = "config"\nprefix = "etc"\n`);
-});
-afterAll(() => home.remove());
+const home = openWorkspaces()({ "config/VERSION": "1.0\n", "caisson.toml": '[workspace]\nname = "hello"\n[packages.hello]\nkind = "files"\npath = "config"\nprefix = "etc"\n' });
+const { work } = home;
 
 /** What somebody types in the workspace, and reads: stdout, then stderr with `! ` before each line, then a status that is not 0. */
 function type(words: readonly string[], env: Readonly<Record<string, string>> = {}, stdout: "pipe" | number = "pipe"): string {

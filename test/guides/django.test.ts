@@ -2,24 +2,23 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { afterAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { readGuide, writeBlock } from "../support/guide.ts";
 import { lacking, startHosts } from "../support/hosts.ts";
-import { has, makeHome, project, type Home } from "../support/machine.ts";
+import { openHomes } from "../support/homes.ts";
+import { has, project, type Home } from "../support/machine.ts";
 import { oraclePython } from "../support/python-oracle.ts";
 import { parseStory, playScene, stable } from "../support/story.ts";
 
 const guide = readFileSync(join(project, "docs/guides/django.md"), "utf8");
-const homes: Home[] = [];
-afterAll(() => homes.forEach((home) => home.remove()));
+const newHome = openHomes();
 
 /** What lacks here, as a sentence. */
 const lacks = ["curl", "git"].filter((program) => !has(program)).map((program) => `needs ${program}`).at(0);
 
 /** A directory in an empty HOME with what `django-admin startproject` makes. */
 function startProject(): Home & { readonly work: string } {
-  const home = makeHome();
-  homes.push(home);
+  const home = newHome();
   const work = join(home.directory, "my site");
   mkdirSync(work);
   const python = oraclePython("django", ["django==5.2.8"]);

@@ -130,7 +130,7 @@ describe.skipIf(lacking() !== undefined)("hooks that run once for all hosts (nee
 });
 
 describe.skipIf(lacking() !== undefined)("a line that breaks at a frame (needs sshd)", () => {
-  it.each<readonly [LineDirection, boolean]>([["toHost", false], ["fromHost", false], ["toHost", true], ["fromHost", true]])("fault 18: %s, half a frame: %s: is never a false success, and the next run converges", { timeout: 400_000 }, async (direction, half) => {
+  it.each<LineDirection>(["toHost", "fromHost"])("fault 18: %s, before a frame or in the middle of it: is never a false success, and the next run converges", { timeout: 400_000 }, async (direction) => {
     await using hosts = await startHosts({ count: 2 });
     await using first = await openLine(hosts, "h1");
     await using second = await openLine(hosts, "h2");
@@ -153,13 +153,15 @@ describe.skipIf(lacking() !== undefined)("a line that breaks at a frame (needs s
     };
     const { frames } = await onCopy(bench, change, (root) => over("h1", root));
     expect(frames).toBeGreaterThan(8);
-    const points = spread(frames, 12);
+    // One of the two at each of some frames; where a full sweep is asked for, both at each.
+    const all = process.env["SWEEP"] === "all";
+    const points = spread(frames, 12).flatMap((frame, at) => (all ? [false, true] : [at % 2 === 1]).map((half) => ({ frame, half })));
     const free: ("h1" | "h2")[] = ["h1", "h2"];
-    const faults = await mapConcurrently(points, 2, async (frame) => await onCopy(bench, change, async (root) => {
+    const faults = await mapConcurrently(points, 2, async ({ frame, half }) => await onCopy(bench, change, async (root) => {
       const name = free.pop() ?? "h1";
       const { result } = await over(name, root, { direction, frame, half });
       free.push(name);
-      return (await judgeInterrupted(bench, change, root, result)).map((fault) => `${direction} frame ${frame} of ${frames}: ${fault}`);
+      return (await judgeInterrupted(bench, change, root, result)).map((fault) => `${direction} ${half ? "half of " : ""}frame ${frame} of ${frames}: ${fault}`);
     }));
     expect(faults.flat()).toEqual([]);
   });

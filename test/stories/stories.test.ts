@@ -1,26 +1,20 @@
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { afterAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { platformHere } from "../support/guide.ts";
 import { lacking, startHosts } from "../support/hosts.ts";
-import { defaultPythonMinor, findPythons, has, makeHome, project, type Home } from "../support/machine.ts";
+import { openHomes } from "../support/homes.ts";
+import { defaultPythonMinor, findPythons, has, project, type Home } from "../support/machine.ts";
 import { freePorts, hqCommand } from "../support/oct-hq.ts";
 import { parseStory, playScene, stable } from "../support/story.ts";
 
 const minor = defaultPythonMinor();
 const other = findPythons().findLast((python) => python.minor !== minor);
-const homes: Home[] = [];
-afterAll(() => homes.forEach((home) => home.remove()));
+const newHome = openHomes();
 
 /** The transcripts say `debian-12`, Python 3.11 and `python3.9`; here stands what this machine has. */
 const label = platformHere(newHome());
-
-function newHome(): Home {
-  const home = makeHome();
-  homes.push(home);
-  return home;
-}
 
 /** A system that this machine is not. */
 const elsewhere = label.startsWith("debian-13") ? "ubuntu-2404" : "debian-13";

@@ -1,22 +1,12 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, it } from "vitest";
 import { ownPath, run, start } from "../../src/system/index.ts";
+import { isRunning } from "../support/running.ts";
 
 const tether = ownPath("agent/tether.sh");
 const env = { PATH: process.env["PATH"] ?? "" };
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    // Where nobody waits for it, a dead process stays as a zombie.
-    return !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
-  } catch {
-    return false;
-  }
-}
 
 async function untilGone(pid: number): Promise<void> {
   while (isRunning(pid)) await sleep(50);

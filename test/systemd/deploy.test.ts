@@ -1,22 +1,16 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { readLogs } from "../../src/deploy/observe/logs.ts";
 import { lacking } from "../support/hosts.ts";
-import { openGround, versionsOf, web, type Ground } from "./ground.ts";
+import { useGround, versionsOf, web, type Ground } from "./ground.ts";
 
 const missing = lacking("systemd");
 
 describe.skipIf(missing !== undefined)(`a host run by systemd${missing === undefined ? "" : ` (${missing})`}`, () => {
   let ground: Ground;
-  beforeAll(async () => {
-    ground = await openGround();
-  }, 300_000);
-  afterAll(async () => {
-    await ground[Symbol.asyncDispose]();
-  });
-
+  useGround((opened) => (ground = opened));
 
   it("rows P9, P11: deploys a first release, a change, goes back, and prunes; the administrator's drop-in stays", async () => {
     const target = ground.target("a");

@@ -1,22 +1,16 @@
 import { spawnSync } from "node:child_process";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { printHostSetup } from "../../src/deploy/observe/host-setup.ts";
 import { readLogs } from "../../src/deploy/observe/logs.ts";
 import { makeStack } from "../support/hand-made.ts";
 import { lacking } from "../support/hosts.ts";
-import { openGround, versionsOf, web, type Ground } from "./ground.ts";
+import { useGround, versionsOf, web, type Ground } from "./ground.ts";
 
 const missing = lacking("systemd");
 
 describe.skipIf(missing !== undefined)(`a deploy user who is not root${missing === undefined ? "" : ` (${missing})`}`, () => {
   let ground: Ground;
-  beforeAll(async () => {
-    ground = await openGround();
-  }, 300_000);
-  afterAll(async () => {
-    await ground[Symbol.asyncDispose]();
-  });
-
+  useGround((opened) => (ground = opened));
 
   it("fault 35: is told what root has to run, needs no more than that, and gains nothing by it", async () => {
     const { bench, host } = ground;

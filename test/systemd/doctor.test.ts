@@ -1,10 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { examineHosts } from "../../src/deploy/doctor/examine-hosts.ts";
 import type { Finding } from "../../src/deploy/doctor/findings.ts";
 import { printHostSetup } from "../../src/deploy/observe/host-setup.ts";
 import type { Package, PackageName, Target, Workspace } from "../../src/model/index.ts";
 import { lacking } from "../support/hosts.ts";
-import { openGround, type Ground } from "./ground.ts";
+import { useGround, type Ground } from "./ground.ts";
 
 const missing = lacking("systemd");
 const name = "d" as PackageName;
@@ -16,12 +16,7 @@ const workspace: Workspace = { directory: "/", name, platforms: [], packages: [w
 
 describe.skipIf(missing !== undefined)(`doctor on a real systemd${missing === undefined ? "" : ` (${missing})`}`, () => {
   let ground: Ground;
-  beforeAll(async () => {
-    ground = await openGround();
-  }, 300_000);
-  afterAll(async () => {
-    await ground[Symbol.asyncDispose]();
-  });
+  useGround((opened) => (ground = opened));
 
   async function ill(target: Target): Promise<readonly Finding[]> {
     const [examined] = await examineHosts(ground.bench.ctx, target, workspace, () => Promise.resolve(ground.bench.store));

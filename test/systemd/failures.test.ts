@@ -1,22 +1,17 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { applyPlan } from "../../src/deploy/apply/apply.ts";
 import { prepareDeploy } from "../../src/deploy/deploy.ts";
 import { openAgent } from "../../src/transport/index.ts";
 import { makeStack } from "../support/hand-made.ts";
 import { lacking } from "../support/hosts.ts";
-import { openGround, versionsOf, web, type Ground } from "./ground.ts";
+import { useGround, versionsOf, web, type Ground } from "./ground.ts";
 
 const missing = lacking("systemd");
 
 describe.skipIf(missing !== undefined)(`faults of processes under systemd${missing === undefined ? "" : ` (${missing})`}`, () => {
   let ground: Ground;
-  beforeAll(async () => {
-    ground = await openGround();
-  }, 300_000);
-  afterAll(async () => {
-    await ground[Symbol.asyncDispose]();
-  });
+  useGround((opened) => (ground = opened));
 
   const serve = "python3 \"${0%/bin/*}/serve.py\"";
 

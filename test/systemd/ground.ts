@@ -1,3 +1,4 @@
+import { afterAll, beforeAll } from "vitest";
 import { prepareDeploy } from "../../src/deploy/deploy.ts";
 import { preparePrune } from "../../src/deploy/prune.ts";
 import { prepareRollback } from "../../src/deploy/rollback.ts";
@@ -26,7 +27,19 @@ export interface Ground extends AsyncDisposable {
   served(port: number): Promise<string>;
 }
 
-export async function openGround(): Promise<Ground> {
+/** A ground for the tests of a group: handed over before the first, gone after the last. */
+export function useGround(take: (ground: Ground) => void): void {
+  let opened: Ground | undefined;
+  beforeAll(async () => {
+    opened = await openGround();
+    take(opened);
+  });
+  afterAll(async () => {
+    await opened?.[Symbol.asyncDispose]();
+  });
+}
+
+async function openGround(): Promise<Ground> {
   const hosts = await startHosts({ kind: "systemd" });
   const host = hosts.get("h1");
   const bench = await openWorkbench({ PATH: hosts.env["PATH"] ?? "" });

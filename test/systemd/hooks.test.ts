@@ -1,20 +1,15 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { Hook } from "../../src/model/index.ts";
 import { lacking } from "../support/hosts.ts";
-import { openGround, web, type Ground } from "./ground.ts";
+import { useGround, web, type Ground } from "./ground.ts";
 
 const missing = lacking("systemd");
 
 describe.skipIf(missing !== undefined)(`hooks, values and a user on a host run by systemd${missing === undefined ? "" : ` (${missing})`}`, () => {
   let ground: Ground;
-  beforeAll(async () => {
-    ground = await openGround();
-  }, 300_000);
-  afterAll(async () => {
-    await ground[Symbol.asyncDispose]();
-  });
+  useGround((opened) => (ground = opened));
 
   it("fault 47: systemd gives a process exactly the values that were written, whatever they are; changed alone, they restart it", async () => {
     const file = join(ground.bench.directory, ".env");
