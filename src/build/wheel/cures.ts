@@ -5,8 +5,10 @@ import { blas, compilers, installLine, mysql, openssl, packagesOfHeader, package
  * The one place where we read what foreign tools say to people: they have no codes for it.
  */
 export function cureFor(log: readonly string[]): string | undefined {
+  // Compilers quote as the locale has it.
+  const lines = log.map((line) => line.replaceAll(/[\u2018\u2019]/g, "'"));
   for (const [sign, cure] of CURES) {
-    for (const line of log) {
+    for (const line of lines) {
       const found = sign.exec(line);
       const text = found === null || typeof cure === "string" ? found && cure : cure(found.slice(1).find((part) => part !== undefined) ?? "");
       if (typeof text === "string") return text;
@@ -38,7 +40,7 @@ const CURES: readonly (readonly [sign: RegExp, cure: Cure])[] = [
   [/unable to find dynamic system library '([^']+)'/, (library) => `zig brings libc and libc++ and no other library, and it wants \`${library}\`: build it on a machine of that platform`],
   [/zig compiles C and C\+\+ alone/, "build it on a machine of that platform"],
   [/Python\.h'?(?:: No such file or directory| file not found)|pyconfig\.h: No such file/, `install the headers of that Python (of its own minor version): ${installLine(pythonHeaders)}`],
-  [/longintrepr\.h|has no member named '?(?:ob_digit|tp_print|use_tracing|curexc_type|exc_type|f_code|co_code|ob_shash)|no member named '(?:ob_digit|tp_print|use_tracing|curexc_type|f_code)'|_PyUnicode_Ready|_PyInterpreterState_GetConfig|Py_UNICODE_GET_SIZE/, FOR_AN_OLDER_PYTHON],
+  [/longintrepr\.h|has no member named '?(?:ob_digit|tp_print|use_tracing|curexc_type|exc_type|f_code|co_code|ob_shash)|no member named '(?:ob_digit|tp_print|use_tracing|curexc_type|f_code)'|'_Py\w+' undeclared|_PyUnicode_Ready|_PyInterpreterState_GetConfig|Py_UNICODE_GET_SIZE/, FOR_AN_OLDER_PYTHON],
   [/is newer than PyO3's maximum supported version/, FOR_AN_OLDER_PYTHON],
   [/pg_config executable not found|Error: pg_config/, `${installLine(postgresql)}; or ask for psycopg2-binary, which has it all in its wheel`],
   [/mysql_config(?:: not found| not found)|Can not find valid pkg-config name/, installLine(mysql)],
@@ -51,7 +53,7 @@ const CURES: readonly (readonly [sign: RegExp, cure: Cure])[] = [
     const known = packagesOfHeader(header);
     return known === undefined ? `find who has the header: Debian: apt-file search ${header}; Rocky: dnf provides '*/${header}'` : `the header \`${header}\` is missing: ${installLine(known)}`;
   }],
-  [/command '(?:\S*\/)?(?:[\w.-]+-)?(?:gcc|cc|clang|g\+\+|c\+\+)(?:-\d+)?' failed: No such file or directory|unable to execute '(?:\S*\/)?(?:[\w.-]+-)?(?:gcc|cc|clang|g\+\+|c\+\+)'|linker `cc` not found|No CMAKE_C(?:XX)?_COMPILER could be found|Unknown compiler\(s\): \[\[|(?:gcc|cc|g\+\+|c\+\+): (?:not found|command not found)|you need a C compiler/i, `install a C compiler: ${installLine(compilers)}`],
+  [/command '(?:\S*\/)?(?:[\w.-]+-)?(?:gcc|cc|clang|g\+\+|c\+\+)(?:-\d+)?' failed: No such file or directory|unable to execute '(?:\S*\/)?(?:[\w.-]+-)?(?:gcc|cc|clang|g\+\+|c\+\+)'|No such file or directory: '(?:\S*\/)?(?:[\w.-]+-)?(?:gcc|cc|clang|g\+\+|c\+\+)(?:-\d+)?'|linker `cc` not found|No CMAKE_C(?:XX)?_COMPILER could be found|Unknown compiler\(s\): \[\[|(?:gcc|cc|g\+\+|c\+\+): (?:not found|command not found)|you need a C compiler/i, `install a C compiler: ${installLine(compilers)}`],
   [/can't find Rust compiler|Cargo, the Rust package manager, is not installed|rustc, the rust compiler, is not installed|(?:cargo|rustc): (?:not found|command not found)/i, `install Rust: ${installLine(rust)}; where that is too old, rustup (https://rustup.rs)`],
   [/requires rustc (\d[\d.]*) or newer|rustc \S+ is not supported by the following package|feature `edition2024` is required|lock file version 4 requires/, "its Rust is older than it wants: install a newer one by rustup (https://rustup.rs)"],
   [/CMake must be installed|CMakeNotFoundError|Could not find CMake with version|Problems? with the CMake installation/, () => installProgram("cmake")],
@@ -65,6 +67,7 @@ const CURES: readonly (readonly [sign: RegExp, cure: Cure])[] = [
   [/Git executable not found|No such file or directory: '(git|hg|cmake|ninja|swig|make|cargo|rustc|go|node|npm|protoc|pkg-config|pg_config|mysql_config|\w+-config|autoreconf|patchelf|nasm)'/, (program) => installProgram(program || "git")],
   [/command '(?:\S*\/)?([\w-]+)' failed: No such file or directory|unable to execute '([\w-]+)'|\b([\w-]+): (?:command not found|not found)$/, installProgram],
   // What it says of itself.
+  [/Suggest adding 'noexcept' to the type of/, 'it was written for an older Cython: take a newer release of it, or "cython<3" in `requires` of its [build-system]'],
   [/setuptools[-_]scm was unable to detect version/, "its version comes from the tags of a git repository, and these files lie in none: git init, or set `fallback_version` under [tool.setuptools_scm]"],
   [/Versioning for this project requires either an sdist tarball|Can't find a version|VersionNotFound/, "its version comes from git's tags, which an archive does not have: take its sdist of the index, or its repository: NAME @ git+URL"],
   [/Multiple top-level (?:packages|modules) discovered in a flat-layout/, "say which of them it is: `packages` or `py-modules` under [tool.setuptools] in pyproject.toml"],

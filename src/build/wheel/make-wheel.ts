@@ -179,5 +179,5 @@ function checkName(fileName: string, source: WheelSource): void {
 /** The last lines tell why; all of them stay in a file. */
 async function buildFailed(ctx: Context, source: WheelSource, log: readonly string[], key: string): Promise<never> {
   const hint = [...[cureFor(log)].filter((cure) => cure !== undefined), await keepLog(ctx, `${source.name}-${key.slice(0, 12)}`, log)].join("; ");
-  return fail({ code: "build-failed", message: `building the wheel of \`${source.written}\` failed`, hint }, new Error(lastWordsOfBuild(log).join("\n")));
+  return fail({ code: "build-failed", message: `building the wheel of \`${source.written}\`${source.version === undefined ? "" : ` ${source.version}`} failed`, hint }, new Error(lastWordsOfBuild(log).join("\n")));
 }
