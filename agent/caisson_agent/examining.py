@@ -5,7 +5,7 @@ import re
 import time
 
 from .files import exchange, read_bytes, read_json, remove_tree, tried
-from .systemd import Systemd
+from .systemd import Systemd, sudo_refusal
 from .units import is_user
 from .users import account
 from .values import Refused, explained, random_word
@@ -122,11 +122,8 @@ def sudo_facts(commands):
     """Of each argument list, whether sudo lets us run it without a password; `detail` is what it says where it does not."""
     if os.geteuid() == 0:
         return [{"allowed": True} for _ in commands]
-    found = []
-    for words in commands:
-        status, _, complaint = asked(["sudo", "-n", "-l", "--"] + words)
-        found.append({"allowed": status == 0, "detail": (complaint.splitlines() or [""])[-1]})
-    return found
+    refusals = [sudo_refusal(asked, words) for words in commands]
+    return [{"allowed": refusal is None, "detail": refusal or ""} for refusal in refusals]
 
 def asked(words):
     """What a program of the host answers; that it is not there, or says nothing, is an answer too."""

@@ -1,6 +1,7 @@
 """systemd as a host has it, or as the user has it who deploys: what it is asked, and what it answers."""
 import json
 import os
+import re
 import subprocess
 
 from .files import read_bytes, sync_path, tried, write_new
@@ -10,6 +11,14 @@ from .workers import fault
 ASKED = 120.0  # seconds for an answer; stopping a process that ignores SIGTERM takes a quarter of that
 SHOWN = "Id,ActiveState,SubState,Result,ExecMainCode,ExecMainStatus,MainPID,NRestarts,Job,InvocationID,NeedDaemonReload"
 OWN_UNIT = r"caisson-[A-Za-z0-9._-]+\.(service|socket|timer|target)\Z"
+
+def sudo_refusal(run, words):
+    """Why sudo does not let us run these words without a password; None where it does. Its list does not know of a later rule that asks for one, so what only reads is run."""
+    status, _, complaint = run(["sudo", "-n", "-l", "--"] + words)
+    if status == 0 and os.path.basename(words[0]) == "journalctl":
+        status, _, complaint = run(["sudo", "-n", "--"] + words)
+        status = status if re.search(r"^sudo: ", complaint, re.MULTILINE) else 0
+    return None if status == 0 else (complaint.splitlines() or [""])[-1]
 
 class Systemd:
     """`system` may be changed by root; and by others who may run four commands with sudo, as far as those go. `user` belongs to whoever runs this."""

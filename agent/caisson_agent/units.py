@@ -6,7 +6,7 @@ import signal
 import time
 
 from .files import read_json, sync_path, tried, write_new
-from .systemd import OWN_UNIT, Systemd, first_line, message_of
+from .systemd import OWN_UNIT, Systemd, first_line, message_of, sudo_refusal
 from .users import account
 from .values import Refused, canonical_json, checked, checked_label, random_word
 
@@ -85,7 +85,7 @@ def check_allowed(manager, wanted, me):
     if others:
         raise Refused("host-unfit", "`%s` may not install units, and %s not as the release wants it; `caisson units` prints what root has to run here" % (me, "`%s` is" % others[0] if len(others) == 1 else "%d units are" % len(others)))
     for words in sorted(wanted["commands"].values()):
-        if manager.run(["sudo", "-n", "-l", "--"] + words)[0] != 0:
+        if sudo_refusal(manager.run, words) is not None:
             raise Refused("host-unfit", "`%s` may not run `%s` with sudo and without a password; `caisson units` prints what root has to run here" % (me, " ".join(words)))
 
 # Start and stop

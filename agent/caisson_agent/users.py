@@ -44,7 +44,12 @@ def give_shared(root, user):
     shared = root.at("shared")
     if user is not None and os.geteuid() != 0 and owner_of(shared) == user:
         return  # as root has made it for us
-    record = find_user(user)
+    try:
+        record = find_user(user)
+    except Refused as refused:
+        if refused.code != "permission":
+            raise
+        raise Refused("permission", "`%s` must belong to `%s`, and only root can see to that; `caisson units` prints what root has to run here once" % (shared, user))
     if record is None:
         return
     blocked = blocked_at(root.at("versions"), record)

@@ -43,10 +43,13 @@ describe.skipIf(missing !== undefined)(`a deploy user who is not root${missing =
   }, 120_000);
 
   it("is told who answers when sudo asks for a password", async () => {
-    await ground.sh("mv /etc/sudoers.d/caisson-s /root/kept");
     const target = ground.target("s", { as: "deploy", patience: { healthyDeadline: 8 } });
-    expect(await ground.deploy(target, web({ stack: "s", port: 8401, version: "5" }))).toMatchObject({ outcome: "not-done", problem: { code: "host-unfit", message: expect.stringMatching(/^`deploy` may not run `(systemctl|journalctl) .*` with sudo and without a password; `caisson units` prints/) as string } });
-    await ground.sh("mv /root/kept /etc/sudoers.d/caisson-s");
+    // No rule at all, and a later one that asks.
+    for (const [version, spoil, mend] of [["5", "mv /etc/sudoers.d/caisson-s /root/kept", "mv /root/kept /etc/sudoers.d/caisson-s"], ["6", "echo 'deploy ALL=(ALL) ALL' > /etc/sudoers.d/later", "rm /etc/sudoers.d/later"]] as const) {
+      await ground.sh(spoil);
+      expect(await ground.deploy(target, web({ stack: "s", port: 8401, version }))).toMatchObject({ outcome: "not-done", problem: { code: "host-unfit", message: expect.stringMatching(/^`deploy` may not run `\S*(systemctl|journalctl) .*` with sudo and without a password; `caisson units` prints/) as string } });
+      await ground.sh(mend);
+    }
   }, 120_000);
 
   it("may have his own systemd start processes, which outlive his logging out", async () => {
