@@ -61,7 +61,7 @@ it("says offline that there is none, and what to do", async () => {
 
 it("says so where the index cannot be reached, or does not have it", async () => {
   const context = ground.with({ PATH: "/usr/bin:/bin" });
-  await expect(findUv(context, { url: "http://127.0.0.1:1/simple", findLinks: [] })).rejects.toMatchObject({ code: "tool-missing", message: expect.stringContaining("the index cannot be reached") as string });
+  await expect(findUv(context, { url: "http://127.0.0.1:1/simple", findLinks: [] })).rejects.toMatchObject({ code: "tool-missing", message: expect.stringContaining("the index cannot be reached") as string, problems: [{}], cause: { message: "cannot reach `127.0.0.1:1`" } });
   await using server = await serveIndex([makeWheel("other", "1.0")]);
   await expect(findUv(context, { url: server.url, findLinks: [] })).rejects.toMatchObject({ code: "tool-missing" });
 });
