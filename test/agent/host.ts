@@ -6,7 +6,7 @@ import { expect } from "vitest";
 import { mediaTypes, printCanonicalJson, type Bytes, type Descriptor, type Digest, type HostAddress, type HostState, type Label, type Link, type Payload, type Service, type Step, type Tree, type TreeEntry } from "../../src/model/index.ts";
 import { createContext, removeTree, treeId, type Context } from "../../src/system/index.ts";
 import { openAgent, type Agent, type Answer } from "../../src/transport/index.ts";
-import { compiledAgentPath } from "../support/compiled-agent.ts";
+import { compiledAgentPath } from "../support/real-python.ts";
 import { defaultPythonMinor } from "../support/machine.ts";
 
 /** A directory of our own with a root that does not exist yet; removed at the end. */

@@ -7,7 +7,7 @@ import { mediaTypes, type Artifact, type Digest, type Event, type Health, type H
 import { addToStack, createStack, freezeStack } from "../../src/stack/index.ts";
 import { openStore, type Store } from "../../src/store/index.ts";
 import { createContext, removeTree, treeId, type Context } from "../../src/system/index.ts";
-import { compiledAgentPath } from "./compiled-agent.ts";
+import { compiledAgentPath } from "./real-python.ts";
 
 /** A place of one's own: a directory, a store in it, and a context that remembers what was reported. */
 export interface Workbench extends AsyncDisposable {
