@@ -207,7 +207,7 @@ describe.skipIf(uv === undefined)("resolving (needs uv)", () => {
 
   it("row W4: names a package that the internal index does not have, and the command that brings it", async () => {
     ground.write({ "web/pyproject.toml": project("web", ["nowhere-to-be-found>1"]) });
-    await expect(lockPackage(context, store, await request(["web"]))).rejects.toMatchObject({ code: "requirements-broken", message: `\`web\` needs \`nowhere-to-be-found\`, which the index \`${server.url}\` does not have`, hint: "caisson index add nowhere-to-be-found" });
+    await expect(lockPackage(context, store, await request(["web"]))).rejects.toMatchObject({ code: "requirements-broken", message: `\`web\` needs \`nowhere-to-be-found\`, which the index \`${server.url}\` does not have`, hint: "check its spelling, upload it there, or name another index under [index] in caisson.toml" });
   });
 
   it("says so where the index cannot be reached", async () => {

@@ -186,6 +186,6 @@ async function findUnknown(ctx: Context, { written, needs, index, settings, memb
       const by = needs.find((need) => need.name === name)?.by ?? written;
       const place = withoutCredentials(addressesOf(name).at(-1) ?? "");
       if (files === 0) return { code: "requirements-broken", message: `\`${by}\` needs \`${name}\`, of which the index \`${place}\` lists no file`, hint: `is that an index? curl -L ${place.replace(/\/*$/, "")}/${name}/` };
-      return { code: "requirements-broken", message: `\`${by}\` needs \`${name}\`, which the index \`${place}\` does not have`, hint: settings.url !== undefined ? `caisson index add ${name}` : "check its spelling, or name another index under [index] in caisson.toml" };
+      return { code: "requirements-broken", message: `\`${by}\` needs \`${name}\`, which the index \`${place}\` does not have`, hint: `check its spelling, ${settings.url === undefined ? "" : "upload it there, "}or name another index under [index] in caisson.toml` };
     });
 }
