@@ -137,7 +137,7 @@ const hookTable = object({
 const packageTable = object({
   kind: documented(optional(oneOf("python", "files", "turret")), "What it is: a Python project, files that are installed as they are, or a load-test worker of an OCT project.", "\"python\""),
   path: documented(optional(filled("a directory")), "Its directory, in the workspace; with `git`, in that repository.", "\".\""),
-  script: documented(optional(text("the path of a file, \"tools/report.py\"", (word) => /^(?:[^\0]*\/)?[A-Za-z0-9_][A-Za-z0-9._-]*$/.test(word))), "Kind `python`: the single file that it is, in place of a `path`; its header (PEP 723) says what it needs, and it becomes the command `bin/NAME`."),
+  script: documented(optional(text("the path of a file, \"tools/report.py\", with no quotes, `$` or backslash in its name", (word) => /^(?:[^\0]*\/)?[^-.\p{Cc}/"'`$\\][^\p{Cc}/"'`$\\]*$/u.test(word))), "Kind `python`: the single file that it is, in place of a `path`; its header (PEP 723) says what it needs, and it becomes the command `bin/NAME`."),
   git: documented(optional(filled("an address")), "Address of the repository that it comes from, instead of this workspace."),
   ref: documented(optional(filled("a branch, tag or commit")), "With `git`: branch, tag or commit; its HEAD where left out."),
   prefix: documented(optional(text("a relative path", (word) => /^[^/\0]+(\/[^/\0]+)*$/.test(word) && !word.split("/").some((part) => part === ".." || part === "."))), "Kind `files`: the directory of a release that they are put in, `etc/shop`; its top where left out."),

@@ -30,20 +30,20 @@ print(sys.argv[1:])
 const report = (dependencies: readonly string[], python = ">=3.6"): string => `#!/usr/bin/env -S uv run --script\n# /// script\n# requires-python = "${python}"\n# dependencies = ${JSON.stringify(dependencies)}\n# ///\n${body}`;
 
 it("row P1: a single-file script is a package: what its header asks for is locked and bundled, and it runs as uv runs it, with the same versions", () => {
-  writeFileSync(join(place, "tools/report.py"), report(["click<9", "markupsafe"]));
-  writeFileSync(join(place, "caisson.toml"), '[packages.Report]\nscript = "tools/report.py"\n');
+  writeFileSync(join(place, "tools/Übersicht & co.py"), report(["click<9", "markupsafe"]));
+  writeFileSync(join(place, "caisson.toml"), '[packages.Report]\nscript = "tools/Übersicht & co.py"\n');
   sh("git init -q && git add -A && git commit -qm one && git tag 1.2");
   expect(sh("caisson build --format dir")).toMatchObject({ status: 0, stdout: expect.stringMatching(/^dist\/Report-1\.2-\S+\n$/) as string });
   expect(sh("rm dist/*.sha256 && mv dist/Report-* bundle && ./bundle/install.sh '../an env'")).toMatchObject({ status: 0 });
   const ours = sh("cd / && \"$HOME/an env/bin/Report\" 'a b' c");
   expect(ours).toMatchObject({ status: 0, stderr: "" });
   expect(ours.stdout).toMatch(/^click \S+\nmarkupsafe \S+\n\['a b', 'c'\]\n$/);
-  expect(sh("uv run --quiet --no-project --script tools/report.py 'a b' c")).toMatchObject({ status: 0, stdout: ours.stdout });
+  expect(sh("uv run --quiet --no-project --script 'tools/Übersicht & co.py' 'a b' c")).toMatchObject({ status: 0, stdout: ours.stdout });
 
   // Its content is what counts, not what lies beside it.
   writeFileSync(join(place, "tools/other.py"), "x = 1\n");
   expect(sh("caisson build --format dir")).toMatchObject({ status: 0, stderr: expect.stringMatching(/^nothing to build; sha256 \w+\n$/) as string });
-  writeFileSync(join(place, "tools/report.py"), `${report(["click<9", "markupsafe"])}# more\n`);
+  writeFileSync(join(place, "tools/Übersicht & co.py"), `${report(["click<9", "markupsafe"])}# more\n`);
   expect(sh("caisson build --format dir").stderr).toContain("note: uncommitted changes of `report` are not in it");
 });
 
