@@ -109,11 +109,14 @@ export class Conversation {
     if (sent !== size) throw new CaissonError([{ code: "digest-mismatch", message: `a blob of ${String(size)} bytes turned out to have ${sent}` }]);
   }
 
-  /** Done when the system has taken the bytes, so that no more than one piece ever waits in memory. */
+  /** Done when the system has taken the bytes, so that no more than one piece ever waits in memory. Where nobody takes them, the process is gone, and its own last words say why. */
   async #put(bytes: Uint8Array): Promise<void> {
-    await new Promise<void>((resolve, reject) => {
-      this.#channel.input.write(bytes, (error) => (error === null || error === undefined ? resolve() : reject(this.#gone(error))));
+    const error = await new Promise<Error | null | undefined>((resolve) => {
+      this.#channel.input.write(bytes, resolve);
     });
+    if (error === null || error === undefined) return;
+    const { detail } = await this.#channel.ended;
+    throw this.#gone(detail === "" ? error : detail);
   }
 
   async #read(marker: string, onMarker: () => void): Promise<void> {
