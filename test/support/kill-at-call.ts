@@ -14,6 +14,8 @@ export interface CallKiller {
   copies(env: { readonly CAISSON_TEST_KILL: string }): readonly { readonly call: number; readonly image: string }[];
   /** How many calls the first agent of the last command with this environment has made; undefined where it never began. */
   counted(env: { readonly CAISSON_TEST_KILL: string }): number | undefined;
+  /** Whether the call at which somebody is killed was made. */
+  reached(env: { readonly CAISSON_TEST_KILL: string }): boolean;
   /** Their names, where nobody was killed: as Python has them, those of the C library as that does. */
   names(env: { readonly CAISSON_TEST_KILL: string }): readonly string[];
   /** The PATH of commands whose agents are left alone, and need not be compiled again. */
@@ -38,11 +40,14 @@ export function makeCallKiller(directory: string, before: readonly string[] = []
     copying: (every, image) => wordsFor(every, `copy:${image}`),
     copies: (env) => readdirSync(place).flatMap((name) => (join(place, name).startsWith(`${fileOf(env)}.`) ? [{ call: Number(name.split(".").at(-1)), image: join(place, name) }] : [])).toSorted((a, b) => a.call - b.call),
     names: (env) => readFileSync(`${fileOf(env)}.names`, "utf8").trim().split("\n"),
-    counted: (env) => {
-      const file = fileOf(env);
-      return existsSync(file) ? Number(readFileSync(file).readBigInt64LE()) : undefined;
-    },
+    counted,
+    reached: (env) => (counted(env) ?? 0) >= (JSON.parse(env.CAISSON_TEST_KILL) as [number])[0],
   };
+}
+
+function counted(env: { readonly CAISSON_TEST_KILL: string }): number | undefined {
+  const file = fileOf(env);
+  return existsSync(file) ? Number(readFileSync(file).readBigInt64LE()) : undefined;
 }
 
 function fileOf({ CAISSON_TEST_KILL }: { readonly CAISSON_TEST_KILL: string }): string {

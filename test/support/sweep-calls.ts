@@ -42,7 +42,7 @@ export async function killAtCalls(bench: Workbench, killer: CallKiller, change: 
   const points = spread(wanted.calls, count);
   const faults = await mapConcurrently(points, 3, (at) => onCopy(bench, change, async (root) => {
     const env = killer.env(at, victim);
-    const result = victim === "command" ? await byCommand(bench, change, root, env) : await carryOut(change, root, env);
+    const result = victim === "command" ? await byCommand(bench, killer, change, root, env) : await carryOut(change, root, env);
     await untilUnlocked(bench, root);
     return (await judgeCut(killer, change, wanted, root, result)).map((fault) => `${victim} killed at call ${at} of ${wanted.calls}: ${fault}`);
   }));
@@ -76,9 +76,11 @@ async function carryOut(change: Interruptible, root: string, env: Readonly<Recor
 }
 
 /** The same by a process of its own, which nobody hears of any more. */
-async function byCommand(bench: Workbench, change: Interruptible, root: string, env: Readonly<Record<string, string>>): Promise<undefined> {
+async function byCommand(bench: Workbench, killer: CallKiller, change: Interruptible, root: string, env: ReturnType<CallKiller["env"]>): Promise<undefined> {
   const words = { store: bench.store.directory, root, action: change.action, stack: change.stack, target: change.target(root) };
   const { status, stderr } = await bench.ctx.run([process.execPath, join(import.meta.dirname, "deploy-and-die.mjs"), JSON.stringify(words)], { cwd: root, env: { ...bench.ctx.env, ...env } });
+  // How often an agent speaks is chance, and so is whether the last call comes.
+  if (status === 0 && !killer.reached(env)) return;
   if (status !== 137) throw new Error(`the command did not die: ${status} ${Buffer.from(stderr).toString()}`);
 }
 
