@@ -172,8 +172,9 @@ export async function openSession(ctx: Context, store: Store, given: Workspace, 
       }),
     [Symbol.asyncDispose]: async () => {
       await readers[Symbol.asyncDispose]();
-      await Promise.all(leftovers);
       for (const source of of.values()) await source[Symbol.asyncDispose]();
+      // What cannot be removed keeps nothing else from going.
+      await Promise.all(leftovers);
       await takeOwnerWithin(cacheDirectory(ctx));
     },
   };

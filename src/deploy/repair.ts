@@ -1,6 +1,6 @@
 import { CaissonError, digestHex, mediaTypes, type Descriptor, type Digest, type HostOutcome, type Label, type Payload, type Plan, type Problem, type Step, type Target, type Tree } from "../model/index.ts";
 import type { Store } from "../store/index.ts";
-import { mapConcurrently, type Context } from "../system/index.ts";
+import { mapConcurrently, readWhole, type Context } from "../system/index.ts";
 import type { Verification } from "../transport/index.ts";
 import type { HostResult } from "./apply/outcome.ts";
 import { createChange, type Change } from "./change.ts";
@@ -82,31 +82,22 @@ async function gather(store: Store, target: Target, hosts: readonly DamagedHost[
   const payloads = new Map<Digest, PayloadDocument>();
   const asked = new Set(hosts.flatMap((host) => (host.found.problems.length === 0 ? [] : damagedReleases(host, payloads).flatMap((release) => release.payloads.map(({ payload }) => payload)))));
   for (const digest of asked) {
-    const payload = await readKnown<Payload>(store, digest);
-    if (payload !== undefined) payloads.set(digest, { document: { digest, size: await sizeOf(store, digest), mediaType: mediaTypes.payload }, payload });
+    if (!(await store.has(digest))) continue;
+    const bytes = await readWhole(store.read(digest));
+    payloads.set(digest, { document: { digest, size: bytes.length, mediaType: mediaTypes.payload }, payload: JSON.parse(bytes.toString("utf8")) as Payload });
   }
   const damaged = new Set(hosts.flatMap(({ found }) => [...damagedTrees(found).keys()]));
   const trees = new Map<Digest, Tree>();
   const blobs = new Set<Digest>();
   for (const { payload } of payloads.values()) {
     for (const { id, document } of payload.trees) {
-      const tree = damaged.has(digestHex(id)) && !trees.has(document.digest) ? await readKnown<Tree>(store, document.digest) : undefined;
-      if (tree === undefined) continue;
+      if (!damaged.has(digestHex(id)) || trees.has(document.digest) || !(await store.has(document.digest))) continue;
+      const tree = await store.readJson<Tree>(document.digest);
       trees.set(document.digest, tree);
       for (const entry of tree.entries) if (entry.kind === "file" && entry.source.from !== "inline" && !blobs.has(entry.source.blob) && (await store.has(entry.source.blob))) blobs.add(entry.source.blob);
     }
   }
   return { target, hosts, payloads, trees, blobs };
-}
-
-async function readKnown<Document>(store: Store, digest: Digest): Promise<Document | undefined> {
-  return (await store.has(digest)) ? await store.readJson<Document>(digest) : undefined;
-}
-
-async function sizeOf(store: Store, digest: Digest): Promise<number> {
-  let size = 0;
-  for await (const chunk of store.read(digest)) size += chunk.length;
-  return size;
 }
 
 /** Blobs that are packed at once. */

@@ -55,7 +55,7 @@ export async function buildByScripts(session: Session, pkg: Package, platform: P
 }
 
 interface Remembered extends Omit<ByScripts, "installed"> {
-  /** How its wheel is built after the pre-build script; absent where it is a folder. */
+  /** How its wheel is built after the pre-build script; absent where it is files, or a folder. */
   readonly system?: BuildSystem;
 }
 

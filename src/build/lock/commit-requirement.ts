@@ -33,7 +33,7 @@ export function commitSource({ ctx, store, workspace, offline }: Session, { name
       const known = await recallAction(store, action);
       if (known !== undefined) return known as unknown as BuildSystem;
       await using checked = await read();
-      const system = (await readProject(checked))?.system ?? readBuildSystem(undefined, undefined, undefined);
+      const system = (await readProject(checked))?.system ?? readBuildSystem({}, undefined, undefined);
       await rememberAction(store, action, system as unknown as Json);
       return system;
     },

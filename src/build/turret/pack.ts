@@ -106,14 +106,11 @@ async function draftOne(ctx: Context, directory: string, turret: Turret, path: s
   await warnOfOldScript(ctx, directory, turret);
   const hash = request.digests === true ? createHash("sha256") : undefined;
   let size = 0;
-  const archive = writeTurret(inOrder(members), request.format, diskTime(ctx));
-  const draft = await writeDraft(resolve(ctx.cwd, path), (async function* counted(): Bytes {
-    for await (const chunk of archive) {
-      hash?.update(chunk);
-      size += chunk.length;
-      yield chunk;
-    }
-  })());
+  const watch = (piece: Uint8Array): void => {
+    hash?.update(piece);
+    size += piece.length;
+  };
+  const draft = await writeDraft(resolve(ctx.cwd, path), writeTurret(inOrder(members), request.format, diskTime(ctx)), { watch });
   const packed: PackedTurret = { turret: turret.name, state: "packed", path, members: members.map((member) => member.path.replace(/\/$/, "")), ...(hash === undefined ? {} : { digest: `sha256:${hash.digest("hex")}` as const }), size };
   return { draft, packed };
 }
